@@ -1,0 +1,371 @@
+// All tables of the product. Columns that hold a definition of somebody else (a tool, a resource) keep it whole as
+// jsonb, so that fields unknown to us survive. Times are UTC.
+import { sql } from 'drizzle-orm';
+import {
+  bigserial,
+  boolean,
+  customType,
+  index,
+  integer,
+  jsonb,
+  pgTable,
+  primaryKey,
+  real,
+  text,
+  timestamp,
+  uniqueIndex,
+  uuid,
+} from 'drizzle-orm/pg-core';
+
+const bytea = customType<{ data: Buffer }>({ dataType: () => 'bytea' });
+
+const id = () => uuid().primaryKey().defaultRandom();
+const at = () => timestamp({ withTimezone: true, mode: 'date' });
+const createdAt = () => at().notNull().defaultNow();
+const updatedAt = () =>
+  at()
+    .notNull()
+    .defaultNow()
+    .$onUpdate(() => new Date());
+/** Rises with every change of the row; the REST API shows it as ETag. */
+const version = () => integer().notNull().default(1);
+
+export interface Permission {
+  resource: string;
+  action: string;
+  scope: 'own' | 'group' | 'all';
+}
+
+export const users = pgTable(
+  'users',
+  {
+    id: id(),
+    username: text().notNull(),
+    displayName: text(),
+    email: text(),
+    /** argon2id in PHC string format; null for an account that signs in elsewhere. */
+    passwordHash: text(),
+    disabled: boolean().notNull().default(false),
+    /** Part of every browser session: raising it signs the user out everywhere. */
+    sessionVersion: integer().notNull().default(1),
+    lastSignInAt: at(),
+    createdAt: createdAt(),
+    updatedAt: updatedAt(),
+    version: version(),
+  },
+  (table) => [uniqueIndex('users_username_key').on(sql`lower(${table.username})`)],
+);
+
+export const roles = pgTable('roles', {
+  id: id(),
+  name: text().notNull().unique(),
+  description: text().notNull().default(''),
+  builtIn: boolean().notNull().default(false),
+  permissions: jsonb().$type<Permission[]>().notNull(),
+  createdAt: createdAt(),
+  updatedAt: updatedAt(),
+});
+
+export const userRoles = pgTable(
+  'user_roles',
+  {
+    userId: uuid()
+      .notNull()
+      .references(() => users.id, { onDelete: 'cascade' }),
+    roleId: uuid()
+      .notNull()
+      .references(() => roles.id, { onDelete: 'cascade' }),
+  },
+  (table) => [primaryKey({ columns: [table.userId, table.roleId] }), index('user_roles_role_idx').on(table.roleId)],
+);
+
+export const servers = pgTable('servers', {
+  id: id(),
+  name: text().notNull(),
+  /** The name as it was imported, where it had to be made legal. */
+  label: text(),
+  description: text().notNull().default(''),
+  type: text({ enum: ['stdio', 'streamable-http', 'sse', 'openapi'] }).notNull(),
+  command: text(),
+  args: jsonb().$type<string[]>().notNull().default([]),
+  env: jsonb().$type<Record<string, string>>().notNull().default({}),
+  cwd: text(),
+  url: text(),
+  headers: jsonb().$type<Record<string, string>>().notNull().default({}),
+  endpoints: jsonb().$type<{ url: string; weight: number }[]>().notNull().default([]),
+  /** False: the server is switched off and its tools are not listed. */
+  enabled: boolean().notNull().default(true),
+  /** What the supervisor works towards while the server is enabled. */
+  desired: text({ enum: ['running', 'stopped'] })
+    .notNull()
+    .default('running'),
+  isolation: text({ enum: ['shared', 'user', 'session'] })
+    .notNull()
+    .default('shared'),
+  replicas: integer().notNull().default(1),
+  balancing: text({ enum: ['round-robin', 'least-connections', 'weighted'] })
+    .notNull()
+    .default('round-robin'),
+  startOnDemand: boolean().notNull().default(false),
+  idleStopSeconds: integer(),
+  /** Silence allowed during a call, in milliseconds; progress extends it. */
+  timeoutMs: integer(),
+  limits: jsonb().$type<Record<string, number>>().notNull().default({}),
+  /** Tool names on this server's own endpoint: as they are (never) or with the server's name (always). */
+  prefix: text({ enum: ['always', 'never'] })
+    .notNull()
+    .default('never'),
+  /** "file" rows belong to the configuration file and are read-only elsewhere. */
+  source: text({ enum: ['api', 'file'] })
+    .notNull()
+    .default('api'),
+  sourceFile: text(),
+  /** Keys of an imported entry that we do not know, kept for its export. */
+  extra: jsonb().$type<Record<string, unknown>>().notNull().default({}),
+  createdBy: uuid().references(() => users.id, { onDelete: 'set null' }),
+  createdAt: createdAt(),
+  updatedAt: updatedAt(),
+  version: version(),
+});
+
+export const groups = pgTable('groups', {
+  id: id(),
+  name: text().notNull(),
+  description: text().notNull().default(''),
+  prefix: text({ enum: ['always', 'never'] })
+    .notNull()
+    .default('always'),
+  createdBy: uuid().references(() => users.id, { onDelete: 'set null' }),
+  createdAt: createdAt(),
+  updatedAt: updatedAt(),
+  version: version(),
+});
+
+/** The one case-insensitive name space of servers and groups, held by the primary key. `name` is lower case. */
+export const endpointNames = pgTable('endpoint_names', {
+  name: text().primaryKey(),
+  serverId: uuid()
+    .unique()
+    .references(() => servers.id, { onDelete: 'cascade' }),
+  groupId: uuid()
+    .unique()
+    .references(() => groups.id, { onDelete: 'cascade' }),
+});
+
+export const groupServers = pgTable(
+  'group_servers',
+  {
+    groupId: uuid()
+      .notNull()
+      .references(() => groups.id, { onDelete: 'cascade' }),
+    serverId: uuid()
+      .notNull()
+      .references(() => servers.id, { onDelete: 'cascade' }),
+    /** Original tool names; null means all tools of the server. */
+    tools: jsonb().$type<string[]>(),
+  },
+  (table) => [
+    primaryKey({ columns: [table.groupId, table.serverId] }),
+    index('group_servers_server_idx').on(table.serverId),
+  ],
+);
+
+export const groupMembers = pgTable(
+  'group_members',
+  {
+    groupId: uuid()
+      .notNull()
+      .references(() => groups.id, { onDelete: 'cascade' }),
+    userId: uuid()
+      .notNull()
+      .references(() => users.id, { onDelete: 'cascade' }),
+  },
+  (table) => [primaryKey({ columns: [table.groupId, table.userId] }), index('group_members_user_idx').on(table.userId)],
+);
+
+export interface LastExit {
+  at: string;
+  /** A short word: "exited", "killed", "spawn-failed", "handshake-failed", "connect-failed", "stopped". */
+  reason: string;
+  /** The cause in one plain sentence. */
+  message: string;
+  exitCode?: number | null;
+  signal?: string | null;
+  /** The last lines of stderr at that moment. */
+  stderr?: string[];
+}
+
+/** A running process or connection of a server. The owner writes it; `epoch` fences an owner that lost its lease. */
+export const instances = pgTable(
+  'instances',
+  {
+    id: id(),
+    serverId: uuid()
+      .notNull()
+      .references(() => servers.id, { onDelete: 'cascade' }),
+    ordinal: integer().notNull().default(0),
+    workerId: text(),
+    epoch: integer().notNull().default(0),
+    leaseExpiresAt: at(),
+    state: text().notNull(),
+    pid: integer(),
+    startedAt: at(),
+    restarts: integer().notNull().default(0),
+    lastExit: jsonb().$type<LastExit>(),
+    updatedAt: updatedAt(),
+  },
+  (table) => [uniqueIndex('instances_server_ordinal_key').on(table.serverId, table.ordinal)],
+);
+
+/** What a server last said of itself, beside its tools. It stays listed while the server sleeps or restarts. */
+export const serverCatalogs = pgTable('server_catalogs', {
+  serverId: uuid()
+    .primaryKey()
+    .references(() => servers.id, { onDelete: 'cascade' }),
+  protocolVersion: text().notNull(),
+  serverInfo: jsonb().$type<Record<string, unknown>>().notNull(),
+  capabilities: jsonb().$type<Record<string, unknown>>().notNull(),
+  instructions: text(),
+  resources: jsonb().$type<Record<string, unknown>[]>().notNull().default([]),
+  resourceTemplates: jsonb().$type<Record<string, unknown>[]>().notNull().default([]),
+  prompts: jsonb().$type<Record<string, unknown>[]>().notNull().default([]),
+  /** Items that could not be taken over, each with the reason. */
+  faults: jsonb().$type<{ kind: string; name: string; reason: string }[]>().notNull().default([]),
+  listedAt: at().notNull(),
+});
+
+export const tools = pgTable(
+  'tools',
+  {
+    id: id(),
+    serverId: uuid()
+      .notNull()
+      .references(() => servers.id, { onDelete: 'cascade' }),
+    /** The name as the server gave it. */
+    name: text().notNull(),
+    position: integer().notNull(),
+    title: text(),
+    description: text(),
+    /** The whole definition as the server sent it. */
+    definition: jsonb().$type<Record<string, unknown>>().notNull(),
+    /** SHA-256 (hex) over name, title, description, schemas and annotations. */
+    definitionHash: text().notNull(),
+    enabled: boolean().notNull().default(true),
+    firstSeenAt: createdAt(),
+    changedAt: at().notNull().defaultNow(),
+  },
+  (table) => [uniqueIndex('tools_server_name_key').on(table.serverId, table.name)],
+);
+
+/** Embeddings as float32 bytes. Where pgvector exists a column `embedding vector` is added beside them at start. */
+export const toolEmbeddings = pgTable(
+  'tool_embeddings',
+  {
+    toolId: uuid()
+      .notNull()
+      .references(() => tools.id, { onDelete: 'cascade' }),
+    model: text().notNull(),
+    dimensions: integer().notNull(),
+    definitionHash: text().notNull(),
+    bytes: bytea().notNull(),
+    updatedAt: updatedAt(),
+  },
+  (table) => [primaryKey({ columns: [table.toolId, table.model] })],
+);
+
+/** Names of what a key is limited to; an absent list does not limit. */
+export interface KeyScope {
+  groups?: string[];
+  servers?: string[];
+  /** `server/tool` with the original tool name. */
+  tools?: string[];
+}
+
+export const apiKeys = pgTable(
+  'api_keys',
+  {
+    id: id(),
+    userId: uuid()
+      .notNull()
+      .references(() => users.id, { onDelete: 'cascade' }),
+    name: text().notNull(),
+    /** The first characters, to recognise a key by. */
+    prefix: text().notNull(),
+    /** SHA-256 (hex) of the whole secret; the secret itself is shown once and never stored. */
+    secretHash: text().notNull().unique(),
+    scope: jsonb().$type<KeyScope>(),
+    expiresAt: at(),
+    lastUsedAt: at(),
+    lastUsedFrom: text(),
+    revokedAt: at(),
+    createdAt: createdAt(),
+  },
+  (table) => [index('api_keys_user_idx').on(table.userId)],
+);
+
+/** MCP sessions that a client ended before they expired. `idHash` = SHA-256 (hex) of the session id. */
+export const endedSessions = pgTable('ended_sessions', {
+  idHash: text().primaryKey(),
+  expiresAt: at().notNull(),
+});
+
+/** One row per tools/call. No foreign keys: the record outlives what it names. */
+export const requestLogs = pgTable(
+  'request_logs',
+  {
+    id: bigserial({ mode: 'number' }).primaryKey(),
+    at: at().notNull(),
+    requestId: text().notNull(),
+    userId: uuid(),
+    keyId: uuid(),
+    /** The actor's name at that time. */
+    actor: text().notNull(),
+    /** `clientInfo.name` of the MCP client, or "dashboard". */
+    client: text(),
+    endpoint: text().notNull(),
+    serverId: uuid(),
+    server: text(),
+    /** Original tool name; null when the called name was unknown. */
+    tool: text(),
+    /** ok, tool_error, rpc_error, timeout, busy, limited, cancelled, denied, unavailable, interrupted. */
+    outcome: text().notNull(),
+    errorCode: integer(),
+    errorMessage: text(),
+    durationMs: real().notNull(),
+    requestBytes: integer().notNull(),
+    responseBytes: integer().notNull(),
+    /** Arguments with secrets removed, cut at a few KiB. */
+    arguments: jsonb(),
+  },
+  (table) => [
+    index('request_logs_at_idx').on(table.at.desc()),
+    index('request_logs_server_at_idx').on(table.serverId, table.at.desc()),
+    index('request_logs_user_at_idx').on(table.userId, table.at.desc()),
+  ],
+);
+
+export const auditLogs = pgTable(
+  'audit_logs',
+  {
+    id: bigserial({ mode: 'number' }).primaryKey(),
+    at: createdAt(),
+    actorKind: text().notNull(),
+    actorId: text(),
+    actor: text().notNull(),
+    /** `noun.verb`, e.g. "server.created". */
+    action: text().notNull(),
+    resourceType: text().notNull(),
+    resourceId: text(),
+    resourceName: text(),
+    before: jsonb(),
+    after: jsonb(),
+    requestId: text(),
+  },
+  (table) => [index('audit_logs_at_idx').on(table.at.desc())],
+);
+
+export const settings = pgTable('settings', {
+  key: text().primaryKey(),
+  value: jsonb().notNull(),
+  updatedAt: updatedAt(),
+});

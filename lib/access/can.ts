@@ -1,0 +1,63 @@
+// The one policy function. Lists, calls, pages, REST routes and socket rooms all ask it; nothing else decides.
+import type { Action, Actor, ResourceType } from './schema';
+
+/** What is asked about. Leave out what does not exist yet, e.g. `ownerId` before a create. */
+export interface Resource {
+  type: ResourceType;
+  ownerId?: string | null;
+  /** The groups that contain it; for a tool only those that offer this very tool. */
+  groups?: readonly { id: string; name: string }[];
+  /** Name of the server, for servers and tools. */
+  server?: string;
+  /** Original name, for tools. */
+  tool?: string;
+}
+
+/**
+ * May `actor` do `action` to `resource`? Pure; costs no I/O, so the data plane asks it too.
+ * A key is never allowed more than its owner, and a key with a scope may only read and call what its scope names.
+ */
+export function can(actor: Actor, action: Action, resource: Resource): boolean {
+  if (actor.kind === 'system') return true;
+  if (actor.keyScope && !isInKeyScope(actor, action, resource)) return false;
+  return actor.permissions.some(
+    (permission) =>
+      (permission.resource === '*' || permission.resource === resource.type) &&
+      (permission.action === '*' || permission.action === action) &&
+      isInScope(actor, permission.scope, resource),
+  );
+}
+
+/**
+ * May `actor` do `action` to some resource of this type, whichever? For navigation and for whole pages; every object
+ * shown there is asked about again.
+ */
+export function canSome(actor: Actor, action: Action, type: ResourceType): boolean {
+  if (actor.kind === 'system') return true;
+  if (actor.keyScope && !(isScopedType(type) && (action === 'read' || action === 'call'))) return false;
+  return actor.permissions.some(
+    ({ resource, action: allowed }) =>
+      (resource === '*' || resource === type) && (allowed === '*' || allowed === action),
+  );
+}
+
+function isInScope(actor: Actor, scope: 'own' | 'group' | 'all', resource: Resource): boolean {
+  if (scope === 'all') return true;
+  if (scope === 'own') return actor.userId !== null && resource.ownerId === actor.userId;
+  return resource.groups?.some((group) => actor.groupIds.includes(group.id)) ?? false;
+}
+
+function isScopedType(type: ResourceType): boolean {
+  return type === 'server' || type === 'tool' || type === 'group';
+}
+
+function isInKeyScope({ keyScope }: Actor, action: Action, resource: Resource): boolean {
+  if (action !== 'read' && action !== 'call') return false;
+  if (!isScopedType(resource.type) || !keyScope) return false;
+  if (resource.groups?.some((group) => keyScope.groups?.includes(group.name.toLowerCase()))) return true;
+  const server = resource.server?.toLowerCase();
+  if (server === undefined) return false;
+  if (keyScope.servers?.includes(server)) return true;
+  if (resource.tool === undefined) return keyScope.tools?.some((entry) => entry.startsWith(`${server}/`)) ?? false;
+  return keyScope.tools?.includes(`${server}/${resource.tool}`) ?? false;
+}

@@ -1,0 +1,13 @@
+// What every verb receives as its first argument.
+import type { Db } from '../db/types';
+import type { Bus } from '../events/bus';
+import type { Actor } from './schema';
+
+export interface Ctx {
+  /** Who asks; made by an adapter from a credential, never looked up inside a verb. */
+  actor: Actor;
+  db: Db;
+  bus: Bus;
+  /** Goes into the audit row, the log and every error answer. */
+  requestId: string;
+}

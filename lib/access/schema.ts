@@ -1,0 +1,77 @@
+// Who asks, and what may be granted. Safe in a browser.
+import { z } from 'zod';
+
+export const resources = ['server', 'group', 'tool', 'key', 'user', 'role', 'call', 'log', 'audit', 'setting'] as const;
+export type ResourceType = (typeof resources)[number];
+
+/** `call` = run a tool; `operate` = start, stop, restart. */
+export const actions = ['read', 'create', 'update', 'delete', 'operate', 'call'] as const;
+export type Action = (typeof actions)[number];
+
+export const scopes = ['own', 'group', 'all'] as const;
+export type Scope = (typeof scopes)[number];
+
+export interface Permission {
+  resource: ResourceType | '*';
+  action: Action | '*';
+  scope: Scope;
+}
+
+export interface KeyScope {
+  groups?: string[];
+  servers?: string[];
+  /** `server/tool` with the original tool name. */
+  tools?: string[];
+}
+
+/** Who asks. Made only by lib/access from a credential; every verb takes it as an argument. */
+export interface Actor {
+  kind: 'user' | 'key' | 'system' | 'anonymous';
+  /** User id, key id, the program's name, or "anonymous". */
+  id: string;
+  /** The user behind it: the owner, for a key. */
+  userId: string | null;
+  name: string;
+  permissions: readonly Permission[];
+  /** Ids of the groups the user is a member of. */
+  groupIds: readonly string[];
+  /** Limits of an API key; null does not limit. Names are lower case. */
+  keyScope: KeyScope | null;
+}
+
+export const username = z
+  .string()
+  .regex(/^[A-Za-z0-9][A-Za-z0-9._@-]{0,63}$/, 'use 1 to 64 letters, digits, ".", "_", "@" or "-"');
+
+/** NIST SP 800-63B: length counts, composition rules do not; the upper bound keeps hashing cheap. */
+export const password = z.string().min(12, 'use at least 12 characters').max(256, 'use at most 256 characters');
+
+export const setupInputSchema = z.strictObject({ token: z.string().min(1), username, password });
+
+export const keyScopeSchema = z.strictObject({
+  groups: z.array(z.string().max(64)).max(200).optional(),
+  servers: z.array(z.string().max(64)).max(500).optional(),
+  tools: z.array(z.string().max(200)).max(1000).optional(),
+});
+
+export const keyInputSchema = z.strictObject({
+  name: z.string().trim().min(1, 'give the key a name').max(100),
+  scope: keyScopeSchema.nullable().optional(),
+  /** RFC 3339; absent or null: the key does not expire. */
+  expiresAt: z.iso.datetime({ offset: true }).nullable().optional(),
+});
+export type KeyInput = z.infer<typeof keyInputSchema>;
+
+export interface KeyView {
+  id: string;
+  name: string;
+  /** First characters of the secret. */
+  prefix: string;
+  owner: string;
+  scope: KeyScope | null;
+  expiresAt: string | null;
+  lastUsedAt: string | null;
+  lastUsedFrom: string | null;
+  revokedAt: string | null;
+  createdAt: string;
+}

@@ -1,0 +1,80 @@
+// The contract web → worker: HTTP over the worker's unix socket, JSON both ways, an error as `{error: SentError}` with
+// its HTTP status. New fields are optional, because web and worker may be of different versions for a moment.
+// The same socket also serves /api/mcp*, for the fallback route of the web program.
+import { z } from 'zod';
+import { logLineSchema, serverStatusSchema } from '../servers/schema';
+
+/** An actor as it travels; the worker trusts it because only this hub's user can open the socket. */
+export const sentActorSchema = z.object({
+  kind: z.enum(['user', 'key', 'system', 'anonymous']),
+  id: z.string(),
+  userId: z.string().nullable(),
+  name: z.string(),
+  permissions: z.array(z.object({ resource: z.string(), action: z.string(), scope: z.enum(['own', 'group', 'all']) })),
+  groupIds: z.array(z.string()),
+  keyScope: z
+    .object({
+      groups: z.array(z.string()).optional(),
+      servers: z.array(z.string()).optional(),
+      tools: z.array(z.string()).optional(),
+    })
+    .nullable(),
+});
+
+/** One row per request: path, and the zod shapes of its body and answer. */
+export const controlCalls = {
+  /** Delivers an event to the worker's bus; answered after its handlers have run. */
+  'events.deliver': {
+    path: '/control/events',
+    body: z.object({ name: z.string(), payload: z.unknown() }),
+    answer: z.object({}),
+  },
+  /** Status of all servers that the supervisor knows. */
+  'servers.status': {
+    path: '/control/servers',
+    body: z.object({ ids: z.array(z.string()).optional() }),
+    answer: z.object({ servers: z.array(serverStatusSchema) }),
+  },
+  /** Lines of a server's ring with `seq` above `after`, oldest first. */
+  'servers.logs': {
+    path: '/control/logs',
+    body: z.object({ id: z.string(), after: z.number().int(), limit: z.number().int() }),
+    answer: z.object({ lines: z.array(logLineSchema), dropped: z.number().int() }),
+  },
+  /** Runs a tool through the gateway's whole call path, as the actor. Cancelled by closing the request. */
+  'tools.call': {
+    path: '/control/tools/call',
+    body: z.object({
+      actor: sentActorSchema,
+      requestId: z.string(),
+      server: z.string(),
+      tool: z.string(),
+      arguments: z.record(z.string(), z.unknown()),
+    }),
+    answer: z.object({
+      /** The JSON-RPC result or error as the server gave it. */
+      result: z.unknown().optional(),
+      error: z.unknown().optional(),
+      durationMs: z.number(),
+      bytes: z.number(),
+    }),
+  },
+  /** Open MCP sessions, totals of the data plane. */
+  'hub.stats': {
+    path: '/control/stats',
+    body: z.object({}),
+    answer: z.object({
+      sessions: z.number().int(),
+      inflight: z.number().int(),
+      startedAt: z.string(),
+      version: z.string(),
+      /** Faults of the servers file, each one sentence with line and column; empty while it is good. */
+      configFaults: z.array(z.string()),
+      configFile: z.string().nullable(),
+    }),
+  },
+} as const;
+
+export type ControlName = keyof typeof controlCalls;
+export type ControlBody<N extends ControlName> = z.input<(typeof controlCalls)[N]['body']>;
+export type ControlAnswer<N extends ControlName> = z.output<(typeof controlCalls)[N]['answer']>;

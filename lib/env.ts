@@ -1,0 +1,162 @@
+// The only reader of process.env. parseEnv is pure; env() is read at start of a program, not at import, so that
+// `next build` needs no settings and all faults are printed at once.
+import { createHash } from 'node:crypto';
+import { readFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join, resolve } from 'node:path';
+import { z } from 'zod';
+import { singleton } from './singleton';
+
+const port = z.coerce.number().int().min(1).max(65535);
+const httpUrl = z.url({ protocol: /^https?$/, error: 'must be an http or https URL' });
+
+/** Every setting, its default and its meaning. `.env.example` and the README table name the same keys. */
+export const envSchema = z.object({
+  PORT: port.default(3000).describe('The one public port'),
+  HOST: z.string().default('127.0.0.1').describe('Address to listen on'),
+  MCPHUB_DATA_DIR: z
+    .string()
+    .default('./data')
+    .describe('Database, keys and sockets of this hub; created with mode 0700'),
+  MCPHUB_CONFIG: z.string().optional().describe('Servers file in mcpServers format; ./mcp.json is used when it exists'),
+  MCPHUB_PUBLIC_URL: httpUrl
+    .optional()
+    .describe('URL under which browsers and clients reach the hub; default http://HOST:PORT'),
+  MCPHUB_ADMIN_USERNAME: z
+    .string()
+    .min(1)
+    .max(64)
+    .optional()
+    .describe('First admin, created at start while no user exists'),
+  MCPHUB_ADMIN_PASSWORD: z
+    .string()
+    .min(12, 'must have at least 12 characters')
+    .optional()
+    .describe('Password of the first admin, 12 characters or more'),
+  MCPHUB_BOOTSTRAP_API_KEY: z
+    .string()
+    .min(32, 'must have at least 32 characters')
+    .regex(/^[\x21-\x7e]+$/, 'must consist of visible ASCII characters')
+    .optional()
+    .describe('An API key of the first admin, for automation; 32 characters or more'),
+  DATABASE_URL: z
+    .url({ protocol: /^postgres(ql)?$/, error: 'must be a postgres:// URL' })
+    .optional()
+    .describe('External Postgres 14 or newer; unset means the embedded database'),
+  REDIS_URL: z
+    .url({ protocol: /^rediss?$/, error: 'must be a redis:// or rediss:// URL' })
+    .optional()
+    .describe('Redis for the shared cache and for events between processes'),
+  UPSTASH_REDIS_REST_URL: httpUrl.optional().describe('Upstash REST endpoint, a shared cache without REDIS_URL'),
+  UPSTASH_REDIS_REST_TOKEN: z.string().min(1).optional().describe('Token for UPSTASH_REDIS_REST_URL'),
+  MCPHUB_MASTER_KEY: z.string().optional().describe('32 bytes in base64; default: generated in the data directory'),
+  MCPHUB_EGRESS: z
+    .string()
+    .default('private-allowed')
+    .describe('private-allowed, public-only, or a comma-separated list of CIDRs and hosts'),
+  LOG_LEVEL: z
+    .enum(['trace', 'debug', 'info', 'warn', 'error', 'silent'])
+    .default('info')
+    .describe('Least level of log lines'),
+});
+
+/** Settings that hold a secret may come from a file instead: `<NAME>_FILE` holds its path. */
+export const fileSettings = [
+  'MCPHUB_ADMIN_PASSWORD',
+  'MCPHUB_BOOTSTRAP_API_KEY',
+  'DATABASE_URL',
+  'REDIS_URL',
+  'UPSTASH_REDIS_REST_TOKEN',
+  'MCPHUB_MASTER_KEY',
+] as const;
+
+export interface Env extends Omit<z.infer<typeof envSchema>, 'MCPHUB_PUBLIC_URL'> {
+  /** Without a slash at its end. */
+  MCPHUB_PUBLIC_URL: string;
+}
+
+export class EnvError extends Error {
+  override readonly name = 'EnvError';
+  readonly faults: string[];
+
+  constructor(faults: string[]) {
+    super(`The settings are not usable:\n${faults.map((fault) => `  - ${fault}`).join('\n')}`);
+    this.faults = faults;
+  }
+}
+
+/**
+ * Checks and completes the settings in `source`.
+ * @param readFile reads the file that a `*_FILE` setting names
+ * @throws EnvError with one sentence per fault
+ */
+export function parseEnv(
+  source: Record<string, string | undefined>,
+  readFile = (path: string) => readFileSync(path, 'utf8'),
+): Env {
+  const faults: string[] = [];
+  const values: Record<string, string> = {};
+  for (const key of Object.keys(envSchema.shape)) {
+    const value = source[key];
+    if (value !== undefined && value !== '') values[key] = value;
+  }
+  for (const key of fileSettings) {
+    const path = source[`${key}_FILE`];
+    if (!path) continue;
+    if (values[key] !== undefined) {
+      faults.push(`${key} and ${key}_FILE are both set: keep one of them`);
+      continue;
+    }
+    try {
+      values[key] = readFile(path).trim();
+    } catch (error) {
+      faults.push(`${key}_FILE: cannot read ${path} (${(error as NodeJS.ErrnoException).code ?? 'error'})`);
+    }
+  }
+  const parsed = envSchema.safeParse(values);
+  if (!parsed.success) faults.push(...parsed.error.issues.map((issue) => `${issue.path.join('.')}: ${issue.message}`));
+  if (Boolean(values.MCPHUB_ADMIN_USERNAME) !== Boolean(values.MCPHUB_ADMIN_PASSWORD)) {
+    faults.push('MCPHUB_ADMIN_USERNAME and MCPHUB_ADMIN_PASSWORD belong together: set both or none');
+  }
+  if (values.MCPHUB_BOOTSTRAP_API_KEY && !values.MCPHUB_ADMIN_USERNAME) {
+    faults.push('MCPHUB_BOOTSTRAP_API_KEY needs an owner: set MCPHUB_ADMIN_USERNAME and MCPHUB_ADMIN_PASSWORD too');
+  }
+  if (Boolean(values.UPSTASH_REDIS_REST_URL) !== Boolean(values.UPSTASH_REDIS_REST_TOKEN)) {
+    faults.push('UPSTASH_REDIS_REST_URL and UPSTASH_REDIS_REST_TOKEN belong together: set both or none');
+  }
+  if (values.MCPHUB_MASTER_KEY && Buffer.from(values.MCPHUB_MASTER_KEY, 'base64').length !== 32) {
+    faults.push('MCPHUB_MASTER_KEY must be 32 bytes in base64, e.g. from: openssl rand -base64 32');
+  }
+  if (!parsed.success || faults.length > 0) throw new EnvError(faults);
+  const { HOST, PORT, MCPHUB_PUBLIC_URL, MCPHUB_DATA_DIR } = parsed.data;
+  const shownHost = HOST === '0.0.0.0' || HOST === '::' ? 'localhost' : HOST.includes(':') ? `[${HOST}]` : HOST;
+  return {
+    ...parsed.data,
+    MCPHUB_DATA_DIR: resolve(MCPHUB_DATA_DIR),
+    MCPHUB_PUBLIC_URL: (MCPHUB_PUBLIC_URL ?? `http://${shownHost}:${PORT}`).replace(/\/+$/, ''),
+  };
+}
+
+/** The settings of this process, read once. @throws EnvError */
+export function env(): Env {
+  return singleton('env', () => parseEnv(process.env));
+}
+
+/** sockaddr_un holds 108 bytes including the NUL; some systems hold 104. */
+const socketPathMaxBytes = 100;
+
+/**
+ * The folder of this hub's unix sockets: `run` in the data directory, or, where that path is too long for a socket, a
+ * folder in the system's temporary directory named by a hash of it. Not created here.
+ */
+export function runtimeDir(dataDir: string): string {
+  const inside = join(dataDir, 'run');
+  if (Buffer.byteLength(join(inside, '.s.PGSQL.5432')) <= socketPathMaxBytes) return inside;
+  return join(tmpdir(), `mcphub-${createHash('sha256').update(dataDir).digest('hex').slice(0, 12)}`);
+}
+
+/** Unix sockets between the programs of one hub, by purpose. */
+export function socketPaths(dataDir: string): { databaseDir: string; worker: string } {
+  const dir = runtimeDir(dataDir);
+  return { databaseDir: dir, worker: join(dir, 'worker.sock') };
+}

@@ -1,0 +1,65 @@
+// The catalogue of events: names, payloads, and which of them cross from one process to another. An event is a hint:
+// rows are the truth, and a lost event costs a delay, never a state.
+import { z } from 'zod';
+import { serverStatusSchema } from '../servers/schema';
+
+const named = z.object({ id: z.string(), name: z.string() });
+
+export const eventSchemas = {
+  'server.created': named,
+  'server.updated': named,
+  'server.deleted': named,
+  /** Somebody asked for an immediate new start, whatever the back-off says. */
+  'server.restart': named,
+  'server.status': serverStatusSchema,
+  'group.created': named,
+  'group.updated': named,
+  'group.deleted': named,
+  'tools.changed': z.object({
+    id: z.string(),
+    name: z.string(),
+    added: z.number().int(),
+    removed: z.number().int(),
+    changed: z.number().int(),
+  }),
+  'key.created': z.object({ id: z.string(), userId: z.string() }),
+  'key.revoked': z.object({ id: z.string(), userId: z.string(), secretHash: z.string() }),
+  /** A user's rights, memberships or account changed: cached actors of that user are void. */
+  'access.changed': z.object({ userId: z.string() }),
+  'session.opened': z.object({ client: z.string(), userId: z.string().nullable(), endpoint: z.string() }),
+  'config.reloaded': z.object({ file: z.string(), faults: z.array(z.string()) }),
+  'call.finished': z.object({
+    requestId: z.string(),
+    at: z.string(),
+    userId: z.string().nullable(),
+    actor: z.string(),
+    client: z.string().nullable(),
+    serverId: z.string().nullable(),
+    server: z.string().nullable(),
+    tool: z.string().nullable(),
+    outcome: z.string(),
+    durationMs: z.number(),
+  }),
+} as const;
+
+export type EventName = keyof typeof eventSchemas;
+export type EventPayload<N extends EventName> = z.infer<(typeof eventSchemas)[N]>;
+
+/** Events that other processes act on; the rest stay in the process that emits them. */
+export const sharedEvents = [
+  'server.created',
+  'server.updated',
+  'server.deleted',
+  'server.restart',
+  'group.created',
+  'group.updated',
+  'group.deleted',
+  'key.created',
+  'key.revoked',
+  'access.changed',
+] as const satisfies readonly EventName[];
+
+export interface SentEvent<N extends EventName = EventName> {
+  name: N;
+  payload: EventPayload<N>;
+}

@@ -1,0 +1,226 @@
+// Shapes and words of servers and groups, safe in a browser: REST, forms, socket events and the supervisor share them.
+import { z } from 'zod';
+
+/** promises: the name goes into URLs and tool names; `sse` is the path of the old transport. */
+export const nameSchema = z
+  .string()
+  .regex(
+    /^[A-Za-z0-9][A-Za-z0-9_-]{0,62}$/,
+    'use 1 to 63 letters, digits, "-" or "_", beginning with a letter or digit',
+  )
+  .refine((name) => name.toLowerCase() !== 'sse', 'this name is reserved');
+
+export const serverTypes = ['stdio', 'streamable-http', 'sse', 'openapi'] as const;
+export type ServerType = (typeof serverTypes)[number];
+
+/** The states of a server and of an instance; `degraded`, `asleep`, `stopped` and `disabled` are of the server as a whole. */
+export const serverStates = [
+  'ready',
+  'starting',
+  'stopping',
+  'degraded',
+  'retrying',
+  'needs-auth',
+  'crashed',
+  'asleep',
+  'stopped',
+  'disabled',
+] as const;
+export type ServerState = (typeof serverStates)[number];
+
+const text = z.string().max(8192);
+const stringMap = z.record(z.string().min(1).max(256), text);
+const headerMap = z.record(
+  z
+    .string()
+    .regex(/^[!#$%&'*+.^_`|~0-9A-Za-z-]+$/, 'not a legal header name')
+    .max(256),
+  text,
+);
+const remoteUrl = z
+  .url({ protocol: /^https?$/, error: 'must be an http or https URL' })
+  .max(2048)
+  .refine(
+    (value) => !URL.canParse(value) || new URL(value).username === '',
+    'put credentials into headers, not into the URL',
+  );
+
+/** The fields of a server that a client may set. */
+const serverFields = z.strictObject({
+  name: nameSchema,
+  description: z.string().max(2000),
+  type: z.enum(['stdio', 'streamable-http']),
+  command: z.string().min(1).max(1024),
+  args: z.array(text).max(256),
+  env: stringMap,
+  cwd: z.string().min(1).max(4096),
+  url: remoteUrl,
+  headers: headerMap,
+  enabled: z.boolean(),
+  timeoutMs: z.number().int().min(100).max(600_000),
+  prefix: z.enum(['always', 'never']),
+});
+
+const mayBeAbsent = {
+  description: true,
+  args: true,
+  env: true,
+  cwd: true,
+  headers: true,
+  enabled: true,
+  timeoutMs: true,
+  prefix: true,
+} as const;
+
+/** A new server: stdio needs `command`, streamable-http needs `url`. */
+export const serverInputSchema = z.discriminatedUnion('type', [
+  serverFields
+    .omit({ url: true, headers: true })
+    .partial(mayBeAbsentFor('headers'))
+    .extend({ type: z.literal('stdio') }),
+  serverFields
+    .omit({ command: true, args: true, env: true, cwd: true })
+    .partial(mayBeAbsentFor('args', 'env', 'cwd'))
+    .extend({ type: z.literal('streamable-http') }),
+]);
+export type ServerInput = z.infer<typeof serverInputSchema>;
+
+function mayBeAbsentFor<K extends keyof typeof mayBeAbsent>(...left: K[]): Omit<typeof mayBeAbsent, K> {
+  return Object.fromEntries(Object.entries(mayBeAbsent).filter(([key]) => !left.includes(key as K))) as Omit<
+    typeof mayBeAbsent,
+    K
+  >;
+}
+
+/** A JSON merge patch (RFC 7396): null removes an optional field. */
+export const serverPatchSchema = serverFields.partial().extend({
+  cwd: serverFields.shape.cwd.nullable().optional(),
+  timeoutMs: serverFields.shape.timeoutMs.nullable().optional(),
+});
+export type ServerPatch = z.infer<typeof serverPatchSchema>;
+
+export const groupInputSchema = z.strictObject({
+  name: nameSchema,
+  description: z.string().max(2000).optional(),
+  prefix: z.enum(['always', 'never']).optional(),
+  servers: z
+    .array(
+      z.strictObject({
+        server: nameSchema,
+        tools: z.union([z.literal('all'), z.array(z.string().max(128)).max(1000)]),
+      }),
+    )
+    .max(500)
+    .optional(),
+  /** Names of users. */
+  members: z.array(z.string().max(64)).max(1000).optional(),
+});
+export type GroupInput = z.infer<typeof groupInputSchema>;
+export const groupPatchSchema = groupInputSchema.partial();
+export type GroupPatch = z.infer<typeof groupPatchSchema>;
+
+/** A server as REST and pages show it; values of `env` and `headers` are masked to `***` and their last 4 characters. */
+export interface ServerView {
+  id: string;
+  name: string;
+  label: string | null;
+  description: string;
+  type: ServerType;
+  command: string | null;
+  args: string[];
+  env: Record<string, string>;
+  cwd: string | null;
+  url: string | null;
+  headers: Record<string, string>;
+  enabled: boolean;
+  desired: 'running' | 'stopped';
+  timeoutMs: number | null;
+  prefix: 'always' | 'never';
+  source: 'api' | 'file';
+  sourceFile: string | null;
+  groups: string[];
+  toolCount: number;
+  createdAt: string;
+  updatedAt: string;
+  version: number;
+}
+
+export interface GroupView {
+  id: string;
+  name: string;
+  description: string;
+  prefix: 'always' | 'never';
+  servers: { server: string; tools: 'all' | string[] }[];
+  members: string[];
+  createdAt: string;
+  updatedAt: string;
+  version: number;
+}
+
+/** What the worker knows of a server right now. Sent whole on every change; a lower `version` is older. */
+export const serverStatusSchema = z.object({
+  id: z.string(),
+  name: z.string(),
+  state: z.enum(serverStates),
+  /** A short word such as "exited", "spawn-failed", "handshake-failed", "connect-failed"; null while all is well. */
+  reason: z.string().nullable(),
+  /** The cause in a plain sentence, with what to do where that is known. */
+  message: z.string().nullable(),
+  version: z.number().int(),
+  /** RFC 3339. */
+  since: z.string(),
+  /** Starts since the last time it was stable. */
+  attempt: z.number().int(),
+  nextRetryAt: z.string().nullable(),
+  ready: z.number().int(),
+  total: z.number().int(),
+  tools: z.number().int(),
+  instances: z.array(
+    z.object({
+      id: z.string(),
+      state: z.enum(serverStates),
+      pid: z.number().int().nullable(),
+      startedAt: z.string().nullable(),
+      restarts: z.number().int(),
+      protocolVersion: z.string().nullable(),
+      serverInfo: z.object({ name: z.string(), version: z.string().optional() }).nullable(),
+      /** Resident memory of the whole process tree in bytes; null for remote servers and where it cannot be read. */
+      rssBytes: z.number().nullable(),
+    }),
+  ),
+  lastExit: z
+    .object({
+      at: z.string(),
+      reason: z.string(),
+      message: z.string(),
+      exitCode: z.number().nullable().optional(),
+      signal: z.string().nullable().optional(),
+      stderr: z.array(z.string()).optional(),
+    })
+    .nullable(),
+});
+export type ServerStatus = z.infer<typeof serverStatusSchema>;
+
+export const logLineSchema = z.object({
+  /** Rises by one per server; a gap means lines that were dropped. */
+  seq: z.number().int(),
+  at: z.string(),
+  stream: z.enum(['stderr', 'hub']),
+  text: z.string(),
+});
+export type LogLine = z.infer<typeof logLineSchema>;
+
+export interface ToolView {
+  id: string;
+  server: string;
+  name: string;
+  /** The name on `/api/mcp`. */
+  exposedName: string;
+  title: string | null;
+  description: string | null;
+  inputSchema: Record<string, unknown>;
+  outputSchema: Record<string, unknown> | null;
+  annotations: Record<string, unknown> | null;
+  enabled: boolean;
+  changedAt: string;
+}

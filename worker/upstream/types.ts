@@ -1,0 +1,58 @@
+// What the rest of the worker knows of an upstream: our client side of one instance, whatever its transport.
+
+export interface Handshake {
+  protocolVersion: string;
+  serverInfo: { name: string; version?: string; [field: string]: unknown };
+  capabilities: Record<string, unknown>;
+  instructions?: string;
+}
+
+/** An answer with its exact bytes, so that a relay need not serialise it again. */
+export interface UpstreamAnswer {
+  kind: 'result' | 'error';
+  /** The parsed value of `result` or `error`. */
+  value: unknown;
+  /** The bytes of that value as they came; null where they are not at hand. */
+  raw: Buffer | null;
+}
+
+export interface CallOptions {
+  /** Milliseconds of silence after which the call fails with UPSTREAM_TIMEOUT; progress extends it. */
+  timeoutMs: number;
+  /** Called with the params of each progress notification of this call; set it only if the client sent a token. */
+  onProgress?: (params: Record<string, unknown>) => void;
+}
+
+export interface Call {
+  /** Rejects with a HubError: UPSTREAM_TIMEOUT, UPSTREAM_BAD_ANSWER, INTERRUPTED, UPSTREAM_UNAVAILABLE, CANCELLED. */
+  answer: Promise<UpstreamAnswer>;
+  /** Tells the upstream (notifications/cancelled) and rejects `answer` with CANCELLED at once; a second call does nothing. */
+  cancel(reason: string): void;
+}
+
+export interface UpstreamEvents {
+  /** A notification that belongs to no call, e.g. notifications/tools/list_changed. */
+  notification(method: string, params: Record<string, unknown> | undefined): void;
+  /** The connection is gone for good; called once, also after close(). */
+  closed(reason: CloseReason): void;
+}
+
+export interface CloseReason {
+  /** "exited", "killed", "spawn-failed", "handshake-failed", "connect-failed", "stopped", "needs-auth". */
+  reason: string;
+  /** One plain sentence for people. */
+  message: string;
+  exitCode?: number | null;
+  signal?: string | null;
+}
+
+/** One open, initialised connection. Ids and progress tokens on the wire are its own. */
+export interface Upstream {
+  readonly handshake: Handshake;
+  /** Calls under way. */
+  readonly inflight: number;
+  call(method: string, params: Record<string, unknown> | undefined, options: CallOptions): Call;
+  notify(method: string, params?: Record<string, unknown>): void;
+  /** Ends the connection (and the process behind it) and settles all calls with INTERRUPTED. Idempotent. */
+  close(): Promise<void>;
+}
