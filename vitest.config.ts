@@ -1,0 +1,33 @@
+// Two projects: `unit` needs nothing and takes seconds, `integration` uses real databases, processes and sockets.
+// tests/browser belongs to Playwright. `npm test` starts what the integration tests need, see scripts/test.
+import { defineConfig } from 'vitest/config';
+
+const root = import.meta.dirname;
+const shared = { resolve: { alias: { '@/': `${root}/` } }, root };
+
+export default defineConfig({
+  test: {
+    // Integration files start whole hubs; more than two at once only slows each of them down.
+    maxWorkers: 2,
+    projects: [
+      {
+        ...shared,
+        test: {
+          name: 'unit',
+          include: ['tests/unit/**/*.test.{ts,tsx}', 'tests/architecture.test.ts'],
+          testTimeout: 10_000,
+        },
+      },
+      {
+        ...shared,
+        test: {
+          name: 'integration',
+          include: ['tests/integration/**/*.test.ts'],
+          pool: 'forks',
+          testTimeout: 60_000,
+          hookTimeout: 60_000,
+        },
+      },
+    ],
+  },
+});
