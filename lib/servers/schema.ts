@@ -30,13 +30,11 @@ export type ServerState = (typeof serverStates)[number];
 
 const text = z.string().max(8192);
 const stringMap = z.record(z.string().min(1).max(256), text);
-const headerMap = z.record(
-  z
-    .string()
-    .regex(/^[!#$%&'*+.^_`|~0-9A-Za-z-]+$/, 'not a legal header name')
-    .max(256),
-  text,
-);
+const headerName = z
+  .string()
+  .regex(/^[!#$%&'*+.^_`|~0-9A-Za-z-]+$/, 'not a legal header name')
+  .max(256);
+const headerMap = z.record(headerName, text);
 const remoteUrl = z
   .url({ protocol: /^https?$/, error: 'must be an http or https URL' })
   .max(2048)
@@ -92,8 +90,13 @@ function mayBeAbsentFor<K extends keyof typeof mayBeAbsent>(...left: K[]): Omit<
   >;
 }
 
-/** A JSON merge patch (RFC 7396): null removes an optional field. */
+/**
+ * A JSON merge patch (RFC 7396): null removes an optional field. `env` and `headers` are merged too: null removes one
+ * entry, an entry that is left out or sent back masked stays as it is.
+ */
 export const serverPatchSchema = serverFields.partial().extend({
+  env: z.record(z.string().min(1).max(256), text.nullable()).optional(),
+  headers: z.record(headerName, text.nullable()).optional(),
   cwd: serverFields.shape.cwd.nullable().optional(),
   timeoutMs: serverFields.shape.timeoutMs.nullable().optional(),
 });
@@ -223,4 +226,46 @@ export interface ToolView {
   annotations: Record<string, unknown> | null;
   enabled: boolean;
   changedAt: string;
+}
+
+export const importChoices = ['overwrite', 'skip', 'rename'] as const;
+export type ImportChoice = (typeof importChoices)[number];
+
+/** What to do with a row of the plan, by its `name`; a conflict without a choice is skipped. */
+export const importChoicesSchema = z.record(z.string().max(64), z.enum(importChoices));
+export type ImportChoices = z.infer<typeof importChoicesSchema>;
+
+/** Body of POST /api/v1/import. */
+export const importInputSchema = z.strictObject({
+  text: z.string().max(1_048_576),
+  /** True: only the plan; nothing is written. */
+  dryRun: z.boolean().optional(),
+  choices: importChoicesSchema.optional(),
+});
+
+/** One server found in pasted text. */
+export interface ImportRow {
+  /** The legal, unique name that it gets; also the key for its choice. */
+  name: string;
+  /** The name as pasted, where it had to be made legal. */
+  label: string | null;
+  /** Null when the entry is invalid. Values of `env` and `headers` are masked. */
+  server: ServerInput | null;
+  /** `conflict`: the name belongs to another server or group. `unchanged`: the same server exists already. */
+  state: 'add' | 'conflict' | 'unchanged' | 'invalid';
+  /** Plain sentences; for an invalid entry what is wrong with it. */
+  warnings: string[];
+}
+
+export interface ImportPlan {
+  /** What the text was recognised as, e.g. "VS Code (mcp.json)". */
+  dialect: string;
+  rows: ImportRow[];
+}
+
+/** Names of the servers that an import touched. */
+export interface ImportResult {
+  created: string[];
+  updated: string[];
+  skipped: string[];
 }
