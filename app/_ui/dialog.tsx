@@ -1,0 +1,60 @@
+'use client';
+// A dialog for one task, never for reading. The title is always said to screen readers.
+import { X } from 'lucide-react';
+import * as Radix from 'radix-ui/dialog';
+import type { ReactNode } from 'react';
+import { buttonClass } from './button';
+import { cn } from './cn';
+
+export const Dialog = Radix.Root;
+export const DialogTrigger = Radix.Trigger;
+export const DialogClose = Radix.Close;
+
+export const scrimClass = 'fixed inset-0 z-40 bg-scrim animate-appear';
+
+export interface DialogContentProps {
+  title: ReactNode;
+  description?: ReactNode;
+  size?: 'sm' | 'md' | 'lg';
+  children: ReactNode;
+}
+
+const widths = { sm: 'max-w-md', md: 'max-w-xl', lg: 'max-w-3xl' } as const;
+
+export function DialogContent({ title, description, size = 'md', children }: DialogContentProps) {
+  return (
+    <Radix.Portal>
+      <Radix.Overlay className={scrimClass} />
+      <Radix.Content
+        // Without a description the attribute must be absent, or it would point at nothing.
+        {...(!description && { 'aria-describedby': undefined })}
+        className={cn(
+          'fixed top-1/2 left-1/2 z-50 flex max-h-[min(90dvh,52rem)] w-[calc(100vw-1.5rem)] -translate-x-1/2 -translate-y-1/2 flex-col rounded-dialog border border-border bg-popover text-foreground shadow-layer outline-none',
+          widths[size],
+        )}
+      >
+        <header className="flex items-start gap-4 px-5 pt-4 pb-3">
+          <div className="min-w-0 flex-1">
+            <Radix.Title className="text-section">{title}</Radix.Title>
+            {description && (
+              <Radix.Description className="mt-0.5 text-table text-muted-foreground">{description}</Radix.Description>
+            )}
+          </div>
+          <Radix.Close className={buttonClass('ghost', 'icon-sm', '-mr-1.5')} aria-label="Close">
+            <X aria-hidden />
+          </Radix.Close>
+        </header>
+        {children}
+      </Radix.Content>
+    </Radix.Portal>
+  );
+}
+
+/** The scrolling part. Focusable, so that the keyboard can scroll it. */
+export function DialogBody({ className, children }: { className?: string; children: ReactNode }) {
+  return <div className={cn('min-h-0 flex-1 overflow-y-auto px-5 py-1', className)}>{children}</div>;
+}
+
+export function DialogFooter({ children }: { children: ReactNode }) {
+  return <footer className="flex flex-wrap items-center justify-end gap-2 px-5 pt-3 pb-4">{children}</footer>;
+}
