@@ -52,6 +52,11 @@ export interface Supervisor {
   upstreamOf(serverId: string): Upstream;
   /** Lines of the ring with `seq` above `after`, oldest first, and how many were dropped before them. */
   logs(serverId: string, after: number, limit: number): { lines: LogLine[]; dropped: number };
+  /**
+   * Tells what listing the server gave: the number of its tools, and a plain sentence if a list failed. A fault makes a
+   * ready server "degraded" until a listing without one. Unknown servers are ignored.
+   */
+  listed(serverId: string, outcome: { tools: number; fault: string | null }): void;
   on<E extends keyof SupervisorEvents>(event: E, listener: SupervisorEvents[E]): () => void;
   /** Stops every server and waits until no process is left. Idempotent. */
   stop(): Promise<void>;

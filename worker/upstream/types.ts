@@ -56,3 +56,34 @@ export interface Upstream {
   /** Ends the connection (and the process behind it) and settles all calls with INTERRUPTED. Idempotent. */
   close(): Promise<void>;
 }
+
+/** Items of a server's lists, each whole as it was sent; what could not be taken over is in `faults`. */
+export interface Listing {
+  tools: Record<string, unknown>[];
+  resources: Record<string, unknown>[];
+  resourceTemplates: Record<string, unknown>[];
+  prompts: Record<string, unknown>[];
+  /** `kind`: "tool", "resource", "resourceTemplate" or "prompt"; `name` is empty where the whole list is meant. */
+  faults: { kind: string; name: string; reason: string }[];
+}
+
+/** What a transport is made of, beyond the wire: where to connect to or what to run. */
+export interface UpstreamTarget {
+  name: string;
+  type: 'stdio' | 'streamable-http' | 'sse' | 'openapi';
+  command: string | null;
+  args: string[];
+  env: Record<string, string>;
+  cwd: string | null;
+  url: string | null;
+  headers: Record<string, string>;
+}
+
+export interface OpenEvents extends UpstreamEvents {
+  /** The process runs; stdio only. */
+  spawned(pid: number): void;
+  /** Whole lines of stderr, without their ends; stdio only. */
+  stderr(lines: string[]): void;
+  /** The program has only printed text that is not MCP so far: a sentence. It may still answer. At most once. */
+  doubtful(message: string): void;
+}

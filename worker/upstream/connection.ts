@@ -1,0 +1,345 @@
+// JSON-RPC over any transport: ids, pending calls, deadlines, progress, cancellation, and what a server asks of us.
+// Knows nothing of processes or HTTP. Ids on the wire are random per connection plus a counter; they serve as progress
+// tokens too. An answer, notification or request that belongs to no call of ours never reaches a caller.
+import { isUtf8 } from 'node:buffer';
+import { randomBytes } from 'node:crypto';
+import { HubError } from '../../lib/errors';
+import { type Slice, sliceAnswer } from './answer';
+import { everyTick } from './deadlines';
+import type { Call, CallOptions, UpstreamAnswer } from './types';
+
+/** promises §1: no call lasts longer, whatever progress it reports. */
+const hardEndMs = 600_000;
+/** promises §3: so many time-outs in a row, then a ping decides whether the server still lives. */
+const timeoutsBeforePing = 3;
+const pingTimeoutMs = 5_000;
+
+/** A request on its way, as far as the transport can do something about it. */
+export interface Sending {
+  /** Nobody waits for the answer any more. */
+  abort(): void;
+}
+
+export interface Wire {
+  /**
+   * Sends one message.
+   * @param id of a request; undefined for everything that has no answer
+   * @throws HubError BUSY when the transport's queue is full
+   */
+  send(text: string, id: string | undefined, method: string): Sending | undefined;
+}
+
+export interface ConnectionEvents {
+  notification(method: string, params: Record<string, unknown> | undefined): void;
+  /** Several calls timed out and a ping got no answer. */
+  hung(): void;
+}
+
+/** What was received and could not be used, since the connection began. */
+export interface ConnectionCounters {
+  unknownAnswers: number;
+  badMessages: number;
+  staleProgress: number;
+  timeouts: number;
+}
+
+export interface Connection {
+  readonly inflight: number;
+  readonly counters: ConnectionCounters;
+  /** Messages that were valid JSON-RPC; zero means that the other side may not speak MCP at all. */
+  readonly received: number;
+  call(method: string, params: Record<string, unknown> | undefined, options: CallOptions): Call;
+  notify(method: string, params?: Record<string, unknown>): void;
+  /**
+   * Takes one message as it came. @param onlyFor the one call that it may answer, where the transport knows that
+   * @returns false if it is no JSON-RPC message
+   */
+  receive(bytes: Buffer, onlyFor?: string): boolean;
+  /** A message over the size limit came; fails the call that it answers if one of its ends names it. */
+  receiveOverlong(head: Buffer, tail: Buffer, length: number): void;
+  /** Settles one call; a call that is settled already is left alone. */
+  fail(id: string, error: HubError): void;
+  /** Fails all calls, now and in future. */
+  end(error: HubError): void;
+}
+
+class PendingCall implements Call {
+  readonly answer: Promise<UpstreamAnswer>;
+  resolve!: (answer: UpstreamAnswer) => void;
+  reject!: (error: HubError) => void;
+  sending: Sending | undefined;
+  progress = Number.NEGATIVE_INFINITY;
+  heardAt: number;
+
+  constructor(
+    readonly id: string,
+    readonly method: string,
+    readonly options: CallOptions,
+    readonly startedAt: number,
+    private readonly onCancel: (call: PendingCall, reason: string) => void,
+  ) {
+    this.heardAt = startedAt;
+    this.answer = new Promise((resolve, reject) => {
+      this.resolve = resolve;
+      this.reject = reject;
+    });
+  }
+
+  cancel(reason: string): void {
+    this.onCancel(this, reason);
+  }
+}
+
+/** @param server the server's name, for error messages */
+export function createConnection(server: string, wire: Wire, events: ConnectionEvents): Connection {
+  const pending = new Map<string, PendingCall>();
+  const prefix = `${randomBytes(9).toString('base64url')}.`;
+  const counters: ConnectionCounters = { unknownAnswers: 0, badMessages: 0, staleProgress: 0, timeouts: 0 };
+  let nextId = 0;
+  let received = 0;
+  let timeoutsInRow = 0;
+  let pinging = false;
+  let ended: HubError | null = null;
+  const stopTicking = everyTick(checkDeadlines);
+
+  function call(method: string, params: Record<string, unknown> | undefined, options: CallOptions): Call {
+    nextId += 1;
+    const id = prefix + nextId.toString(36);
+    const made = new PendingCall(id, method, options, performance.now(), cancelCall);
+    if (ended) {
+      made.reject(ended);
+      return made;
+    }
+    pending.set(id, made);
+    const body = serialiseParams(params, options.onProgress ? id : undefined);
+    try {
+      made.sending = wire.send(`{"jsonrpc":"2.0","id":"${id}","method":${JSON.stringify(method)}${body}}`, id, method);
+    } catch (error) {
+      pending.delete(id);
+      made.reject(error as HubError);
+    }
+    return made;
+  }
+
+  function notify(method: string, params?: Record<string, unknown>): void {
+    if (ended) return;
+    try {
+      wire.send(`{"jsonrpc":"2.0","method":${JSON.stringify(method)}${serialiseParams(params)}}`, undefined, method);
+    } catch {
+      // The queue is full: the server does not read, and whoever waits for it runs into its deadline.
+    }
+  }
+
+  function cancelCall(call: PendingCall, reason: string): void {
+    if (!pending.has(call.id)) return;
+    withdraw(call, reason);
+    call.reject(new HubError('CANCELLED', undefined, { server, reason: 'cancelled' }));
+  }
+
+  /** Forgets a call and tells the server so. `initialize` is never cancelled (lifecycle, 2025-11-25). */
+  function withdraw(call: PendingCall, reason: string): void {
+    pending.delete(call.id);
+    if (call.method !== 'initialize') notify('notifications/cancelled', { requestId: call.id, reason });
+    call.sending?.abort();
+  }
+
+  function checkDeadlines(now: number): void {
+    for (const call of pending.values()) {
+      const silent = now - call.heardAt >= call.options.timeoutMs;
+      if (!silent && now - call.startedAt < hardEndMs) continue;
+      counters.timeouts += 1;
+      timeoutsInRow += 1;
+      withdraw(call, 'timed out');
+      const text = silent
+        ? `The server "${server}" sent nothing for ${call.options.timeoutMs} ms.`
+        : `The call took longer than ${hardEndMs / 60_000} minutes.`;
+      call.reject(new HubError('UPSTREAM_TIMEOUT', text, { server, reason: 'timeout', retryable: true }));
+    }
+    if (timeoutsInRow >= timeoutsBeforePing && !pinging) void askWhetherAlive();
+  }
+
+  async function askWhetherAlive(): Promise<void> {
+    pinging = true;
+    const before = received;
+    try {
+      await call('ping', undefined, { timeoutMs: pingTimeoutMs }).answer;
+    } catch {
+      if (!ended && received === before) events.hung();
+    } finally {
+      pinging = false;
+      timeoutsInRow = 0;
+    }
+  }
+
+  function receive(bytes: Buffer, onlyFor?: string): boolean {
+    const slice = sliceAnswer(bytes);
+    if (slice) {
+      const value = parse(bytes, slice.start, slice.end);
+      if (value !== undefined) {
+        received += 1;
+        answer(slice.id, slice.kind, value, relayable(bytes, slice), onlyFor);
+        return true;
+      }
+    }
+    const message = parse(bytes, 0, bytes.length);
+    if (message === undefined || message === null || typeof message !== 'object') return false;
+    // Batches exist in 2025-03-26 only, but understanding one costs nothing.
+    const messages: unknown[] = Array.isArray(message) ? message : [message];
+    let understood = messages.length > 0;
+    for (const each of messages) understood = receiveMessage(each, onlyFor) && understood;
+    return understood;
+  }
+
+  function receiveMessage(message: unknown, onlyFor: string | undefined): boolean {
+    if (typeof message !== 'object' || message === null) return false;
+    const { jsonrpc, id, method, params, result, error } = message as Record<string, unknown>;
+    if (jsonrpc !== '2.0') return false;
+    received += 1;
+    if (typeof method === 'string') {
+      const named = typeof params === 'object' && params !== null ? (params as Record<string, unknown>) : undefined;
+      if (id === undefined) receiveNotification(method, named);
+      else if (typeof id === 'string' || typeof id === 'number') receiveRequest(id, method);
+      else counters.badMessages += 1;
+    } else if (typeof id === 'string' && (result !== undefined || error !== undefined)) {
+      if (error !== undefined) answer(id, 'error', error, null, onlyFor);
+      else answer(id, 'result', result, null, onlyFor);
+    } else if (id !== undefined) {
+      counters.unknownAnswers += 1;
+    } else {
+      counters.badMessages += 1;
+    }
+    return true;
+  }
+
+  function answer(id: string, kind: 'result' | 'error', value: unknown, raw: Buffer | null, onlyFor?: string): void {
+    const call = onlyFor === undefined || onlyFor === id ? pending.get(id) : undefined;
+    if (!call) {
+      counters.unknownAnswers += 1;
+      return;
+    }
+    pending.delete(id);
+    timeoutsInRow = 0;
+    if (kind === 'result' ? isObject(value) : isRpcError(value)) call.resolve({ kind, value, raw });
+    else call.reject(badAnswer(`The server "${server}" gave an answer that is not valid JSON-RPC.`));
+  }
+
+  function receiveNotification(method: string, params: Record<string, unknown> | undefined): void {
+    if (method === 'notifications/progress') {
+      receiveProgress(params);
+    } else if (method !== 'notifications/cancelled') {
+      events.notification(method, params);
+    }
+  }
+
+  /** Progress must rise (basic/utilities/progress); one that does not is a sign of life and nothing more. */
+  function receiveProgress(params: Record<string, unknown> | undefined): void {
+    const call = typeof params?.progressToken === 'string' ? pending.get(params.progressToken) : undefined;
+    if (!params || !call) {
+      counters.staleProgress += 1;
+      return;
+    }
+    call.heardAt = performance.now();
+    if (typeof params.progress !== 'number' || params.progress <= call.progress) {
+      counters.staleProgress += 1;
+      return;
+    }
+    call.progress = params.progress;
+    call.options.onProgress?.(params);
+  }
+
+  function receiveRequest(id: string | number, method: string): void {
+    if (ended) return;
+    const answer =
+      method === 'ping'
+        ? '"result":{}'
+        : `"error":{"code":-32601,"message":${JSON.stringify(`The hub does not offer "${method.slice(0, 128)}" to servers.`)}}`;
+    try {
+      wire.send(`{"jsonrpc":"2.0","id":${JSON.stringify(id)},${answer}}`, undefined, '');
+    } catch {
+      // As in notify.
+    }
+  }
+
+  function badAnswer(message: string): HubError {
+    return new HubError('UPSTREAM_BAD_ANSWER', message, { server, reason: 'bad-answer' });
+  }
+
+  function fail(id: string, error: HubError): void {
+    const call = pending.get(id);
+    if (!call) return;
+    pending.delete(id);
+    call.reject(error);
+  }
+
+  return {
+    get inflight() {
+      return pending.size;
+    },
+    get received() {
+      return received;
+    },
+    counters,
+    call,
+    notify,
+    receive,
+    fail,
+    receiveOverlong(head, tail, length) {
+      counters.badMessages += 1;
+      const id = findId(head, prefix) ?? findId(tail, prefix);
+      if (id) fail(id, badAnswer(`The answer of "${server}" is too large: ${length} bytes.`));
+    },
+    end(error) {
+      if (ended) return;
+      ended = error;
+      stopTicking();
+      const calls = [...pending.values()];
+      pending.clear();
+      for (const call of calls) {
+        call.reject(error);
+        call.sending?.abort();
+      }
+    },
+  };
+}
+
+/** `,"params":…` with the progress token of ours in place of the caller's, or nothing. */
+function serialiseParams(params: Record<string, unknown> | undefined, progressToken?: string): string {
+  const meta = params?._meta as Record<string, unknown> | undefined;
+  if (progressToken !== undefined) {
+    return `,"params":${JSON.stringify({ ...params, _meta: { ...meta, progressToken } })}`;
+  }
+  if (!params) return '';
+  if (!isObject(meta) || meta.progressToken === undefined) return `,"params":${JSON.stringify(params)}`;
+  const { progressToken: _theirs, ...rest } = meta;
+  return `,"params":${JSON.stringify({ ...params, _meta: rest })}`;
+}
+
+/** `undefined` for what is not JSON; JSON itself has no such value. */
+function parse(bytes: Buffer, start: number, end: number): unknown {
+  try {
+    return JSON.parse(bytes.toString('utf8', start, end));
+  } catch {
+    return undefined;
+  }
+}
+
+/** The bytes can be passed on inside a line of their own: valid UTF-8 and no line break between the tokens. */
+function relayable(bytes: Buffer, { start, end }: Slice): Buffer | null {
+  const raw = bytes.subarray(start, end);
+  return isUtf8(raw) && !raw.includes(10) && !raw.includes(13) ? raw : null;
+}
+
+function findId(bytes: Buffer, prefix: string): string | undefined {
+  const start = bytes.indexOf(prefix);
+  if (start === -1) return undefined;
+  const end = bytes.indexOf('"', start);
+  return end === -1 ? undefined : bytes.toString('latin1', start, end);
+}
+
+function isObject(value: unknown): value is Record<string, unknown> {
+  return typeof value === 'object' && value !== null && !Array.isArray(value);
+}
+
+function isRpcError(value: unknown): boolean {
+  return isObject(value) && Number.isInteger(value.code) && typeof value.message === 'string';
+}
