@@ -46,7 +46,36 @@ export const username = z
 /** NIST SP 800-63B: length counts, composition rules do not; the upper bound keeps hashing cheap. */
 export const password = z.string().min(12, 'use at least 12 characters').max(256, 'use at most 256 characters');
 
-export const setupInputSchema = z.strictObject({ token: z.string().min(1), username, password });
+export const setupInputSchema = z.strictObject({ token: z.string().min(1).max(256), username, password });
+export type SetupInput = z.infer<typeof setupInputSchema>;
+
+/** Bounds only: what a wrong password looks like is nobody's business. */
+export const signInSchema = z.strictObject({
+  username: z.string().trim().min(1, 'enter the user name').max(64),
+  password: z.string().min(1, 'enter the password').max(256),
+});
+export type SignInInput = z.infer<typeof signInSchema>;
+
+export const passwordChangeSchema = z.strictObject({ currentPassword: z.string().max(256), newPassword: password });
+export type PasswordChange = z.infer<typeof passwordChangeSchema>;
+
+export interface UserView {
+  id: string;
+  username: string;
+  displayName: string | null;
+  disabled: boolean;
+  lastSignInAt: string | null;
+  createdAt: string;
+}
+
+/** Who asks, and which kinds of things they may do something to: for navigation. */
+export interface MeView {
+  kind: Actor['kind'];
+  id: string;
+  userId: string | null;
+  name: string;
+  may: Record<ResourceType, Action[]>;
+}
 
 export const keyScopeSchema = z.strictObject({
   groups: z.array(z.string().max(64)).max(200).optional(),

@@ -1,0 +1,186 @@
+// From a credential to an actor. Known credentials are answered from memory, because every MCP request asks; events
+// void what they touch at once, and nothing is believed for longer than a minute without the database.
+import { LRUCache } from 'lru-cache';
+import type { Db } from '../db/types';
+import { HubError } from '../errors';
+import type { Bus } from '../events/bus';
+import type { EventName } from '../events/schema';
+import type { Log } from '../log';
+import { type BrowserSession, openBrowserSession, sessionTokenOf } from './browser-session';
+import { type Identity, type KeyIdentity, loadKey, loadUser } from './identities';
+import { createKeyUsage } from './key-usage';
+import type { Keyring } from './keyring';
+import type { Actor } from './schema';
+import { hashSecret, looksLikeKey } from './secrets';
+
+/** promises §3: with the database lost, known keys are trusted this long. */
+const trustMs = 60_000;
+/** From this age on a use asks for a fresh copy in the background, so that a busy key never waits. */
+const refreshAfterMs = 30_000;
+/** An unknown key is asked for again after this time. */
+const unknownMs = 5_000;
+const cachedMax = 10_000;
+
+export interface ActorResolver {
+  /**
+   * The actor of an API key, null if there is none. Answers at once (no promise) while the key is known.
+   * @param address where the request comes from, kept as the key's last use
+   * @throws HubError UNAVAILABLE (as a rejection) when the database is away and the key is not known from less than 60 s ago
+   */
+  resolveBearer(token: string, address?: string): Actor | null | Promise<Actor | null>;
+  /** The actor of a browser session, null if there is none. @throws HubError UNAVAILABLE as above */
+  resolveSession(cookieHeader: string | null | undefined): Promise<Actor | null>;
+  /** As resolveSession, with the session itself, for adapters that renew its cookie. */
+  resolveBrowser(cookieHeader: string | null | undefined): Promise<{ actor: Actor; session: BrowserSession } | null>;
+  /** Writes what is still to be written and stops listening. */
+  close(): Promise<void>;
+}
+
+export interface ActorResolverParts {
+  db: Db;
+  bus: Bus;
+  keyring: Keyring;
+  log?: Log;
+  /** Monotonic milliseconds: ages here survive a change of the wall clock. */
+  now?: () => number;
+  /** Milliseconds since 1970: what people wrote into `expiresAt`. */
+  wallClock?: () => number;
+}
+
+/** Makes a resolver; one per process. */
+export function createActorResolver(parts: ActorResolverParts): ActorResolver {
+  const { db, bus, keyring, log, now = () => performance.now(), wallClock = Date.now } = parts;
+  const usage = createKeyUsage(db, { now, wallClock, ...(log && { log }) });
+  const keys = createTrusted<KeyIdentity>((secretHash) => loadKey(db, secretHash), now);
+  const people = createTrusted<Identity>((userId) => loadUser(db, userId), now);
+
+  const voidAll = () => {
+    keys.forget(() => true);
+    people.forget(() => true);
+  };
+  const membershipEvents: EventName[] = ['group.created', 'group.updated', 'group.deleted'];
+  const unsubscribe = [
+    bus.on('key.revoked', ({ secretHash }) => keys.forgetOne(secretHash)),
+    bus.on('key.created', () => keys.forgetUnknown()),
+    bus.on('access.changed', ({ userId }) => {
+      keys.forget((identity) => identity.actor.userId === userId);
+      people.forgetOne(userId);
+    }),
+    ...membershipEvents.map((name) => bus.on(name, voidAll)),
+  ];
+
+  function use(identity: KeyIdentity | null, address: string | undefined): Actor | null {
+    if (!identity) return null;
+    if (identity.expiresAtMs !== null && identity.expiresAtMs <= wallClock()) return null;
+    usage.touch(identity.keyId, address ?? null);
+    return identity.actor;
+  }
+
+  async function resolveBrowser(cookieHeader: string | null | undefined) {
+    const token = sessionTokenOf(cookieHeader);
+    const session = token === null ? null : openBrowserSession(keyring, token, wallClock());
+    if (!session) return null;
+    const identity = await people.get(session.userId);
+    return identity?.sessionVersion === session.sessionVersion ? { actor: identity.actor, session } : null;
+  }
+
+  return {
+    resolveBearer(token, address) {
+      if (!looksLikeKey(token)) return null;
+      const found = keys.get(hashSecret(token));
+      return found instanceof Promise ? found.then((identity) => use(identity, address)) : use(found, address);
+    },
+    resolveBrowser,
+    resolveSession: async (cookieHeader) => (await resolveBrowser(cookieHeader))?.actor ?? null,
+    async close() {
+      for (const stop of unsubscribe) stop();
+      await usage.close();
+    },
+  };
+}
+
+/** The actor of a bearer token; see ActorResolver. */
+export function actorOfBearer(access: ActorResolver, token: string, address?: string) {
+  return access.resolveBearer(token, address);
+}
+
+/** The actor of a Cookie header; see ActorResolver. */
+export function actorOfSession(access: ActorResolver, cookieHeader: string | null | undefined): Promise<Actor | null> {
+  return access.resolveSession(cookieHeader);
+}
+
+interface Trusted<T> {
+  get(id: string): T | null | Promise<T | null>;
+  forget(matches: (value: T) => boolean): void;
+  forgetOne(id: string): void;
+  /** Forgets the ids for which nothing was found. */
+  forgetUnknown(): void;
+}
+
+/**
+ * Values that are believed for `trustMs` after they were loaded. A load that was under way while something was
+ * forgotten may have read the old row, so it is done again.
+ */
+function createTrusted<T extends object>(load: (id: string) => Promise<T | null>, now: () => number): Trusted<T> {
+  const known = new LRUCache<string, { value: T; loadedAt: number }>({ max: cachedMax });
+  const unknown = new LRUCache<string, number>({ max: cachedMax });
+  const loading = new Map<string, Promise<T | null>>();
+  let generation = 0;
+
+  async function loadFresh(id: string, triesLeft = 5): Promise<T | null> {
+    const startedIn = generation;
+    const value = await load(id);
+    if (startedIn !== generation) return triesLeft > 0 ? loadFresh(id, triesLeft - 1) : value;
+    if (value) known.set(id, { value, loadedAt: now() });
+    else {
+      known.delete(id);
+      unknown.set(id, now());
+    }
+    return value;
+  }
+
+  function loadOnce(id: string): Promise<T | null> {
+    let promise = loading.get(id);
+    if (!promise) {
+      promise = loadFresh(id).finally(() => loading.delete(id));
+      loading.set(id, promise);
+    }
+    return promise;
+  }
+
+  return {
+    get(id) {
+      const entry = known.get(id);
+      const age = entry ? now() - entry.loadedAt : Number.POSITIVE_INFINITY;
+      if (entry && age < trustMs) {
+        // A failed refresh is no news yet: the value is trusted until its minute is over.
+        if (age >= refreshAfterMs) loadOnce(id).catch(() => undefined);
+        return entry.value;
+      }
+      const missedAt = unknown.get(id);
+      if (missedAt !== undefined && now() - missedAt < unknownMs) return null;
+      return loadOnce(id).catch((cause: unknown) => {
+        throw new HubError('UNAVAILABLE', 'Credentials cannot be checked right now, because the database is away.', {
+          cause,
+          detail: cause instanceof Error ? cause.message : String(cause),
+          retryable: true,
+          retryAfterMs: 1000,
+        });
+      });
+    },
+    forget(matches) {
+      generation += 1;
+      for (const [id, { value }] of known.entries()) if (matches(value)) known.delete(id);
+      unknown.clear();
+    },
+    forgetOne(id) {
+      generation += 1;
+      known.delete(id);
+      unknown.delete(id);
+    },
+    forgetUnknown: () => {
+      generation += 1;
+      unknown.clear();
+    },
+  };
+}

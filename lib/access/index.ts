@@ -1,0 +1,26 @@
+// Everything about who asks and what they may. Types and shapes for browsers are in schema.ts.
+export {
+  type ActorResolver,
+  type ActorResolverParts,
+  actorOfBearer,
+  actorOfSession,
+  createActorResolver,
+} from './actors';
+export { type BootstrapParts, bootstrapAccess } from './bootstrap';
+export {
+  type BrowserSession,
+  openBrowserSession,
+  renewBrowserSession,
+  sealBrowserSession,
+  sessionCookieNames,
+  sessionIdleSeconds,
+  sessionMaxSeconds,
+  startBrowserSession,
+} from './browser-session';
+export { can, canSome, type Resource } from './can';
+export type { Ctx } from './context';
+export { anonymousActor, systemActor } from './identities';
+export { createKeyring, type Keyring, loadKeyring, type SealPurpose } from './keyring';
+export { createKey, listKeys, revokeKey } from './keys';
+export { completeSetup, issueSetupToken, needsSetup } from './setup';
+export { changeOwnPassword, listUsers, type SignedIn, type SignInParts, signInWithPassword } from './users';

@@ -1,0 +1,117 @@
+// The master key and what is derived from it. Tokens that the hub hands out and later believes (session ids, browser
+// sessions, cursors) are sealed here: nobody else can read, alter or mint them, and no table has to remember them.
+import { createCipheriv, createDecipheriv, hkdfSync, randomBytes } from 'node:crypto';
+import { linkSync, mkdirSync, readFileSync, unlinkSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import type { Env } from '../env';
+import type { Log } from '../log';
+
+/** What a token is for; one made for another purpose never opens. */
+export type SealPurpose = 'session' | 'browser' | 'cursor' | 'request-state';
+
+export interface Keyring {
+  /** Seals a JSON value into a URL-safe token. The same value gives another token each time. */
+  seal(purpose: SealPurpose, payload: unknown): string;
+  /** The sealed value, or null for anything that this hub did not seal for this purpose. */
+  open(purpose: SealPurpose, token: string): unknown;
+  /** A secret of its own for a library that wants one, base64url of 32 bytes. */
+  secretFor(name: string): string;
+}
+
+const keyBytes = 32;
+const ivBytes = 12;
+const tagBytes = 16;
+/** First byte of a token: format and key generation, so that a later format can live beside this one. */
+const formatVersion = 1;
+/** Longer input is not ours and not worth the work; the largest of our own tokens is a session id of about 1 KiB. */
+const tokenMaxChars = 8192;
+
+/** @param masterKey 32 bytes */
+export function createKeyring(masterKey: Buffer): Keyring {
+  if (masterKey.length !== keyBytes) throw new Error('The master key must have exactly 32 bytes');
+  const keys = new Map<string, Buffer>();
+
+  function keyFor(info: string): Buffer {
+    const known = keys.get(info);
+    if (known) return known;
+    const key = Buffer.from(hkdfSync('sha256', masterKey, 'mcphub', info, keyBytes));
+    keys.set(info, key);
+    return key;
+  }
+
+  return {
+    seal(purpose, payload) {
+      const iv = randomBytes(ivBytes);
+      const cipher = createCipheriv('aes-256-gcm', keyFor(`seal:${purpose}`), iv).setAAD(Buffer.from(purpose));
+      const text = Buffer.concat([cipher.update(JSON.stringify(payload), 'utf8'), cipher.final()]);
+      return Buffer.concat([Buffer.of(formatVersion), iv, text, cipher.getAuthTag()]).toString('base64url');
+    },
+    open(purpose, token) {
+      if (token.length > tokenMaxChars) return null;
+      const bytes = Buffer.from(token, 'base64url');
+      // Buffer.from skips foreign characters and spare bits, so several spellings would open as one token.
+      const isOurs = bytes.length > 1 + ivBytes + tagBytes && bytes.toString('base64url') === token;
+      if (!isOurs || bytes[0] !== formatVersion) return null;
+      const iv = bytes.subarray(1, 1 + ivBytes);
+      const decipher = createDecipheriv('aes-256-gcm', keyFor(`seal:${purpose}`), iv, { authTagLength: tagBytes })
+        .setAAD(Buffer.from(purpose))
+        .setAuthTag(bytes.subarray(-tagBytes));
+      try {
+        const text = Buffer.concat([decipher.update(bytes.subarray(1 + ivBytes, -tagBytes)), decipher.final()]);
+        return JSON.parse(text.toString('utf8'));
+      } catch {
+        return null;
+      }
+    },
+    secretFor: (name) => keyFor(`secret:${name}`).toString('base64url'),
+  };
+}
+
+/**
+ * The keyring of this installation, from MCPHUB_MASTER_KEY or else from `master.key` in the data directory, which the
+ * first program to ask creates. Reads and writes files synchronously: call it at start.
+ * @throws Error with what to do, where the key is unusable
+ */
+export function loadKeyring(env: Pick<Env, 'MCPHUB_MASTER_KEY' | 'MCPHUB_DATA_DIR'>, log?: Log): Keyring {
+  if (env.MCPHUB_MASTER_KEY) return createKeyring(parseMasterKey(env.MCPHUB_MASTER_KEY, 'MCPHUB_MASTER_KEY'));
+  const path = join(env.MCPHUB_DATA_DIR, 'master.key');
+  const text = readIfThere(path) ?? createMasterKey(env.MCPHUB_DATA_DIR, path, log);
+  return createKeyring(parseMasterKey(text, path));
+}
+
+function parseMasterKey(text: string, origin: string): Buffer {
+  const key = Buffer.from(text.trim(), 'base64');
+  if (key.length !== keyBytes) {
+    throw new Error(
+      `${origin} does not hold a master key: it must be 32 bytes in base64 (${key.length} found). ` +
+        'Restore it from a backup; without the right key, sessions end and stored secrets cannot be opened.',
+    );
+  }
+  if (new Set(key).size < 8) throw new Error(`${origin} is guessable: make a new one with: openssl rand -base64 32`);
+  return key;
+}
+
+function readIfThere(path: string): string | null {
+  try {
+    return readFileSync(path, 'utf8');
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code === 'ENOENT') return null;
+    throw error;
+  }
+}
+
+/** Two programs may come here at once: the complete file is linked into place, the first link wins, all read it. */
+function createMasterKey(dataDir: string, path: string, log?: Log): string {
+  mkdirSync(dataDir, { recursive: true, mode: 0o700 });
+  const draft = `${path}.${randomBytes(8).toString('hex')}`;
+  writeFileSync(draft, `${randomBytes(keyBytes).toString('base64')}\n`, { mode: 0o600, flag: 'wx', flush: true });
+  try {
+    linkSync(draft, path);
+    log?.warn({ path }, 'A new master key was generated. Back it up: it protects sessions and stored secrets.');
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code !== 'EEXIST') throw error;
+  } finally {
+    unlinkSync(draft);
+  }
+  return readFileSync(path, 'utf8');
+}
