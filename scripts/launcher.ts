@@ -82,10 +82,9 @@ export async function launch({ mode, web: withWeb }: LaunchOptions): Promise<voi
     // The whole environment: `${VAR}` in the servers file is expanded from it.
     { args: () => source('worker/main.ts', 'dist/worker.mjs'), env: settingsEnv },
     {
+      started: tellWebPort, // the channel keeps it until the worker listens to it
       message(message) {
-        if (isMessage(message, 'listening')) tellWebPort();
         if (!isMessage(message, 'ready')) return;
-        tellWebPort();
         if (isWorkerReady) output.say('The worker is ready again.');
         else output.say(banner(env, withWeb, typeof message.setupUrl === 'string' ? message.setupUrl : undefined));
         isWorkerReady = true;

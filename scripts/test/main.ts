@@ -1,0 +1,248 @@
+// `npm test` and `npm run check`. Runs every kind of test, brings up the real parts they need, and ends with one table
+// and one plain line. What cannot run is named with its reason, and fails when MCPHUB_TEST_REQUIRE lists it.
+import { spawn } from 'node:child_process';
+import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { envSchema, fileSettings } from '../../lib/env';
+import { ensurePrograms, ensureWeb } from '../prepare.mjs';
+import { type Part, provideChromium, providePostgres, provideRedis } from './services';
+
+interface Tally {
+  kind: string;
+  passed: number;
+  failed: number;
+  skipped: number;
+  seconds: number;
+}
+
+const kinds = ['unit', 'integration', 'browser'] as const;
+type Kind = (typeof kinds)[number];
+
+const bin = {
+  next: 'node_modules/next/dist/bin/next',
+  tsc: 'node_modules/typescript/bin/tsc',
+  biome: 'node_modules/@biomejs/biome/bin/biome',
+  knip: 'node_modules/knip/bin/knip.js',
+  vitest: 'node_modules/vitest/vitest.mjs',
+  playwright: 'node_modules/@playwright/test/cli.js',
+};
+
+/** @param args nothing for everything, or a kind and file filters. @returns the exit code */
+export async function test(args: string[]): Promise<number> {
+  const [kind, ...filters] = args;
+  if (kind !== undefined && !kinds.includes(kind as Kind)) {
+    process.stderr.write(`There is no kind of tests "${kind}": use ${kinds.join(', ')}, or none for all.\n`);
+    return 2;
+  }
+  const run = createRun();
+  try {
+    if (!kind) await checks(run);
+    if (!kind || kind === 'unit') await vitest(run, 'unit', filters);
+    if (!kind || kind === 'integration') await integration(run, filters);
+    if (!kind || kind === 'browser') await browser(run, filters);
+  } finally {
+    await run.close();
+  }
+  return report(run);
+}
+
+/** Types, lint, dead code, architecture and unit tests: needs nothing but the packages. @returns the exit code */
+export async function check(): Promise<number> {
+  const run = createRun();
+  try {
+    await checks(run);
+    await vitest(run, 'unit', []);
+  } finally {
+    await run.close();
+  }
+  return report(run);
+}
+
+type Run = ReturnType<typeof createRun>;
+
+function createRun() {
+  const tallies: Tally[] = [];
+  const skips: string[] = [];
+  const parts: Record<string, Promise<Part>> = {};
+  const required = (process.env.MCPHUB_TEST_REQUIRE ?? '').split(',').map((name) => name.trim());
+  const dir = mkdtempSync(join(tmpdir(), 'mcphub-test-'));
+  const env: NodeJS.ProcessEnv = { ...process.env, NODE_ENV: 'test', NEXT_TELEMETRY_DISABLED: '1' };
+  // The settings of whoever runs the tests must not reach the hubs under test.
+  for (const key of [...Object.keys(envSchema.shape), ...fileSettings.map((each) => `${each}_FILE`)]) delete env[key];
+
+  async function close(): Promise<void> {
+    for (const part of await Promise.all(Object.values(parts))) if ('stop' in part) await part.stop();
+    rmSync(dir, { recursive: true, force: true });
+  }
+  for (const [signal, code] of [
+    ['SIGINT', 130],
+    ['SIGTERM', 143],
+  ] as const) {
+    process.once(signal, () => void close().finally(() => process.exit(code)));
+  }
+
+  return {
+    tallies,
+    skips,
+    env,
+    dir,
+    close,
+    /** Brings up a part once and puts it into the environment of the tests; names it when it is missing. */
+    async provide(name: string, variable: string, bringUp: (given?: string) => Promise<Part>): Promise<boolean> {
+      if (parts[name]) return 'value' in (await parts[name]);
+      parts[name] = bringUp(process.env[variable]);
+      const part = await parts[name];
+      if ('value' in part) {
+        env[variable] = part.value;
+        return true;
+      }
+      const isRequired = required.includes(name);
+      skips.push(`${name}: ${part.missing}${isRequired ? ' (required by MCPHUB_TEST_REQUIRE)' : ''}`);
+      if (isRequired) tallies.push({ kind: name, passed: 0, failed: 1, skipped: 0, seconds: 0 });
+      return false;
+    },
+  };
+}
+
+/** Each check counts as one test. They run at once; the output of one that fails is shown. */
+async function checks(run: Run): Promise<void> {
+  // The types of routes and of stylesheet imports are made by Next.
+  if (!existsSync('next-env.d.ts')) await capture([bin.next, 'typegen'], run.env);
+  const jobs = {
+    types: [bin.tsc, '--noEmit', '-p', '.'],
+    lint: [bin.biome, 'check', '.'],
+    'dead code': [bin.knip, '--no-progress'],
+  };
+  const results = Object.entries(jobs).map(async ([kind, args]) => {
+    const startedAt = performance.now();
+    const { code, output } = await capture(args, run.env);
+    run.tallies.push({
+      kind,
+      passed: code === 0 ? 1 : 0,
+      failed: code === 0 ? 0 : 1,
+      skipped: 0,
+      seconds: (performance.now() - startedAt) / 1000,
+    });
+    if (code !== 0) process.stdout.write(`\n${kind} failed:\n${output}\n`);
+  });
+  await Promise.all(results);
+}
+
+async function integration(run: Run, filters: string[]): Promise<void> {
+  await ensurePrograms();
+  await run.provide('postgres', 'MCPHUB_TEST_POSTGRES_URL', providePostgres);
+  await run.provide('redis', 'MCPHUB_TEST_REDIS_URL', provideRedis);
+  await ensureWeb(); // one test runs the whole hub
+  await vitest(run, 'integration', filters);
+}
+
+async function browser(run: Run, filters: string[]): Promise<void> {
+  const files = existsSync('tests/browser')
+    ? readdirSync('tests/browser').filter((name) => name.endsWith('.spec.ts'))
+    : [];
+  if (!(await run.provide('browser', 'MCPHUB_TEST_CHROMIUM', provideChromium))) {
+    run.tallies.push({ kind: 'browser', passed: 0, failed: 0, skipped: files.length, seconds: 0 });
+    return;
+  }
+  await ensurePrograms();
+  await ensureWeb();
+  const outputFile = join(run.dir, 'browser.json');
+  const startedAt = performance.now();
+  const code = await show([bin.playwright, 'test', ...filters], {
+    ...run.env,
+    PLAYWRIGHT_JSON_OUTPUT_FILE: outputFile,
+  });
+  const { stats } = readReport<{ stats: { expected: number; unexpected: number; flaky: number; skipped: number } }>(
+    outputFile,
+    { stats: { expected: 0, unexpected: 0, flaky: 0, skipped: 0 } },
+  );
+  const failed = stats.unexpected + stats.flaky;
+  run.tallies.push({
+    kind: 'browser',
+    passed: stats.expected,
+    failed: failed === 0 && code !== 0 ? 1 : failed,
+    skipped: stats.skipped,
+    seconds: (performance.now() - startedAt) / 1000,
+  });
+}
+
+interface VitestReport {
+  numPassedTests: number;
+  numFailedTests: number;
+  testResults: { assertionResults: { fullName: string; status: string }[] }[];
+}
+
+async function vitest(run: Run, kind: 'unit' | 'integration', filters: string[]): Promise<void> {
+  const outputFile = join(run.dir, `${kind}.json`);
+  const startedAt = performance.now();
+  const code = await show(
+    [
+      bin.vitest,
+      'run',
+      '--project',
+      kind,
+      '--reporter=default',
+      '--reporter=json',
+      `--outputFile.json=${outputFile}`,
+      ...filters,
+    ],
+    run.env,
+  );
+  const result = readReport<VitestReport>(outputFile, { numPassedTests: 0, numFailedTests: 0, testResults: [] });
+  const skipped = result.testResults
+    .flatMap((file) => file.assertionResults)
+    .filter((each) => ['skipped', 'pending', 'todo', 'disabled'].includes(each.status));
+  for (const each of skipped) run.skips.push(`${kind} test: ${each.fullName}`);
+  run.tallies.push({
+    kind,
+    passed: result.numPassedTests,
+    // A file that does not even load has no tests to count.
+    failed: result.numFailedTests === 0 && code !== 0 ? 1 : result.numFailedTests,
+    skipped: skipped.length,
+    seconds: (performance.now() - startedAt) / 1000,
+  });
+}
+
+function readReport<T>(file: string, otherwise: T): T {
+  return existsSync(file) ? (JSON.parse(readFileSync(file, 'utf8')) as T) : otherwise;
+}
+
+/** Runs a Node program in sight of the user. @returns its exit code */
+function show(args: string[], env: NodeJS.ProcessEnv): Promise<number> {
+  return new Promise((resolve) => {
+    const child = spawn(process.execPath, args, { env, stdio: 'inherit' });
+    child.on('exit', (code) => resolve(code ?? 1));
+  });
+}
+
+function capture(args: string[], env: NodeJS.ProcessEnv): Promise<{ code: number; output: string }> {
+  return new Promise((resolve) => {
+    const child = spawn(process.execPath, args, { env, stdio: ['ignore', 'pipe', 'pipe'] });
+    let output = '';
+    const add = (text: Buffer) => {
+      output += text.toString();
+    };
+    child.stdout.on('data', add);
+    child.stderr.on('data', add);
+    child.on('close', (code) => resolve({ code: code ?? 1, output }));
+  });
+}
+
+function report({ tallies, skips }: Run): number {
+  const sum = (field: 'passed' | 'failed' | 'skipped') => tallies.reduce((total, tally) => total + tally[field], 0);
+  const row = (...cells: (string | number)[]) =>
+    cells.map((cell, index) => (index === 0 ? String(cell).padEnd(12) : String(cell).padStart(9))).join('');
+  const lines = [
+    '',
+    ...skips.map((skip) => `SKIPPED ${skip}`),
+    row('', 'passed', 'failed', 'skipped', 'seconds'),
+    ...tallies.map(({ kind, passed, failed, skipped, seconds }) =>
+      row(kind, passed, failed, skipped, seconds.toFixed(1)),
+    ),
+    '',
+    `${sum('passed')} passed, ${sum('failed')} failed, ${sum('skipped')} skipped`,
+  ];
+  process.stdout.write(`${lines.join('\n')}\n`);
+  return sum('failed') === 0 ? 0 : 1;
+}
