@@ -2,12 +2,13 @@
 // The holder is known by pid and start time, so a pid that was given out again is not taken for it.
 import { linkSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
 
-/** Start time of a process in clock ticks since boot, from /proc; null where that cannot be read. */
+/** Start time of a process in clock ticks since boot, from /proc; null where that cannot be read, and for a zombie. */
 export function startTimeOf(pid) {
   try {
-    // proc(5): the second field may hold blanks and brackets, so count from the last bracket; field 22 is the time.
+    // proc(5): the second field may hold blanks and brackets, so count from the last bracket: 3 is the state, 22 the time.
     const stat = readFileSync(`/proc/${pid}/stat`, 'utf8');
-    return stat.slice(stat.lastIndexOf(')') + 2).split(' ')[19] ?? null;
+    const fields = stat.slice(stat.lastIndexOf(')') + 2).split(' ');
+    return fields[0] === 'Z' ? null : (fields[19] ?? null);
   } catch {
     return null;
   }
