@@ -1,5 +1,5 @@
 // The one policy function. Lists, calls, pages, REST routes and socket rooms all ask it; nothing else decides.
-import type { Action, Actor, ResourceType } from './schema';
+import { type Action, type Actor, actions, type MeView, type ResourceType, resources } from './schema';
 
 /** What is asked about. Leave out what does not exist yet, e.g. `ownerId` before a create. */
 export interface Resource {
@@ -39,6 +39,15 @@ export function canSome(actor: Actor, action: Action, type: ResourceType): boole
     ({ resource, action: allowed }) =>
       (resource === '*' || resource === type) && (allowed === '*' || allowed === action),
   );
+}
+
+/** The actor as navigation needs it: what it may do to some resource of each type. */
+export function describeActor(actor: Actor): MeView {
+  const { kind, id, userId, name } = actor;
+  const may = Object.fromEntries(
+    resources.map((type) => [type, actions.filter((action) => canSome(actor, action, type))]),
+  ) as MeView['may'];
+  return { kind, id, userId, name, may };
 }
 
 function isInScope(actor: Actor, scope: 'own' | 'group' | 'all', resource: Resource): boolean {

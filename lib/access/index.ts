@@ -17,10 +17,11 @@ export {
   sessionMaxSeconds,
   startBrowserSession,
 } from './browser-session';
-export { can, canSome, type Resource } from './can';
+export { can, canSome, describeActor, type Resource } from './can';
 export type { Ctx } from './context';
 export { anonymousActor, systemActor } from './identities';
 export { createKeyring, type Keyring, loadKeyring, type SealPurpose } from './keyring';
 export { createKey, listKeys, revokeKey } from './keys';
+export type { Actor } from './schema';
 export { completeSetup, issueSetupToken, needsSetup } from './setup';
 export { changeOwnPassword, listUsers, type SignedIn, type SignInParts, signInWithPassword } from './users';

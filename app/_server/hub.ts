@@ -1,0 +1,61 @@
+// What the web program has once per process: settings, database, bus, control client, keyring and actor resolver.
+import { type ActorResolver, createActorResolver, type Keyring, loadKeyring } from '@/lib/access';
+import { createControlClient } from '@/lib/control';
+import { type Database, openDatabase } from '@/lib/db';
+import { type Env, env, socketPaths } from '@/lib/env';
+import { type Bus, createBus } from '@/lib/events/bus';
+import { log as hubLog, type Log } from '@/lib/log';
+import { singleton } from '@/lib/singleton';
+
+/** An admin's change must not hang on a worker that does; its timer finds the change anyway. */
+const eventTimeoutMs = 2_000;
+
+export function settings(): Env {
+  return env();
+}
+
+export function log(): Log {
+  return hubLog('web', settings().LOG_LEVEL);
+}
+
+/** The pool. Opens at once; queries fail with UNAVAILABLE until the database is there. */
+export function database(): Promise<Database> {
+  return singleton('web.database', () => {
+    const { DATABASE_URL, MCPHUB_DATA_DIR } = settings();
+    return openDatabase({
+      url: DATABASE_URL,
+      socketDir: socketPaths(MCPHUB_DATA_DIR).databaseDir,
+      log: log(),
+      wait: false,
+    });
+  });
+}
+
+/** The client of the worker's control socket. */
+export function worker(): ReturnType<typeof createControlClient> {
+  return singleton('web.worker', () => createControlClient(socketPaths(settings().MCPHUB_DATA_DIR).worker));
+}
+
+/** The bus of this process; shared events go to the worker. */
+export function bus(): Bus {
+  return singleton('web.bus', () => {
+    const made = createBus((err, event) => log().warn({ err, event }, 'event not delivered'));
+    made.addTransport({
+      send: async (event) => {
+        await worker().call('events.deliver', event, { signal: AbortSignal.timeout(eventTimeoutMs) });
+      },
+      close: async () => undefined,
+    });
+    return made;
+  });
+}
+
+export function keyring(): Keyring {
+  return singleton('web.keyring', () => loadKeyring(settings(), log()));
+}
+
+export function resolver(): Promise<ActorResolver> {
+  return singleton('web.resolver', async () =>
+    createActorResolver({ db: (await database()).db, bus: bus(), keyring: keyring(), log: log() }),
+  );
+}

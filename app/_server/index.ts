@@ -1,0 +1,20 @@
+// The server side of pages, actions and REST routes. Each asks here who is there, calls one verb of lib, and is done.
+export { type Action, type ActionResult, defineAction } from './action';
+export { context, currentActor, requireActor } from './actor';
+export { bus, database, log, settings, worker } from './hub';
+export { nextAuth } from './next-auth';
+export { ownPath } from './own-path';
+export {
+  type Call,
+  ifVersion,
+  listAnswer,
+  notFound,
+  openCursor,
+  pageOf,
+  pageQuery,
+  route,
+  sealCursor,
+  versioned,
+} from './rest';
+export { changePassword, isSetupNeeded, setUp, signInWithPassword, signOut } from './sign-in';
+export { visitorOrigin } from './visitor';

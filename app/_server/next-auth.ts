@@ -1,0 +1,82 @@
+// next-auth 4, and the only file that knows it. Its cookie carries our own sealed session, so that whatever signs in or
+// out through its endpoints is the same session that pages, actions, REST and the worker's sockets see.
+import type { NextRequest } from 'next/server';
+import NextAuth, { type NextAuthOptions } from 'next-auth';
+import Credentials from 'next-auth/providers/credentials';
+import {
+  openBrowserSession,
+  renewBrowserSession,
+  type SignedIn,
+  sealBrowserSession,
+  sessionIdleSeconds,
+  signInWithPassword,
+  startBrowserSession,
+} from '@/lib/access';
+import { HubError, toResponse } from '@/lib/errors';
+import { database, keyring, log, settings } from './hub';
+import { ownPath } from './own-path';
+import { isSecureVisitor } from './session';
+import { addressOf, isFromOwnPage, requestIdOf, visitorOrigin } from './visitor';
+
+/** What next-auth calls a JWT: the members of our session beside the user's name. */
+function options(request: Request): NextAuthOptions {
+  const { headers } = request;
+  return {
+    secret: keyring().secretFor('next-auth'),
+    pages: { signIn: '/signin', signOut: '/signin', error: '/signin' },
+    session: { strategy: 'jwt', maxAge: sessionIdleSeconds },
+    useSecureCookies: isSecureVisitor(headers),
+    providers: [
+      Credentials({
+        name: 'Password',
+        credentials: { username: { label: 'User name' }, password: { label: 'Password', type: 'password' } },
+        async authorize(given) {
+          const { db } = await database();
+          const parts = { db, requestId: requestIdOf(headers), address: addressOf(headers) };
+          const input = { username: String(given?.username ?? ''), password: String(given?.password ?? '') };
+          const user = await signInWithPassword(parts, input);
+          return { id: user.userId, name: user.username, sessionVersion: user.sessionVersion };
+        },
+      }),
+    ],
+    jwt: {
+      maxAge: sessionIdleSeconds,
+      encode: async ({ token }) =>
+        sealBrowserSession(keyring(), token as unknown as Parameters<typeof sealBrowserSession>[1]),
+      async decode({ token }) {
+        const session = token ? openBrowserSession(keyring(), token, Date.now()) : null;
+        return session && { ...(renewBrowserSession(session, Date.now()) ?? session) };
+      },
+    },
+    callbacks: {
+      async jwt({ token, user }) {
+        if (!user) return token;
+        const { sessionVersion } = user as unknown as SignedIn;
+        return { ...startBrowserSession({ userId: user.id, sessionVersion }, Date.now()) };
+      },
+      redirect: async ({ url, baseUrl }) =>
+        `${baseUrl}${ownPath(url.startsWith(baseUrl) ? url.slice(baseUrl.length) : url)}`,
+    },
+    logger: {
+      error: (code) => log().info({ code }, 'next-auth refused a request'),
+      warn: (code) => log().debug({ code }, 'next-auth warning'),
+      debug: () => undefined,
+    },
+  };
+}
+
+/** GET and POST of /api/auth/*. Hosts that are not ours, and writes from other sites, do not get as far as next-auth. */
+export async function nextAuth(
+  request: NextRequest,
+  context: { params: Promise<{ nextauth: string[] }> },
+): Promise<Response> {
+  const { MCPHUB_PUBLIC_URL } = settings();
+  const isOurs =
+    request.method === 'GET'
+      ? visitorOrigin(request.headers, MCPHUB_PUBLIC_URL) !== null
+      : isFromOwnPage(request.headers, MCPHUB_PUBLIC_URL);
+  if (!isOurs) return toResponse(new HubError('FORBIDDEN'), requestIdOf(request.headers));
+  // next-auth reads its own environment; with this it stays on the visitor's host, which was checked above.
+  process.env.AUTH_TRUST_HOST ??= 'true';
+  return NextAuth(request, context, options(request));
+}

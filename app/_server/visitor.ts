@@ -1,0 +1,44 @@
+// Who is at the other end of a request, as far as headers can tell: host, address, request id, and whether a browser
+// sent it from one of our own pages. The door in the worker sets the forwarded headers and drops what clients put there.
+
+const requestIdForm = /^[A-Za-z0-9._-]{1,128}$/;
+const loopbackNames: ReadonlySet<string> = new Set(['localhost', '127.0.0.1', '[::1]']);
+
+type ReadableHeaders = Pick<Headers, 'get'>;
+
+/** The caller's request id if it is a plain one, else a new one. */
+export function requestIdOf(headers: ReadableHeaders): string {
+  const given = headers.get('x-request-id');
+  return given && requestIdForm.test(given) ? given : crypto.randomUUID();
+}
+
+/** The address that the nearest proxy saw; clients can only add entries before that one. */
+export function addressOf(headers: ReadableHeaders): string {
+  return headers.get('x-forwarded-for')?.split(',').at(-1)?.trim() || 'unknown';
+}
+
+/**
+ * The origin under which the visitor reaches the hub, null if it is none of ours. Beside the public URL every loopback
+ * name counts, because no other site can make a browser believe that it is called "localhost".
+ */
+export function visitorOrigin(headers: ReadableHeaders, publicUrl: string): string | null {
+  const host = headers.get('x-forwarded-host') ?? headers.get('host');
+  const url = new URL(publicUrl);
+  if (!host) return null;
+  if (host.toLowerCase() === url.host) return url.origin;
+  const scheme = headers.get('x-forwarded-proto') === 'https' ? 'https' : 'http';
+  const candidate = `${scheme}://${host}`;
+  if (!/^[\w.:[\]-]+$/.test(host) || !URL.canParse(candidate)) return null;
+  return loopbackNames.has(new URL(candidate).hostname) ? new URL(candidate).origin : null;
+}
+
+/**
+ * True if a browser says that one of our own pages sent this. Asked for every write that a cookie authorises; a request
+ * without Origin and Sec-Fetch-Site proves nothing and is refused.
+ */
+export function isFromOwnPage(headers: ReadableHeaders, publicUrl: string): boolean {
+  const own = visitorOrigin(headers, publicUrl);
+  if (own === null) return false;
+  const origin = headers.get('origin');
+  return origin === null ? headers.get('sec-fetch-site') === 'same-origin' : origin.toLowerCase() === own;
+}

@@ -1,0 +1,3 @@
+import { nextAuth } from '@/app/_server';
+
+export { nextAuth as GET, nextAuth as POST };

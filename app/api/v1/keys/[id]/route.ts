@@ -1,0 +1,4 @@
+import { route } from '@/app/_server';
+import { revokeKey } from '@/lib/access';
+
+export const DELETE = route(({ ctx, param }) => revokeKey(ctx, param('id')));

@@ -1,0 +1,4 @@
+import { changePassword, route } from '@/app/_server';
+import { passwordChangeSchema } from '@/lib/access/schema';
+
+export const POST = route(({ ctx, body }) => changePassword(ctx, body), { body: passwordChangeSchema });
