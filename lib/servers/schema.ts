@@ -35,7 +35,7 @@ const headerName = z
   .regex(/^[!#$%&'*+.^_`|~0-9A-Za-z-]+$/, 'not a legal header name')
   .max(256);
 const headerMap = z.record(headerName, text);
-const remoteUrl = z
+export const remoteUrlSchema = z
   .url({ protocol: /^https?$/, error: 'must be an http or https URL' })
   .max(2048)
   .refine(
@@ -52,7 +52,7 @@ const serverFields = z.strictObject({
   args: z.array(text).max(256),
   env: stringMap,
   cwd: z.string().min(1).max(4096),
-  url: remoteUrl,
+  url: remoteUrlSchema,
   headers: headerMap,
   enabled: z.boolean(),
   timeoutMs: z.number().int().min(100).max(600_000),

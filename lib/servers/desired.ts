@@ -1,0 +1,99 @@
+// What the supervisor works towards: each server's row with its references resolved. Only rows of the operator's own
+// file are expanded from the hub's environment; what came by REST or the dashboard never is.
+import { createHash } from 'node:crypto';
+import { sql } from 'drizzle-orm';
+import { servers } from '../../drizzle/schema';
+import type { Db } from '../db/types';
+import { expandText } from './expand';
+import type { ServerRow } from './rows';
+import { remoteUrlSchema, type ServerType } from './schema';
+
+/** A server as it shall be. */
+export interface DesiredServer {
+  id: string;
+  name: string;
+  type: ServerType;
+  /** False: the administrator switched it off. */
+  enabled: boolean;
+  /** Whether it shall run; false for a stopped or disabled server. */
+  running: boolean;
+  command: string | null;
+  args: string[];
+  env: Record<string, string>;
+  cwd: string | null;
+  url: string | null;
+  headers: Record<string, string>;
+  timeoutMs: number | null;
+  /** SHA-256 (hex) over everything that a running instance depends on; another hash means a restart. */
+  hash: string;
+  /** Set when the row cannot be used, e.g. a variable without a value: a plain sentence. */
+  fault: string | null;
+}
+
+type Launch = Pick<ServerRow, 'command' | 'args' | 'env' | 'cwd' | 'url' | 'headers'>;
+
+/** All servers, by name. */
+export async function listDesired(db: Db, processEnv: Record<string, string | undefined>): Promise<DesiredServer[]> {
+  const rows = await db.select().from(servers).orderBy(sql`lower(${servers.name})`);
+  return rows.map((row) => desiredOf(row, processEnv));
+}
+
+/** Pure. */
+export function desiredOf(row: ServerRow, processEnv: Record<string, string | undefined>): DesiredServer {
+  const { launch, fault } = row.source === 'file' ? expandLaunch(row, processEnv) : { launch: row, fault: null };
+  const { command, args, env, cwd, url, headers } = launch;
+  const identity = [row.type, command, args, Object.entries(env).sort(), cwd, url, Object.entries(headers).sort()];
+  return {
+    id: row.id,
+    name: row.name,
+    type: row.type,
+    enabled: row.enabled,
+    running: row.enabled && row.desired === 'running',
+    command,
+    args,
+    env,
+    cwd,
+    url,
+    headers,
+    timeoutMs: row.timeoutMs,
+    hash: createHash('sha256').update(JSON.stringify(identity)).digest('hex'),
+    fault,
+  };
+}
+
+function expandLaunch(row: ServerRow, variables: Record<string, string | undefined>) {
+  const unset = new Set<string>();
+  const expand = (text: string) => {
+    const result = expandText(text, variables);
+    for (const name of result.unset) unset.add(name);
+    return result.text;
+  };
+  const expandMap = (values: Record<string, string>) =>
+    Object.fromEntries(Object.entries(values).map(([key, value]) => [key, expand(value)]));
+  const launch: Launch = {
+    command: row.command === null ? null : expand(row.command),
+    args: row.args.map(expand),
+    env: expandMap(row.env),
+    cwd: row.cwd === null ? null : expand(row.cwd),
+    url: row.url === null ? null : expand(row.url),
+    headers: expandMap(row.headers),
+  };
+  return { launch, fault: unsetFault(row, [...unset]) ?? urlFault(row, launch.url) };
+}
+
+function unsetFault(row: ServerRow, names: string[]): string | null {
+  if (names.length === 0) return null;
+  const plural = names.length > 1;
+  const list = names.map((name) => `"${name}"`).join(', ');
+  return (
+    `The variable${plural ? 's' : ''} ${list} in the entry "${row.label ?? row.name}" of ${row.sourceFile ?? 'the servers file'} ` +
+    `${plural ? 'have' : 'has'} no value: set ${plural ? 'them' : 'it'} in the hub's environment and start the hub ` +
+    `again, or write \${${names[0]}:-default}.`
+  );
+}
+
+/** A URL with references could not be checked when the file was read. */
+function urlFault(row: ServerRow, url: string | null): string | null {
+  if (url === null || url === row.url || remoteUrlSchema.safeParse(url).success) return null;
+  return `The URL of "${row.label ?? row.name}" is not usable once its variables are filled in: it must be an http or https URL without credentials in it.`;
+}

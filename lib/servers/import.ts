@@ -1,0 +1,233 @@
+// The paste box: recognises what somebody copied from elsewhere, plans what it would change, and does it when told to.
+// `${…}` in pasted text is never expanded.
+import { eq } from 'drizzle-orm';
+import { endpointNames, servers } from '../../drizzle/schema';
+import { can } from '../access/can';
+import type { Ctx } from '../access/context';
+import type { Db, Tx } from '../db/types';
+import { HubError } from '../errors';
+import { canonicalJson } from './catalog';
+import { readLine } from './command-line';
+import { findEntries } from './dialects';
+import { type ReadEntry, readEntry } from './entries';
+import { excerptOf, getNodeValue, type Node, nodeAt, parseJsonText } from './json-text';
+import { launchFaults } from './launch-rules';
+import { maskValues } from './masking';
+import { freeName, legalName } from './names';
+import { faultOfIssue, parseInput } from './parse';
+import { readServers, type ServerRow, serverResource } from './rows';
+import {
+  type ImportChoices,
+  type ImportPlan,
+  type ImportResult,
+  type ImportRow,
+  importChoicesSchema,
+  importInputSchema,
+  type ServerInput,
+  serverInputSchema,
+} from './schema';
+import { columnsOf, insertServer, mayCreate, refuseFileRow, replaceServer } from './servers';
+
+interface Pasted {
+  title: string;
+  entries: { name: string | null; read: ReadEntry }[];
+  /** Ids of VS Code's `inputs`, with what they ask for. */
+  prompts: Map<string, string>;
+}
+
+interface Candidate {
+  name: string;
+  label: string | null;
+  server: ServerInput | null;
+  extra: Record<string, unknown>;
+  state: ImportRow['state'];
+  warnings: string[];
+}
+
+/**
+ * Shows what an import would do; writes nothing.
+ * @throws HubError FORBIDDEN, INVALID_INPUT (text that is not recognised, or JSON faults with line, column and a caret)
+ */
+export async function planImport(ctx: Ctx, text: string): Promise<ImportPlan> {
+  mayCreate(ctx);
+  const pasted = readPasted(parseInput(importInputSchema.shape.text, text));
+  const candidates = await judge(ctx.db, pasted);
+  return { dialect: pasted.title, rows: candidates.map(viewOf) };
+}
+
+/**
+ * Imports in one transaction: invalid and unchanged entries are skipped, conflicts follow `choices`.
+ * @throws HubError FORBIDDEN, INVALID_INPUT, CONFLICT (overwriting a group or a server of the servers file)
+ */
+export async function applyImport(ctx: Ctx, text: string, choices: ImportChoices = {}): Promise<ImportResult> {
+  mayCreate(ctx);
+  const pasted = readPasted(parseInput(importInputSchema.shape.text, text));
+  const chosen = new Map(Object.entries(parseInput(importChoicesSchema, choices)));
+  const { created, updated, skipped } = await ctx.db.transaction(async (tx) => {
+    const done = { created: [] as ServerRow[], updated: [] as ServerRow[], skipped: [] as string[] };
+    const candidates = await judge(tx, pasted);
+    const taken = await takenNames(tx);
+    for (const candidate of candidates) taken.add(candidate.name.toLowerCase());
+    for (const { name, label, server, extra, state } of candidates) {
+      const choice = chosen.get(name) ?? (state === 'conflict' ? 'skip' : undefined);
+      if (server === null || state === 'unchanged' || choice === 'skip') {
+        done.skipped.push(name);
+      } else if (state === 'conflict' && choice === 'overwrite') {
+        const row = await overwritten(ctx, tx, name);
+        done.updated.push(await replaceServer(ctx, tx, row, { ...server, name: row.name }, { extra }));
+      } else {
+        const free = state === 'conflict' ? freeName(name, (each) => taken.has(each)) : name;
+        taken.add(free.toLowerCase());
+        const origin = { extra, label: free === name ? label : (label ?? name) };
+        done.created.push(await insertServer(ctx, tx, { ...server, name: free }, origin));
+      }
+    }
+    return done;
+  });
+  for (const { id, name } of created) await ctx.bus.emit('server.created', { id, name });
+  for (const { id, name } of updated) await ctx.bus.emit('server.updated', { id, name });
+  return { created: created.map((row) => row.name), updated: updated.map((row) => row.name), skipped };
+}
+
+/** @throws HubError CONFLICT when the name is a group's or a file row's, FORBIDDEN */
+async function overwritten(ctx: Ctx, tx: Tx, name: string): Promise<ServerRow> {
+  const [found] = await tx
+    .select({ id: endpointNames.serverId })
+    .from(endpointNames)
+    .where(eq(endpointNames.name, name.toLowerCase()));
+  const [known] = found?.id ? await readServers(tx, [found.id]) : [];
+  if (!known) {
+    throw new HubError('CONFLICT', `"${name}" is the name of a group and cannot be overwritten.`, {
+      hint: 'Choose "rename" for it.',
+    });
+  }
+  refuseFileRow(known.row);
+  if (!can(ctx.actor, 'update', serverResource(known))) throw new HubError('FORBIDDEN');
+  await tx.select({ id: servers.id }).from(servers).where(eq(servers.id, known.row.id)).for('update');
+  return known.row;
+}
+
+async function takenNames(db: Db | Tx): Promise<Set<string>> {
+  const rows = await db.select({ name: endpointNames.name }).from(endpointNames);
+  return new Set(rows.map((row) => row.name));
+}
+
+/** Pure. @throws HubError INVALID_INPUT */
+export function readPasted(text: string): Pasted {
+  const line = readLine(text);
+  if (line) {
+    return { title: line.title, entries: [{ name: line.name, read: readEntry(line.entry) }], prompts: new Map() };
+  }
+  const { root, fault } = parseJsonText(wrapped(text.replace(/^\uFEFF/, '')));
+  if (fault) {
+    const excerpt = excerptOf(wrapped(text), fault);
+    throw new HubError('INVALID_INPUT', `Line ${fault.line}, column ${fault.column}: ${fault.detail}.\n${excerpt}`, {
+      faults: [{ pointer: '/text', detail: `line ${fault.line}, column ${fault.column}: ${fault.detail}` }],
+    });
+  }
+  const found = findEntries(root);
+  if (!found) throw notRecognised();
+  const entries = found.entries.map(({ key, value }) => ({
+    name: key,
+    read:
+      value.type === 'object' ? readEntry(getNodeValue(value), found.dialect) : unusable('the entry must be an object'),
+  }));
+  return { title: found.dialect.title, entries, prompts: promptsOf(root) };
+}
+
+/** People copy `"name": {…}` out of the middle of a file, without the braces around it. */
+function wrapped(text: string): string {
+  return /^\s*"[^"\n]*"\s*:/.test(text) ? `{${text.trim().replace(/,$/, '')}}` : text;
+}
+
+function unusable(detail: string): ReadEntry {
+  return { server: {}, keys: new Map(), extra: {}, warnings: [], fault: { key: null, detail } };
+}
+
+function notRecognised(): HubError {
+  const detail = 'no MCP server was recognised in this text';
+  return new HubError('INVALID_INPUT', 'No MCP server was recognised in this text.', {
+    hint: 'Paste an mcpServers JSON, a URL, a "claude mcp add …" line, or the command that starts the server.',
+    faults: [{ pointer: '/text', detail }],
+  });
+}
+
+function promptsOf(root: Node | undefined): Map<string, string> {
+  const node = nodeAt(root, ['inputs']);
+  const inputs: unknown = node ? getNodeValue(node) : [];
+  if (!Array.isArray(inputs)) return new Map();
+  return new Map(inputs.map((input) => [String(input?.id), String(input?.description ?? input?.id)]));
+}
+
+/** Names, checks and compares every entry with what exists. */
+async function judge(db: Db | Tx, { entries, prompts }: Pasted): Promise<Candidate[]> {
+  const known = new Map((await readServers(db)).map((each) => [each.row.name.toLowerCase(), each.row]));
+  const taken = await takenNames(db);
+  const own = new Set<string>();
+  return entries.map(({ name: pasted, read }) => {
+    const name = freeName(legalName(pasted ?? nameFromEntry(read)), (each) => own.has(each));
+    own.add(name.toLowerCase());
+    const label = pasted === null || pasted === name ? null : pasted;
+    const { server, faults } = checkPasted(name, read);
+    const warnings = server ? [...read.warnings, ...referenceWarnings(server, prompts)] : faults;
+    const state = server ? stateOf(server, known.get(name.toLowerCase()), taken) : 'invalid';
+    return { name, label, server, extra: read.extra, state, warnings };
+  });
+}
+
+function nameFromEntry({ server }: ReadEntry): string {
+  const { url, command, args } = server;
+  const line = typeof url === 'string' ? url : [command, ...(Array.isArray(args) ? args : [])].join(' ');
+  return readLine(line)?.name ?? 'server';
+}
+
+function checkPasted(name: string, read: ReadEntry): { server: ServerInput | null; faults: string[] } {
+  if (read.fault) return { server: null, faults: [`This entry ${read.fault.detail}.`] };
+  const parsed = serverInputSchema.safeParse({ ...read.server, name });
+  const faults = parsed.success ? launchFaults(parsed.data) : parsed.error.issues.map(faultOfIssue);
+  if (parsed.success && faults.length === 0) return { server: parsed.data, faults: [] };
+  return { server: null, faults: faults.map(({ pointer, detail }) => `${pointer.slice(1)}: ${detail}`) };
+}
+
+function stateOf(server: ServerInput, row: ServerRow | undefined, taken: ReadonlySet<string>): ImportRow['state'] {
+  if (row) {
+    const { name: _name, ...wanted } = columnsOf(server);
+    const isSame = Object.entries(wanted).every(
+      ([column, value]) => canonicalJson(row[column as keyof ServerRow]) === canonicalJson(value),
+    );
+    return isSame ? 'unchanged' : 'conflict';
+  }
+  return taken.has(server.name.toLowerCase()) ? 'conflict' : 'add';
+}
+
+/** Every style of reference that clients use; bare `$NAME` only as a whole value, for it is common in plain text. */
+const referenceStyle = /\$\{[^}]+\}|\{env:[^}]+\}|^\$[A-Za-z_]\w*$|\$\([^)]*\)/;
+
+function referenceWarnings(server: ServerInput, prompts: ReadonlyMap<string, string>): string[] {
+  const columns = columnsOf(server);
+  const places: [string, string | null][] = [
+    ['command', columns.command],
+    ...columns.args.map((value, index): [string, string] => [`args[${index}]`, value]),
+    ...Object.entries(columns.env).map(([key, value]): [string, string] => [`env.${key}`, value]),
+    ['cwd', columns.cwd],
+    ['url', columns.url],
+    ...Object.entries(columns.headers).map(([key, value]): [string, string] => [`headers.${key}`, value]),
+  ];
+  return places.flatMap(([place, value]) => {
+    const reference = value?.match(referenceStyle)?.[0];
+    if (!reference) return [];
+    const prompt = prompts.get(reference.match(/^\$\{input:(.+)\}$/)?.[1] ?? '');
+    return [
+      `${place}: ${reference} stays as it is written here${prompt ? ` (${prompt})` : ''}: put in the real value.`,
+    ];
+  });
+}
+
+function viewOf({ name, label, server, state, warnings }: Candidate): ImportRow {
+  return { name, label, server: server && masked(server), state, warnings };
+}
+
+function masked(server: ServerInput): ServerInput {
+  if (server.type === 'stdio') return { ...server, ...(server.env && { env: maskValues(server.env) }) };
+  return { ...server, ...(server.headers && { headers: maskValues(server.headers) }) };
+}

@@ -1,0 +1,18 @@
+// Everything about the catalogue of servers and groups. Shapes for browsers are in schema.ts.
+export { type ConfigImport, importConfigFile, parseConfigFile } from './config-file';
+export { type DesiredServer, listDesired } from './desired';
+export { createGroup, deleteGroup, getGroup, listGroups, updateGroup } from './groups';
+export { applyImport, planImport } from './import';
+export {
+  createServer,
+  deleteServer,
+  getServer,
+  listServers,
+  restartServer,
+  startServer,
+  stopServer,
+  updateServer,
+} from './servers';
+export { exposedName } from './tool-names';
+export { listTools } from './tools';
+export type { VersionCheck } from './versions';

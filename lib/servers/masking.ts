@@ -1,0 +1,36 @@
+// Values of `env` and `headers` are write-only: what leaves the hub is masked, and a masked value that comes back
+// stands for the stored one.
+
+/** Below this length even four characters would give too much away. */
+const shownFromLength = 12;
+
+/** `***` and the last 4 characters; values shorter than 12 characters become `***`. */
+export function maskValue(value: string): string {
+  return value.length < shownFromLength ? '***' : `***${value.slice(-4)}`;
+}
+
+export function maskValues(values: Record<string, string>): Record<string, string> {
+  return Object.fromEntries(Object.entries(values).map(([key, value]) => [key, maskValue(value)]));
+}
+
+/**
+ * Merges a patch (RFC 7396) into stored values: null removes an entry, a value equal to the mask of the stored one keeps
+ * it, all others are set.
+ */
+export function mergeValues(
+  stored: Record<string, string>,
+  patch: Record<string, string | null> | undefined,
+): Record<string, string> {
+  const merged = new Map(Object.entries(stored));
+  for (const [key, value] of Object.entries(patch ?? {})) {
+    const before = merged.get(key);
+    if (value === null) merged.delete(key);
+    else if (before === undefined || value !== maskValue(before)) merged.set(key, value);
+  }
+  return Object.fromEntries(merged);
+}
+
+/** Does a value look like our mask? Nobody's secret does, and storing a mask would lose the secret silently. */
+export function isMasked(value: string): boolean {
+  return /^\*\*\*.{0,4}$/.test(value);
+}

@@ -1,0 +1,155 @@
+// Reads server rows together with what the policy wants to know of them, and turns them into views.
+import { eq, inArray, sql } from 'drizzle-orm';
+import { endpointNames, groupServers, groups, servers, tools } from '../../drizzle/schema';
+import { can, type Resource } from '../access/can';
+import type { Ctx } from '../access/context';
+import type { Action } from '../access/schema';
+import type { Db, Tx } from '../db/types';
+import { HubError } from '../errors';
+import { maskValues } from './masking';
+import type { ServerView } from './schema';
+
+export type ServerRow = typeof servers.$inferSelect;
+
+/** A group that contains a server; `tools` null: all of them. */
+export interface Membership {
+  id: string;
+  name: string;
+  tools: string[] | null;
+}
+
+export interface KnownServer {
+  row: ServerRow;
+  memberships: Membership[];
+}
+
+/** Servers with their groups, by name; all of them, or those with the given ids. */
+export async function readServers(db: Db | Tx, ids?: string[]): Promise<KnownServer[]> {
+  const rows = await db
+    .select()
+    .from(servers)
+    .where(ids && inArray(servers.id, ids))
+    .orderBy(sql`lower(${servers.name})`);
+  const memberships = await readMemberships(db, ids);
+  return rows.map((row) => ({ row, memberships: memberships.get(row.id) ?? [] }));
+}
+
+async function readMemberships(db: Db | Tx, ids?: string[]): Promise<Map<string, Membership[]>> {
+  const rows = await db
+    .select({ serverId: groupServers.serverId, tools: groupServers.tools, id: groups.id, name: groups.name })
+    .from(groupServers)
+    .innerJoin(groups, eq(groups.id, groupServers.groupId))
+    .where(ids && inArray(groupServers.serverId, ids))
+    .orderBy(groups.name);
+  return byServer(rows);
+}
+
+function byServer<R extends { serverId: string }>(rows: R[]): Map<string, R[]> {
+  const lists = new Map<string, R[]>();
+  for (const row of rows) {
+    const list = lists.get(row.serverId);
+    if (list) list.push(row);
+    else lists.set(row.serverId, [row]);
+  }
+  return lists;
+}
+
+export function serverResource({ row, memberships }: KnownServer): Resource {
+  return { type: 'server', ownerId: row.createdBy, groups: memberships, server: row.name };
+}
+
+/** A tool is in those groups only that offer this very tool. */
+export function toolResource({ row, memberships }: KnownServer, tool: string): Resource {
+  const offering = memberships.filter((group) => group.tools === null || group.tools.includes(tool));
+  return { type: 'tool', ownerId: row.createdBy, groups: offering, server: row.name, tool };
+}
+
+/**
+ * The server called `name`, in any case of letters. With `lock` its row stays locked until the transaction ends.
+ * @throws HubError NOT_FOUND when it does not exist or may not be seen; FORBIDDEN when it may be seen but not acted on
+ */
+export async function findServer(
+  ctx: Ctx,
+  db: Db | Tx,
+  name: string,
+  action: Action,
+  lock = false,
+): Promise<KnownServer> {
+  const named = db
+    .select({ id: servers.id })
+    .from(servers)
+    .innerJoin(endpointNames, eq(endpointNames.serverId, servers.id))
+    .where(eq(endpointNames.name, name.toLowerCase()));
+  const [found] = await (lock ? named.for('update', { of: servers }) : named);
+  const [known] = found ? await readServers(db, [found.id]) : [];
+  if (!known || !can(ctx.actor, 'read', serverResource(known))) {
+    throw new HubError('NOT_FOUND', `There is no server "${name.slice(0, 64)}", or it is not yours to see.`);
+  }
+  if (!can(ctx.actor, action, serverResource(known))) {
+    throw new HubError('FORBIDDEN', `You may see the server "${known.row.name}" but not ${verbOf[action]} it.`);
+  }
+  return known;
+}
+
+const verbOf: Record<Action, string> = {
+  read: 'read',
+  create: 'create',
+  update: 'change',
+  delete: 'remove',
+  operate: 'start or stop',
+  call: 'call',
+};
+
+/** How many tools of each server the actor may see. */
+export async function countTools(ctx: Ctx, db: Db | Tx, known: KnownServer[]): Promise<Map<string, number>> {
+  const ids = known.map(({ row }) => row.id);
+  if (ids.length === 0) return new Map();
+  if (can(ctx.actor, 'read', { type: 'tool' })) {
+    const counts = await db
+      .select({ serverId: tools.serverId, count: sql<number>`count(*)::int` })
+      .from(tools)
+      .where(inArray(tools.serverId, ids))
+      .groupBy(tools.serverId);
+    return new Map(counts.map((row) => [row.serverId, row.count]));
+  }
+  const names = await db
+    .select({ serverId: tools.serverId, name: tools.name })
+    .from(tools)
+    .where(inArray(tools.serverId, ids));
+  const namesOf = byServer(names);
+  return new Map(
+    known.map((server) => {
+      const own = namesOf.get(server.row.id) ?? [];
+      return [server.row.id, own.filter((row) => can(ctx.actor, 'read', toolResource(server, row.name))).length];
+    }),
+  );
+}
+
+/** Groups that the actor may not see are left out. */
+export function viewOfServer(ctx: Ctx, { row, memberships }: KnownServer, toolCount: number): ServerView {
+  const visible = memberships.filter((group) => can(ctx.actor, 'read', { type: 'group', groups: [group] }));
+  return {
+    id: row.id,
+    name: row.name,
+    label: row.label,
+    description: row.description,
+    type: row.type,
+    command: row.command,
+    args: row.args,
+    env: maskValues(row.env),
+    cwd: row.cwd,
+    url: row.url,
+    headers: maskValues(row.headers),
+    enabled: row.enabled,
+    desired: row.desired,
+    timeoutMs: row.timeoutMs,
+    prefix: row.prefix,
+    source: row.source,
+    sourceFile: row.sourceFile,
+    groups: visible.map((group) => group.name),
+    toolCount,
+    createdAt: row.createdAt.toISOString(),
+    updatedAt: row.updatedAt.toISOString(),
+    version: row.version,
+  };
+}

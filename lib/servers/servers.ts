@@ -1,0 +1,268 @@
+// The verbs of servers. A server that an actor may not see reads as absent. Rows that belong to the servers file are
+// read-only here; starting and stopping them is allowed.
+import { randomUUID } from 'node:crypto';
+import { eq, sql } from 'drizzle-orm';
+import { servers } from '../../drizzle/schema';
+import { can } from '../access/can';
+import type { Ctx } from '../access/context';
+import type { Tx } from '../db/types';
+import { HubError } from '../errors';
+import type { EventName } from '../events/schema';
+import { writeAudit } from '../telemetry/audit';
+import { launchFaults } from './launch-rules';
+import { mergeValues } from './masking';
+import { changeName, claimName } from './names';
+import { invalidInput, parseInput } from './parse';
+import {
+  countTools,
+  findServer,
+  type KnownServer,
+  readServers,
+  type ServerRow,
+  serverResource,
+  viewOfServer,
+} from './rows';
+import { type ServerInput, type ServerPatch, type ServerView, serverInputSchema, serverPatchSchema } from './schema';
+import { checkVersion, type VersionCheck } from './versions';
+
+/** All servers that the actor may see, by name. */
+export async function listServers(ctx: Ctx): Promise<ServerView[]> {
+  const known = (await readServers(ctx.db)).filter((each) => can(ctx.actor, 'read', serverResource(each)));
+  const counts = await countTools(ctx, ctx.db, known);
+  return known.map((each) => viewOfServer(ctx, each, counts.get(each.row.id) ?? 0));
+}
+
+/** @throws HubError NOT_FOUND */
+export async function getServer(ctx: Ctx, name: string): Promise<ServerView> {
+  return view(ctx, await findServer(ctx, ctx.db, name, 'read'));
+}
+
+/**
+ * Adds a server that shall run. Adding starts a program or opens a connection, so it is a right of its own.
+ * @throws HubError FORBIDDEN, INVALID_INPUT, CONFLICT
+ */
+export async function createServer(ctx: Ctx, input: ServerInput): Promise<ServerView> {
+  mayCreate(ctx);
+  const server = checkServer(input);
+  const row = await ctx.db.transaction((tx) => insertServer(ctx, tx, server));
+  await ctx.bus.emit('server.created', { id: row.id, name: row.name });
+  return view(ctx, { row, memberships: [] });
+}
+
+/**
+ * Applies a JSON merge patch. Changing how a stdio server is launched needs the right to create servers, too.
+ * @throws HubError NOT_FOUND, FORBIDDEN, INVALID_INPUT, CONFLICT, STALE_VERSION
+ */
+export async function updateServer(
+  ctx: Ctx,
+  name: string,
+  patch: ServerPatch,
+  check: VersionCheck = {},
+): Promise<ServerView> {
+  const known = await ctx.db.transaction(async (tx) => {
+    const { row, memberships } = await findServer(ctx, tx, name, 'update', true);
+    const change = parseInput(serverPatchSchema, patch);
+    refuseFileRow(row);
+    await checkVersion(tx, row, check);
+    const server = checkServer(patchedServer(row, change));
+    if (startsOtherProgram(row, server)) mayCreate(ctx);
+    return { row: await replaceServer(ctx, tx, row, server), memberships };
+  });
+  await ctx.bus.emit('server.updated', { id: known.row.id, name: known.row.name });
+  return view(ctx, known);
+}
+
+/** @throws HubError NOT_FOUND, FORBIDDEN, CONFLICT, STALE_VERSION */
+export async function deleteServer(ctx: Ctx, name: string, check: VersionCheck = {}): Promise<void> {
+  const row = await ctx.db.transaction(async (tx) => {
+    const { row } = await findServer(ctx, tx, name, 'delete', true);
+    refuseFileRow(row);
+    await checkVersion(tx, row, check);
+    await tx.delete(servers).where(eq(servers.id, row.id));
+    await writeAudit(tx, ctx, { action: 'server.deleted', ...named(row), before: settingsOf(row) });
+    return row;
+  });
+  await ctx.bus.emit('server.deleted', { id: row.id, name: row.name });
+}
+
+/** Wants the server to run. A server that should run already is hurried: its back-off ends. */
+export async function startServer(ctx: Ctx, name: string): Promise<ServerView> {
+  return operate(ctx, name, 'running', 'server.started', (row) =>
+    row.desired === 'running' ? 'server.restart' : 'server.updated',
+  );
+}
+
+export async function stopServer(ctx: Ctx, name: string): Promise<ServerView> {
+  return operate(ctx, name, 'stopped', 'server.stopped', () => 'server.updated');
+}
+
+/** Ends the server's instances and starts them at once; a stopped server is started. */
+export async function restartServer(ctx: Ctx, name: string): Promise<ServerView> {
+  return operate(ctx, name, 'running', 'server.restarted', () => 'server.restart');
+}
+
+async function operate(
+  ctx: Ctx,
+  name: string,
+  desired: ServerRow['desired'],
+  action: string,
+  eventOf: (before: ServerRow) => Extract<EventName, 'server.updated' | 'server.restart'>,
+): Promise<ServerView> {
+  const { before, known } = await ctx.db.transaction(async (tx) => {
+    const { row: before, memberships } = await findServer(ctx, tx, name, 'operate', true);
+    if (desired === 'running' && !before.enabled) throw switchedOff(before);
+    const row = before.desired === desired ? before : await writeServer(tx, before.id, { desired });
+    await writeAudit(tx, ctx, { action, ...named(row) });
+    return { before, known: { row, memberships } };
+  });
+  await ctx.bus.emit(eventOf(before), { id: known.row.id, name: known.row.name });
+  return view(ctx, known);
+}
+
+/** Also for the import: one server within the caller's transaction. The caller has asked `can` and checked the input. */
+export async function insertServer(
+  ctx: Ctx,
+  tx: Tx,
+  server: ServerInput,
+  origin: Partial<Pick<ServerRow, 'label' | 'extra' | 'source' | 'sourceFile'>> = {},
+): Promise<ServerRow> {
+  const id = randomUUID();
+  const [row] = await tx
+    .insert(servers)
+    .values({ id, ...columnsOf(server), ...origin, createdBy: ctx.actor.userId })
+    .returning();
+  if (!row) throw new HubError('INTERNAL', undefined, { detail: 'insert into servers returned no row' });
+  await claimName(tx, row.name, { serverId: id });
+  await writeAudit(tx, ctx, { action: 'server.created', ...named(row), after: settingsOf(row) });
+  return row;
+}
+
+/** Also for the import: gives `row` the settings of `server` within the caller's transaction. */
+export async function replaceServer(
+  ctx: Ctx,
+  tx: Tx,
+  row: ServerRow,
+  server: ServerInput,
+  origin: Partial<Pick<ServerRow, 'label' | 'extra' | 'sourceFile'>> = {},
+): Promise<ServerRow> {
+  await changeName(tx, row.name, server.name, { serverId: row.id });
+  const changed = await writeServer(tx, row.id, { ...columnsOf(server), ...origin });
+  await writeAudit(tx, ctx, {
+    action: 'server.updated',
+    ...named(changed),
+    before: settingsOf(row),
+    after: settingsOf(changed),
+  });
+  return changed;
+}
+
+async function writeServer(tx: Tx, id: string, change: Partial<ServerRow>): Promise<ServerRow> {
+  const [row] = await tx
+    .update(servers)
+    .set({ ...change, version: sql`${servers.version} + 1` })
+    .where(eq(servers.id, id))
+    .returning();
+  if (!row) throw new HubError('NOT_FOUND');
+  return row;
+}
+
+/** @throws HubError FORBIDDEN */
+export function mayCreate(ctx: Ctx): void {
+  if (!can(ctx.actor, 'create', { type: 'server' })) {
+    throw new HubError('FORBIDDEN', 'You may not add servers or change what they run: ask an administrator.');
+  }
+}
+
+/** @throws HubError INVALID_INPUT */
+export function checkServer(input: unknown): ServerInput {
+  const server = parseInput(serverInputSchema, input);
+  const faults = launchFaults(server);
+  if (faults.length > 0) throw invalidInput(faults);
+  return server;
+}
+
+/** @throws HubError CONFLICT */
+export function refuseFileRow(row: ServerRow): void {
+  if (row.source !== 'file') return;
+  const file = row.sourceFile ?? 'the servers file';
+  throw new HubError('CONFLICT', `"${row.name}" comes from ${file} and is read-only here.`, {
+    hint: `Change or remove its entry in ${file}: the hub watches that file and follows at once.`,
+  });
+}
+
+function switchedOff(row: ServerRow): HubError {
+  const hint =
+    row.source === 'file'
+      ? `Remove "disabled" from its entry in ${row.sourceFile ?? 'the servers file'}.`
+      : 'Enable it first.';
+  return new HubError('CONFLICT', `"${row.name}" is switched off.`, { hint });
+}
+
+/** Every settable column of a server, so that what the input leaves out gets its default. */
+export function columnsOf(server: ServerInput) {
+  const stdio = server.type === 'stdio' ? server : undefined;
+  const remote = server.type === 'streamable-http' ? server : undefined;
+  return {
+    name: server.name,
+    description: server.description ?? '',
+    type: server.type,
+    command: stdio?.command ?? null,
+    args: stdio?.args ?? [],
+    env: stdio?.env ?? {},
+    cwd: stdio?.cwd ?? null,
+    url: remote?.url ?? null,
+    headers: remote?.headers ?? {},
+    enabled: server.enabled ?? true,
+    timeoutMs: server.timeoutMs ?? null,
+    prefix: server.prefix ?? 'never',
+  };
+}
+
+/** The settings of a row under the names of ServerInput; the audit trail masks their secrets. */
+export function settingsOf(row: ServerRow): Record<string, unknown> {
+  const shared = {
+    name: row.name,
+    description: row.description,
+    type: row.type,
+    enabled: row.enabled,
+    prefix: row.prefix,
+    ...(row.timeoutMs !== null && { timeoutMs: row.timeoutMs }),
+  };
+  if (row.type !== 'stdio') return { ...shared, url: row.url, headers: row.headers };
+  return { ...shared, command: row.command, args: row.args, env: row.env, ...(row.cwd !== null && { cwd: row.cwd }) };
+}
+
+/** What the server looks like after the patch; settings of its former type are dropped. Not checked yet. */
+function patchedServer(row: ServerRow, { env, headers, ...patch }: ServerPatch): Record<string, unknown> {
+  const type = patch.type ?? row.type;
+  const kept = type === row.type ? settingsOf(row) : { ...settingsOf(row), ...formerSettings };
+  const merged: Record<string, unknown> = { ...kept, ...patch };
+  if (type === 'stdio' || env) merged.env = mergeValues(row.env, env);
+  if (type !== 'stdio' || headers) merged.headers = mergeValues(row.headers, headers);
+  return Object.fromEntries(Object.entries(merged).filter(([, value]) => value !== null && value !== undefined));
+}
+
+const formerSettings = {
+  command: undefined,
+  args: undefined,
+  env: undefined,
+  cwd: undefined,
+  url: undefined,
+  headers: undefined,
+};
+
+function startsOtherProgram(row: ServerRow, server: ServerInput): boolean {
+  if (server.type !== 'stdio') return false;
+  const launch = ({ type, command, args, env, cwd }: ReturnType<typeof columnsOf> | ServerRow) =>
+    JSON.stringify([type, command, args, Object.entries(env).sort(), cwd]);
+  return launch(row) !== launch(columnsOf(server));
+}
+
+function named(row: ServerRow) {
+  return { resourceType: 'server', resourceId: row.id, resourceName: row.name };
+}
+
+async function view(ctx: Ctx, known: KnownServer): Promise<ServerView> {
+  const counts = await countTools(ctx, ctx.db, [known]);
+  return viewOfServer(ctx, known, counts.get(known.row.id) ?? 0);
+}
