@@ -117,7 +117,7 @@ export async function startHub(options: HubOptions = {}): Promise<Hub> {
       await until(
         () => leftOf(family, dataDir).length === 0,
         10_000,
-        () => `left over: ${describe(leftOf(family, dataDir))}`,
+        () => `left over: ${listed(leftOf(family, dataDir))}`,
       );
       assert.equal(await portFault(port, '127.0.0.1'), null, `port ${port} is still in use`);
       if (!keepData) rmSync(dataDir, { recursive: true, force: true });
@@ -188,6 +188,6 @@ function leftOf(family: ProcessId[], dataDir: string): number[] {
   return [...new Set([...marked, ...known])];
 }
 
-function describe(left: number[]): string {
+function listed(left: number[]): string {
   return left.map((pid) => `${pid} (${read(`/proc/${pid}/cmdline`).replaceAll('\0', ' ').trim()})`).join(', ');
 }

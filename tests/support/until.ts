@@ -3,17 +3,17 @@ import { setTimeout as delay } from 'node:timers/promises';
 
 /**
  * Polls `check` until it holds.
- * @param describe called for the message when the deadline passes
+ * @param explain called for the message when the deadline passes
  * @throws what `check` throws
  */
 export async function until(
   check: () => boolean | Promise<boolean>,
   deadlineMs: number,
-  describe: () => string = () => 'the condition did not come true',
+  explain: () => string = () => 'the condition did not come true',
 ): Promise<void> {
   const deadline = performance.now() + deadlineMs;
   while (!(await check())) {
-    if (performance.now() > deadline) throw new Error(`after ${deadlineMs} ms: ${describe()}`);
+    if (performance.now() > deadline) throw new Error(`after ${deadlineMs} ms: ${explain()}`);
     await delay(20);
   }
 }

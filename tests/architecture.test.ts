@@ -1,0 +1,321 @@
+// Rules that a machine can hold: directions of imports, who may read the environment, adapters that go through their
+// one door, documents that agree with the code. Each rule has a planted violation that it must catch, and fails on a
+// tree in which it finds nothing to look at: a check that reads nothing passes everything.
+import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { builtinModules } from 'node:module';
+import { tmpdir } from 'node:os';
+import { dirname, join } from 'node:path';
+import { describe, expect, it } from 'vitest';
+import { envSchema, fileSettings } from '../lib/env';
+import { errorTable } from '../lib/errors';
+import { cycles, reach, readTree, type SourceFile, type SourceTree } from './support/source-tree';
+
+interface Rule {
+  name: string;
+  /** The files it binds; at least one must exist. */
+  binds: RegExp;
+  /** Violations of one bound file, each a sentence or a chain of imports. */
+  check: (file: SourceFile, tree: SourceTree) => string[];
+  /** A small tree that breaks the rule. */
+  planted: Record<string, string>;
+}
+
+const root = join(import.meta.dirname, '..');
+const places = ['app', 'lib', 'worker', 'drizzle', 'scripts', 'tests', 'next.config.ts', 'proxy.ts'];
+
+/** The file must never reach, directly or through others, what `never` matches. */
+function neverReaches(never: RegExp, through?: (file: SourceFile) => boolean) {
+  return ({ path }: SourceFile, tree: SourceTree): string[] =>
+    [...reach(tree, path, through)].filter(([target]) => never.test(target)).map(([, trail]) => trail.join(' -> '));
+}
+
+const nodeModules = `node:|(${builtinModules.filter((name) => !name.startsWith('_')).join('|')})(/|$)`;
+const next = '(next|next-auth|react|react-dom|server-only)(/|$)';
+
+/** What must not get into a bundle for browsers: Node, server code of Next, the full doors of lib, server packages. */
+const serverOnly = new RegExp(
+  `^(${nodeModules}|server-only$|next/headers$|next-auth$|app/_server/|lib/[^/]+/index\\.ts$|` +
+    '(drizzle-orm|postgres|ioredis|pino|undici|socket\\.io|prom-client|@upstash/redis|@electric-sql/pglite|@node-rs/argon2)(/|$))',
+);
+
+/** From the bottom up; a folder imports from its own layer and from those below. */
+const layers = [
+  ['db', 'cache', 'events'],
+  ['access', 'telemetry'],
+  ['servers', 'routing', 'plugins', 'control'],
+];
+const layerOf = (path: string) => layers.findIndex((folders) => folders.includes(path.split('/')[1] ?? ''));
+const isSchema = (path: string) => path.endsWith('/schema.ts');
+
+const rules: Rule[] = [
+  {
+    name: 'lib never reaches app, worker, next or react',
+    binds: /^lib\//,
+    check: neverReaches(new RegExp(`^(app|worker)/|^${next}`)),
+    planted: {
+      'lib/servers/index.ts': "import '../db/pages';",
+      'lib/db/pages.ts': "export { page } from '@/app/page';",
+      'app/page.tsx': 'export const page = 1;',
+    },
+  },
+  {
+    name: 'worker never reaches app, next or react',
+    binds: /^worker\//,
+    check: neverReaches(new RegExp(`^app/|^${next}`)),
+    planted: { 'worker/main.ts': "import 'server-only';" },
+  },
+  {
+    name: 'app never reaches worker',
+    binds: /^app\//,
+    check: neverReaches(/^worker\//),
+    planted: { 'app/page.tsx': "const load = () => import('../worker/main');", 'worker/main.ts': 'export {};' },
+  },
+  {
+    name: 'app starts no process',
+    binds: /^app\//,
+    check: neverReaches(/^(node:)?child_process$/),
+    planted: { 'app/page.tsx': "import '../lib/spawn';", 'lib/spawn.ts': "import 'node:child_process';" },
+  },
+  {
+    name: 'the leaf files of lib reach no folder of lib',
+    binds: /^lib\/[^/]+\.ts$/,
+    check: neverReaches(/^lib\/[^/]+\//),
+    planted: { 'lib/errors.ts': "import type { Db } from './db';", 'lib/db/index.ts': 'export type Db = 1;' },
+  },
+  {
+    name: 'a folder of lib imports only from its own layer and below; shapes (schema.ts) are open to all',
+    binds: /^lib\/[^/]+\//,
+    check: ({ path, imports }) =>
+      imports
+        .filter((target) => target.startsWith('lib/') && !isSchema(target) && layerOf(target) > layerOf(path))
+        .map((target) => `${path} -> ${target}`),
+    planted: { 'lib/db/index.ts': "import '../servers';", 'lib/servers/index.ts': 'export {};' },
+  },
+  {
+    name: 'shapes (schema.ts) reach only other shapes and zod, so a browser can load them',
+    binds: /^lib\/[^/]+\/schema\.ts$/,
+    check: neverReaches(/^(?!zod$|lib\/[^/]+\/schema\.ts$)/),
+    planted: { 'lib/db/schema.ts': "import 'node:crypto';" },
+  },
+  {
+    name: 'every import inside the tree leads to a file',
+    binds: /^(app|lib|worker|drizzle|scripts|tests)\//,
+    check: ({ path, imports }) =>
+      imports
+        .filter((target) => /^(app|lib|worker|drizzle|scripts|tests)\//.test(target) && !/\.\w+$/.test(target))
+        .map((target) => `${path} -> ${target}`),
+    planted: { 'lib/a.ts': "import './gone';" },
+  },
+  {
+    name: 'imports form no cycle',
+    binds: /^(app|lib|worker|drizzle|scripts)\//,
+    check: ({ path }, tree) =>
+      cyclesOf(tree)
+        .filter((chain) => chain[0] === path)
+        .map((chain) => chain.join(' -> ')),
+    planted: { 'lib/a.ts': "import './b';", 'lib/b.ts': "import './a';" },
+  },
+  {
+    name: 'client components reach nothing that only a server can run',
+    binds: /^app\//,
+    check: (file, tree) =>
+      file.directive === 'use client'
+        ? neverReaches(
+            serverOnly,
+            (each) => each.directive !== 'use server', // a call over the wire, not code of the bundle
+          )(file, tree)
+        : [],
+    planted: {
+      'app/button.tsx': "'use client';\nimport '../lib/db';",
+      'lib/db/index.ts': "import 'node:fs';",
+    },
+  },
+  {
+    name: 'the gateway starts no process and the supervisor knows no client sessions',
+    binds: /^worker\/(gateway|supervisor)\//,
+    check: (file, tree) =>
+      neverReaches(file.path.startsWith('worker/gateway/') ? /^(node:)?child_process$/ : /^worker\/gateway\//)(
+        file,
+        tree,
+      ),
+    planted: { 'worker/supervisor/index.ts': "import '../gateway';", 'worker/gateway/index.ts': 'export {};' },
+  },
+  {
+    name: 'upstreams know no actors',
+    binds: /^worker\/upstream\//,
+    check: neverReaches(/^lib\/access\//),
+    planted: { 'worker/upstream/http.ts': "import '../../lib/access/can';", 'lib/access/can.ts': 'export {};' },
+  },
+  {
+    name: 'only lib/env.ts and the programs that start others read the environment',
+    binds: /^(app|lib|worker|proxy\.ts)/,
+    check: ({ path, text }) =>
+      // worker/main.ts hands the whole environment on, because the servers file is expanded from it.
+      /\bprocess\s*\.\s*env\b/.test(withoutComments(text)) && !['lib/env.ts', 'worker/main.ts'].includes(path)
+        ? [`${path} reads process.env`]
+        : [],
+    planted: { 'lib/db/index.ts': 'export const url = process.env.DATABASE_URL;' },
+  },
+  {
+    name: 'tests replace no modules and do not sleep',
+    binds: /^tests\/(unit|integration|browser|conformance)\//,
+    check: ({ path, text }) =>
+      [
+        ...withoutComments(text).matchAll(
+          /\bvi\.(mock|doMock)\b|\bawait (delay|sleep|wait|setTimeout)\(|waitForTimeout\(/g,
+        ),
+      ].map(([found]) => `${path}: ${found}`),
+    planted: { 'tests/unit/a.test.ts': "vi.mock('./b');" },
+  },
+  {
+    name: 'every export of an actions.ts is made by defineAction',
+    binds: /^app\/.*\/actions\.ts$/,
+    check: (file) => exportsNotMadeBy(file, 'defineAction'),
+    planted: { 'app/keys/actions.ts': "'use server';\nexport async function createKey() {}" },
+  },
+  {
+    name: 'every method of a REST route is made by route()',
+    binds: /^app\/api\/v1\/.*\/route\.ts$/,
+    check: (file) => exportsNotMadeBy(file, 'route'),
+    planted: { 'app/api/v1/keys/route.ts': 'export const GET = async () => new Response();' },
+  },
+];
+
+let knownCycles: { tree: SourceTree; chains: string[][] } | undefined;
+
+function cyclesOf(tree: SourceTree): string[][] {
+  if (knownCycles?.tree !== tree) knownCycles = { tree, chains: cycles(tree) };
+  return knownCycles.chains;
+}
+
+function withoutComments(text: string): string {
+  return text.replace(/\/\*[\s\S]*?\*\/|(?<!:)\/\/.*/g, '');
+}
+
+/** Exported values that are not `export const name = maker(…)`; types and plain route settings do not count. */
+function exportsNotMadeBy({ path, program }: SourceFile, maker: string): string[] {
+  return program.body.flatMap((statement) => {
+    if (statement.type === 'ExportDefaultDeclaration' || statement.type === 'ExportAllDeclaration') {
+      return [`${path}: ${statement.type}`];
+    }
+    if (statement.type !== 'ExportNamedDeclaration' || statement.exportKind === 'type') return [];
+    const { declaration } = statement;
+    if (!declaration) return [`${path}: export {…}`];
+    if (declaration.type.startsWith('TS')) return [];
+    if (declaration.type !== 'VariableDeclaration') return [`${path}: ${declaration.type}`];
+    return declaration.declarations.flatMap(({ id, init }) => {
+      const name = id.type === 'Identifier' ? id.name : '{…}';
+      const isMade = init?.type === 'CallExpression' && init.callee.type === 'Identifier' && init.callee.name === maker;
+      return isMade || init?.type === 'Literal' ? [] : [`${path}: ${name}`];
+    });
+  });
+}
+
+function violations(rule: Rule, tree: SourceTree): string[] {
+  const bound = [...tree.values()].filter((file) => rule.binds.test(file.path));
+  if (bound.length === 0) throw new Error(`nothing to check: no file matches ${rule.binds}`);
+  return bound.flatMap((file) => rule.check(file, tree));
+}
+
+function plant(files: Record<string, string>, check: (dir: string) => void): void {
+  const dir = mkdtempSync(join(tmpdir(), 'architecture-'));
+  try {
+    for (const [name, source] of Object.entries(files)) {
+      mkdirSync(dirname(join(dir, name)), { recursive: true });
+      writeFileSync(join(dir, name), source);
+    }
+    check(dir);
+  } finally {
+    rmSync(dir, { recursive: true, force: true });
+  }
+}
+
+describe('the sources', () => {
+  const tree = readTree(root, places);
+  for (const rule of rules) {
+    it(rule.name, () => expect(violations(rule, tree)).toEqual([]));
+  }
+});
+
+describe('the checks bite', () => {
+  for (const rule of rules) {
+    it(`${rule.name}: a planted violation is found, an empty tree fails`, () => {
+      plant(rule.planted, (dir) => expect(violations(rule, readTree(dir, places))).not.toEqual([]));
+      plant({}, (dir) => expect(() => violations(rule, readTree(dir, places))).toThrow('nothing to check'));
+    });
+  }
+});
+
+const read = (name: string) => readFileSync(join(root, name), 'utf8');
+const settings = Object.keys(envSchema.shape);
+
+/** First cells of the rows of the Markdown table under a heading, each row as its cells without backticks. */
+function table(markdown: string, heading: string): string[][] {
+  const section = markdown.split(new RegExp(`^#+ ${heading}$`, 'm'))[1]?.split(/^#/m)[0] ?? '';
+  const rows = section.split('\n').filter((line) => line.startsWith('|'));
+  return rows.slice(2).map((line) =>
+    line
+      .slice(1, -1)
+      .split('|')
+      .map((cell) => cell.trim().replaceAll('`', '')),
+  );
+}
+
+/** Paths in backticks that begin with a folder of the tree, or are files of its root. */
+function pathsIn(markdown: string): string[] {
+  const spans = [...markdown.matchAll(/`([^`\s]+)`/g)].map((match) => match[1] ?? '');
+  return spans.filter(
+    (span) =>
+      /^(\.ci|app|lib|worker|drizzle|scripts|tests|deploy|public)\/[\w./@()[\]-]*$/.test(span) ||
+      /^[\w.-]+\.(md|ts|mjs|json|yml)$/.test(span),
+  );
+}
+
+/** Made by users or by a build. */
+const notInTheTree = new Set(['mcp.json', '.mcp.json', 'claude_desktop_config.json']);
+
+function deadPaths(markdown: string): string[] {
+  return pathsIn(markdown).filter((path) => !notInTheTree.has(path) && !existsSync(join(root, path)));
+}
+
+describe('the documents', () => {
+  it('.env.example names every setting, and no other', () => {
+    const keys = [...read('.env.example').matchAll(/^#?\s?([A-Z][A-Z0-9_]+)=/gm)].map((match) => match[1]);
+    expect(keys.sort()).toEqual([...settings].sort());
+  });
+
+  it('the settings table of README.md names every setting with its meaning, and no other', () => {
+    const rows = table(read('README.md'), 'Settings').map(([name, , meaning]) => [name, meaning]);
+    const expected = Object.entries(envSchema.shape).map(([name, schema]) => [name, schema.description]);
+    expect(rows.sort()).toEqual(expected.sort());
+  });
+
+  it('README.md and .env.example say which settings may come from a file', () => {
+    for (const key of fileSettings) {
+      expect(read('README.md')).toContain(`\`${key}_FILE\``);
+      expect(read('.env.example')).toContain(`${key}_FILE`);
+    }
+  });
+
+  it('the error table of README.md equals the one in lib/errors.ts', () => {
+    const rows = table(read('README.md'), 'Errors');
+    const expected = Object.entries(errorTable).map(([code, row]) => [
+      code,
+      String(row.status),
+      String(row.rpc),
+      row.text,
+    ]);
+    expect(rows.sort()).toEqual(expected.sort());
+  });
+
+  for (const name of ['README.md', 'ARCHITECTURE.md', 'CONTRIBUTING.md']) {
+    it(`paths in ${name} exist`, () => {
+      expect(pathsIn(read(name)).length).toBeGreaterThan(0);
+      expect(deadPaths(read(name))).toEqual([]);
+    });
+  }
+
+  it('a path that does not exist is found', () => {
+    expect(deadPaths('see `lib/no-such-file.ts`')).toEqual(['lib/no-such-file.ts']);
+  });
+});
