@@ -57,6 +57,7 @@ export interface Connection {
   receive(bytes: Buffer, onlyFor?: string): boolean;
   /** A message over the size limit came; fails the call that it answers if one of its ends names it. */
   receiveOverlong(head: Buffer, tail: Buffer, length: number): void;
+  pending(id: string): boolean;
   /** Settles one call; a call that is settled already is left alone. */
   fail(id: string, error: HubError): void;
   /** Fails all calls, now and in future. */
@@ -249,6 +250,10 @@ export function createConnection(server: string, wire: Wire, events: ConnectionE
 
   function receiveRequest(id: string | number, method: string): void {
     if (ended) return;
+    if (typeof id === 'string' && pending.has(id)) {
+      fail(id, badAnswer('The program sends back what it is sent; that is not MCP.'));
+      return;
+    }
     const answer =
       method === 'ping'
         ? '"result":{}'
@@ -283,6 +288,7 @@ export function createConnection(server: string, wire: Wire, events: ConnectionE
     notify,
     receive,
     fail,
+    pending: (id) => pending.has(id),
     receiveOverlong(head, tail, length) {
       counters.badMessages += 1;
       const id = findId(head, prefix) ?? findId(tail, prefix);

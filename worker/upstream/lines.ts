@@ -61,7 +61,10 @@ export function createLineSplitter(
       overlong(done);
       return;
     }
-    if (partsLength === 0) return emit(rest);
+    if (partsLength === 0) {
+      emit(rest);
+      return;
+    }
     const whole = Buffer.concat([...parts, rest], partsLength + rest.length);
     parts = [];
     partsLength = 0;

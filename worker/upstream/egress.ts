@@ -1,0 +1,134 @@
+// Which addresses the hub may connect to on behalf of a server's row. Literals in URLs and every address that a name
+// resolves to are checked at each connect, so a name that changes its address gains nothing. Link-local and cloud
+// metadata addresses are refused in every mode.
+import { type LookupAddress, lookup as systemLookup } from 'node:dns';
+import { isIP, type LookupFunction } from 'node:net';
+import ipaddr from 'ipaddr.js';
+import { HubError } from '../../lib/errors';
+
+export interface Egress {
+  /** @throws HubError INVALID_INPUT with "address not allowed" */
+  checkUrl(url: URL): void;
+  /** Whether an IP address may be connected to, `host` being the name it was found by. */
+  allows(address: string, host?: string): boolean;
+  /** A `lookup` for sockets that only ever gives allowed addresses. */
+  lookup: LookupFunction;
+}
+
+type Address = ipaddr.IPv4 | ipaddr.IPv6;
+
+/** Cloud metadata services outside the link-local range: AWS (IPv6), Alibaba, Azure, Oracle. */
+const metadata = ['fd00:ec2::254/128', '100.100.100.200/32', '168.63.129.16/32', '192.0.0.192/32'];
+const metadataHosts = new Set(['metadata.google.internal', 'metadata.goog', 'metadata']);
+const neverRanges = new Set(['linkLocal', 'multicast', 'broadcast', 'unspecified']);
+
+/**
+ * @param mode `private-allowed`, `public-only`, or a comma-separated list of CIDRs, addresses and host names
+ *   (`*.example.org` for all below a domain)
+ * @param resolve for tests: the resolver behind `lookup`
+ */
+export function createEgress(mode: string, resolve: typeof systemLookup = systemLookup): Egress {
+  const refused = metadata.map((cidr) => parseCidr(cidr)).filter((each) => each !== null);
+  const list = mode === 'private-allowed' || mode === 'public-only' ? null : parseList(mode);
+
+  function allows(text: string, host = ''): boolean {
+    if (!ipaddr.isValid(text)) return false;
+    const addresses = withEmbedded(ipaddr.parse(text));
+    if (addresses.some((each) => neverRanges.has(each.range()) || refused.some((cidr) => inside(each, cidr))))
+      return false;
+    if (mode === 'private-allowed') return true;
+    if (list) return list.hosts(host) || addresses.every((each) => list.cidrs.some((cidr) => inside(each, cidr)));
+    // Of the wrapping kinds (6to4, NAT64 …) the address inside decides.
+    return addresses.slice(-1).every((each) => each.range() === 'unicast');
+  }
+
+  function checkUrl(url: URL): void {
+    const host = hostOf(url);
+    const literal = isIP(host) !== 0;
+    if (!/^https?:$/.test(url.protocol)) throw notAllowed(url, 'only http and https are');
+    if (url.username || url.password) throw notAllowed(url, 'put credentials into headers');
+    if (metadataHosts.has(host) || (literal && !allows(host, host))) throw notAllowed(url, 'see MCPHUB_EGRESS');
+  }
+
+  const lookup: LookupFunction = (host, options, callback) => {
+    resolve(host, { ...options, all: true }, (error, found: LookupAddress[]) => {
+      if (error) {
+        callback(error, '', 0);
+        return;
+      }
+      const allowed = metadataHosts.has(host.toLowerCase()) ? [] : found.filter(({ address }) => allows(address, host));
+      const first = allowed[0];
+      if (!first) {
+        callback(Object.assign(new Error(`address of ${host} not allowed`), { code: 'EGRESS_REFUSED' }), '', 0);
+      } else if (options.all) {
+        callback(null, allowed);
+      } else {
+        callback(null, first.address, first.family);
+      }
+    });
+  };
+
+  return { allows, checkUrl, lookup };
+}
+
+/** The URL's host without the brackets of IPv6. WHATWG URLs have already normalised decimal, octal and hex forms. */
+function hostOf(url: URL): string {
+  return url.hostname
+    .replace(/^\[|\]$/g, '')
+    .toLowerCase()
+    .replace(/\.$/, '');
+}
+
+function notAllowed(url: URL, why: string): HubError {
+  return new HubError('INVALID_INPUT', `${url.origin}: address not allowed (${why}).`, { reason: 'address-refused' });
+}
+
+/** The address itself and, where it wraps an IPv4 address, that one too: mapped, compatible, NAT64, 6to4, Teredo. */
+function withEmbedded(address: Address): Address[] {
+  if (address.kind() === 'ipv4') return [address];
+  const bytes = address.toByteArray();
+  const at = (start: number, flip = 0) => new ipaddr.IPv4(bytes.slice(start, start + 4).map((byte) => byte ^ flip));
+  const starts = (...prefix: number[]) => prefix.every((byte, index) => bytes[index] === byte);
+  const zeros = (start: number, end: number) => bytes.slice(start, end).every((byte) => byte === 0);
+  if (zeros(0, 10) && bytes[10] === 0xff && bytes[11] === 0xff) return [at(12)];
+  if (zeros(0, 12) && !zeros(12, 15)) return [address, at(12)];
+  // RFC 6052 (64:ff9b::/96) and RFC 8215 (64:ff9b:1::/48, in its usual /96 layout).
+  if (starts(0x00, 0x64, 0xff, 0x9b)) return [at(12)];
+  if (starts(0x20, 0x02)) return [at(2)];
+  if (starts(0x20, 0x01, 0x00, 0x00)) return [at(4), at(12, 0xff)];
+  return [address];
+}
+
+interface Cidr {
+  base: Address;
+  bits: number;
+}
+
+function parseCidr(text: string): Cidr | null {
+  if (ipaddr.isValid(text)) return { base: ipaddr.parse(text), bits: isIP(text) === 4 ? 32 : 128 };
+  if (!ipaddr.isValidCIDR(text)) return null;
+  const [base, bits] = ipaddr.parseCIDR(text);
+  return { base, bits };
+}
+
+function inside(address: Address, { base, bits }: Cidr): boolean {
+  return address.kind() === base.kind() && address.match(base, bits);
+}
+
+function parseList(mode: string): { cidrs: Cidr[]; hosts(host: string): boolean } {
+  const entries = mode
+    .split(',')
+    .map((entry) => entry.trim().toLowerCase())
+    .filter(Boolean);
+  const cidrs = entries.map(parseCidr).filter((each) => each !== null);
+  const names = new Set(entries);
+  return {
+    cidrs,
+    hosts(host) {
+      const name = host.toLowerCase();
+      if (isIP(name)) return false;
+      const labels = name.split('.');
+      return names.has(name) || labels.some((_, index) => index > 0 && names.has(`*.${labels.slice(index).join('.')}`));
+    },
+  };
+}
