@@ -1,0 +1,139 @@
+// A migrated database of its own for a test file, embedded or on a real Postgres. The embedded kind is a copy of a
+// template that is made once per machine and schema, served by the product's own wire server in this process.
+import { createHash, randomUUID } from 'node:crypto';
+import { cpSync, existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, renameSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import pino from 'pino';
+import postgres from 'postgres';
+import { describe } from 'vitest';
+import { startEmbedded } from '../../lib/db/embedded/program';
+import { type Database, migrate, openDatabase } from '../../lib/db/index';
+import { runtimeDir } from '../../lib/env';
+
+export type DatabaseKind = 'embedded' | 'postgres';
+
+/** Superuser URL of a Postgres server on which databases may be made and dropped. */
+export const postgresUrl = setting('MCPHUB_TEST_POSTGRES_URL', 'postgres');
+/** URL of a Redis whose keys may be overwritten. */
+export const redisUrl = setting('MCPHUB_TEST_REDIS_URL', 'redis');
+
+/** The kinds that can be tested here; `eachDatabase` also shows the one that cannot. */
+export const databaseKinds: readonly DatabaseKind[] = postgresUrl ? ['embedded', 'postgres'] : ['embedded'];
+
+export const silentLog = pino({ level: 'silent' });
+
+function setting(name: string, word: string): string | undefined {
+  const value = process.env[name];
+  if (value) return value;
+  if (process.env.MCPHUB_TEST_REQUIRE?.split(',').includes(word)) {
+    throw new Error(`${name} is not set, but MCPHUB_TEST_REQUIRE asks for ${word}`);
+  }
+  return undefined;
+}
+
+/** Runs the suite once per kind; a kind that is not there appears as skipped, with the reason in its name. */
+export function eachDatabase(name: string, suite: (kind: DatabaseKind) => void): void {
+  describe(`${name} (embedded)`, () => suite('embedded'));
+  if (postgresUrl) describe(`${name} (postgres)`, () => suite('postgres'));
+  else describe.skip(`${name} (postgres): SKIPPED, MCPHUB_TEST_POSTGRES_URL is not set`, () => suite('postgres'));
+}
+
+/** Runs the suite against the Redis of MCPHUB_TEST_REDIS_URL, or shows it as skipped with the reason in its name. */
+export function withRedis(name: string, suite: (url: string) => void): void {
+  if (redisUrl) describe(name, () => suite(redisUrl));
+  else describe.skip(`${name}: SKIPPED, MCPHUB_TEST_REDIS_URL is not set`, () => suite(''));
+}
+
+export interface TestDatabase extends Database {
+  /** Opens one more pool on the same database, as another process would. */
+  another(): Promise<Database>;
+  /** For programs: what they need as DATABASE_URL (postgres) or as the folder of the socket (embedded). */
+  url: string | undefined;
+  socketDir: string;
+}
+
+/** Opens a fresh, migrated database; `close` removes it. */
+export async function openTestDatabase(kind: DatabaseKind): Promise<TestDatabase> {
+  return kind === 'embedded' ? openEmbedded() : openOnPostgres();
+}
+
+async function openEmbedded(): Promise<TestDatabase> {
+  const dataDir = mkdtempSync(join(tmpdir(), 'mcphub-test-'));
+  await copyEmbeddedTemplate(dataDir);
+  const socketDir = runtimeDir(dataDir);
+  const server = await startEmbedded(dataDir, socketDir);
+  return withPools({ url: undefined, socketDir }, async () => {
+    await server.close();
+    rmSync(dataDir, { recursive: true, force: true });
+  });
+}
+
+async function openOnPostgres(): Promise<TestDatabase> {
+  if (!postgresUrl) throw new Error('MCPHUB_TEST_POSTGRES_URL is not set');
+  const name = `mcphub_test_${randomUUID().replaceAll('-', '')}`;
+  const admin = postgres(postgresUrl, { max: 1, onnotice: () => {} });
+  await admin`create database ${admin(name)}`;
+  const url = new URL(postgresUrl);
+  url.pathname = `/${name}`;
+  return withPools({ url: url.href, socketDir: '' }, async () => {
+    await admin`drop database ${admin(name)} with (force)`;
+    await admin.end();
+  });
+}
+
+async function withPools(
+  where: { url: string | undefined; socketDir: string },
+  remove: () => Promise<void>,
+): Promise<TestDatabase> {
+  const pools: Database[] = [];
+  async function another() {
+    const pool = await openDatabase({ ...where, log: silentLog });
+    pools.push(pool);
+    return pool;
+  }
+  const first = await another();
+  await migrate(first);
+  let closing: Promise<void> | undefined;
+  async function close() {
+    await Promise.all(pools.map((pool) => pool.close()));
+    await remove();
+  }
+  return { ...first, ...where, another, close: () => (closing ??= close()) };
+}
+
+/**
+ * Puts a ready, migrated embedded database into `dataDir`, so that a program that starts there need not make one.
+ * The first caller on a machine makes the template; others may do so at the same moment, and one of them wins.
+ */
+export async function copyEmbeddedTemplate(dataDir: string): Promise<void> {
+  const template = join(tmpdir(), `mcphub-template-${templateStamp()}`);
+  if (!existsSync(template)) await makeTemplate(template);
+  mkdirSync(dataDir, { recursive: true, mode: 0o700 });
+  cpSync(join(template, 'database'), join(dataDir, 'database'), { recursive: true });
+}
+
+async function makeTemplate(template: string): Promise<void> {
+  const draft = mkdtempSync(join(tmpdir(), 'mcphub-draft-'));
+  const socketDir = runtimeDir(draft);
+  const server = await startEmbedded(draft, socketDir);
+  const database = await openDatabase({ socketDir, log: silentLog });
+  await migrate(database);
+  await database.close();
+  await server.close();
+  try {
+    renameSync(draft, template);
+  } catch {
+    rmSync(draft, { recursive: true, force: true });
+  }
+}
+
+function templateStamp(): string {
+  const hash = createHash('sha256').update(readFileSync('node_modules/@electric-sql/pglite/package.json'));
+  for (const name of readdirSync('drizzle/migrations')
+    .filter((file) => file.endsWith('.sql'))
+    .sort()) {
+    hash.update(name).update(readFileSync(join('drizzle/migrations', name)));
+  }
+  return hash.update(String(process.getuid?.())).digest('hex').slice(0, 16);
+}
