@@ -18,8 +18,11 @@ export interface LaunchOptions {
 
 const root = dirname(dirname(fileURLToPath(import.meta.url)));
 
-/** Exit code of a program that cannot run with these settings or this data (EX_CONFIG of sysexits.h). */
-const configFault = 78;
+/**
+ * After these a new start makes no sense: the settings or the data are not usable (EX_CONFIG of sysexits.h), or another
+ * program has the database open (EX_TEMPFAIL).
+ */
+const fatalCodes = [78, 75];
 
 /** The worker drains for 25 s and then stops its servers, which takes up to 8 s. */
 const graceMs = { web: 3_000, worker: 40_000, database: 10_000 };
@@ -47,12 +50,8 @@ export async function launch({ mode, web: withWeb }: LaunchOptions): Promise<voi
   let isWorkerReady = false;
   let stopping: Promise<void> | undefined;
 
-  function start(
-    name: keyof typeof programs,
-    spec: Omit<ProgramSpec, 'name' | 'graceMs'>,
-    events: Partial<ProgramEvents>,
-  ) {
-    programs[name] = startProgram({ ...spec, name, graceMs: graceMs[name], fatalCode: configFault }, output, {
+  function start(name: keyof typeof programs, spec: Pick<ProgramSpec, 'args' | 'env'>, events: Partial<ProgramEvents>) {
+    programs[name] = startProgram({ ...spec, name, graceMs: graceMs[name], fatalCodes }, output, {
       ...events,
       started(pid) {
         note(name, pid);

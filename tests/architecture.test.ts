@@ -38,6 +38,12 @@ const serverOnly = new RegExp(
     '(drizzle-orm|postgres|ioredis|pino|undici|socket\\.io|prom-client|@upstash/redis|@electric-sql/pglite|@node-rs/argon2)(/|$))',
 );
 
+const environmentReaders = new Set([
+  'lib/env.ts',
+  'worker/main.ts', // hands the whole environment on, because the servers file is expanded from it
+  'app/_server/next-auth.ts', // next-auth takes its own settings from nowhere else
+]);
+
 /** From the bottom up; a folder imports from its own layer and from those below. */
 const layers = [
   ['db', 'cache', 'events'],
@@ -150,8 +156,8 @@ const rules: Rule[] = [
     name: 'only lib/env.ts and the programs that start others read the environment',
     binds: /^(app|lib|worker|proxy\.ts)/,
     check: ({ path, text }) =>
-      // worker/main.ts hands the whole environment on, because the servers file is expanded from it.
-      /\bprocess\s*\.\s*env\b/.test(withoutComments(text)) && !['lib/env.ts', 'worker/main.ts'].includes(path)
+      // NODE_ENV is no setting: Next replaces it by a constant when it builds.
+      /\bprocess\s*\.\s*env\b(?!\.NODE_ENV\b)/.test(withoutComments(text)) && !environmentReaders.has(path)
         ? [`${path} reads process.env`]
         : [],
     planted: { 'lib/db/index.ts': 'export const url = process.env.DATABASE_URL;' },

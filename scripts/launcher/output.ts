@@ -38,6 +38,15 @@ export function readable(program: string, line: string, colour: boolean): string
   return `${head} ${word}${record.msg ?? ''}${extras && ` ${paint(dim, extras)}`}`;
 }
 
+/** The text of a log line of level error or fatal; null for any other line. */
+export function complaintOf(line: string): string | null {
+  const record = parseRecord(line);
+  if (!record || Number(record.level) < 50) return null;
+  const cause =
+    record.err && typeof record.err === 'object' && 'message' in record.err ? record.err.message : undefined;
+  return [record.msg, cause].filter(Boolean).join(': ');
+}
+
 function parseRecord(line: string): Record<string, unknown> | null {
   if (!line.startsWith('{"level":')) return null;
   try {

@@ -3,7 +3,7 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import { createInterface } from 'node:readline';
 import { createBackOff } from './back-off';
-import type { Output } from './output';
+import { complaintOf, type Output } from './output';
 
 export interface ProgramSpec {
   name: string;
@@ -12,15 +12,15 @@ export interface ProgramSpec {
   env: NodeJS.ProcessEnv;
   /** How long it may take to stop after SIGTERM. */
   graceMs: number;
-  /** An exit code after which a new start makes no sense, e.g. another hub has the database open. */
-  fatalCode?: number;
+  /** Exit codes after which a new start makes no sense, e.g. another hub has the database open. */
+  fatalCodes: readonly number[];
 }
 
 export interface ProgramEvents {
   started(pid: number): void;
   ended(): void;
   message(message: unknown): void;
-  /** It ended with its `fatalCode`. */
+  /** It ended with one of its `fatalCodes`. */
   fatal(lastWords: string): void;
 }
 
@@ -57,10 +57,17 @@ export function startProgram(spec: ProgramSpec, output: Output, events: Partial<
       detached: true,
     });
     child = running;
-    readLines(running, 'stdout', (line) => output.child(spec.name, line));
-    readLines(running, 'stderr', (line) => {
+    const keep = (line: string) => {
       lastWords.push(line.slice(0, lastLineChars));
       if (lastWords.length > lastLinesKept) lastWords.shift();
+    };
+    readLines(running, 'stdout', (line) => {
+      const complaint = complaintOf(line);
+      if (complaint) keep(complaint);
+      output.child(spec.name, line);
+    });
+    readLines(running, 'stderr', (line) => {
+      keep(line);
       output.child(spec.name, line);
     });
     running.on('message', (message) => events.message?.(message));
@@ -88,7 +95,7 @@ export function startProgram(spec: ProgramSpec, output: Output, events: Partial<
       return;
     }
     const words = lastWords.join('\n').trim();
-    if (code !== null && code === spec.fatalCode) {
+    if (code !== null && spec.fatalCodes.includes(code)) {
       events.fatal?.(words);
       return;
     }
