@@ -14,7 +14,7 @@ import { excerptOf, getNodeValue, type Node, nodeAt, parseJsonText } from './jso
 import { launchFaults } from './launch-rules';
 import { maskValues } from './masking';
 import { freeName, legalName } from './names';
-import { faultOfIssue, parseInput } from './parse';
+import { parseInput, pointerOf } from './parse';
 import { readServers, type ServerRow, serverResource } from './rows';
 import {
   type ImportChoices,
@@ -184,7 +184,9 @@ function nameFromEntry({ server }: ReadEntry): string {
 function checkPasted(name: string, read: ReadEntry): { server: ServerInput | null; faults: string[] } {
   if (read.fault) return { server: null, faults: [`This entry ${read.fault.detail}.`] };
   const parsed = serverInputSchema.safeParse({ ...read.server, name });
-  const faults = parsed.success ? launchFaults(parsed.data) : parsed.error.issues.map(faultOfIssue);
+  const faults = parsed.success
+    ? launchFaults(parsed.data)
+    : parsed.error.issues.map(({ path, message }) => ({ pointer: pointerOf(path), detail: message }));
   if (parsed.success && faults.length === 0) return { server: parsed.data, faults: [] };
   return { server: null, faults: faults.map(({ pointer, detail }) => `${pointer.slice(1)}: ${detail}`) };
 }

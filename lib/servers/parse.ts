@@ -1,30 +1,20 @@
-// From unknown input to a checked value, or INVALID_INPUT with a JSON Pointer per fault.
+// From unknown input to a checked value that Postgres can store, or INVALID_INPUT with a JSON Pointer per fault.
 import type { z } from 'zod';
 import { type FieldFault, HubError } from '../errors';
+import { parseInput as parseShape } from '../input';
 
-/** @throws HubError INVALID_INPUT with all faults, also for text that Postgres cannot store (NUL, half surrogates) */
+/** @throws HubError INVALID_INPUT with all faults, also for text that Postgres refuses (NUL, half surrogates) */
 export function parseInput<S extends z.ZodType>(schema: S, input: unknown): z.output<S> {
-  const parsed = schema.safeParse(input);
-  if (!parsed.success) throw invalidInput(parsed.error.issues.map(faultOfIssue));
-  const faults = unstorable(parsed.data, '');
+  const value = parseShape(schema, input);
+  const faults = unstorable(value, '');
   if (faults.length > 0) throw invalidInput(faults);
-  return parsed.data;
+  return value;
 }
 
 export function invalidInput(faults: FieldFault[]): HubError {
   const [first] = faults;
-  const more = faults.length > 1 ? ` (and ${faults.length - 1} more)` : '';
-  const message = first
-    ? `The input is not valid: ${first.pointer === '' ? '' : `${first.pointer} `}${first.detail}${more}`
-    : undefined;
+  const message = first && `The input is not valid at ${first.pointer}: ${first.detail}.`;
   return new HubError('INVALID_INPUT', message, { faults });
-}
-
-export function faultOfIssue(issue: z.core.$ZodIssue): FieldFault {
-  const key = issue.code === 'unrecognized_keys' ? issue.keys[0] : undefined;
-  const path = key === undefined ? issue.path : [...issue.path, key];
-  const detail = key === undefined ? issue.message : 'is not a field that can be set here';
-  return { pointer: pointerOf(path), detail };
 }
 
 /** RFC 6901. */

@@ -1,0 +1,161 @@
+// The call log's writing side: one row per tools/call, written in batches off the hot path. A crash loses the last
+// batch at most; while the database is away rows wait in a bounded queue, and what does not fit is counted.
+import { requestLogs } from '../../drizzle/schema';
+import { isDatabaseUnavailable, rootMessage } from '../db/faults';
+import type { Db } from '../db/types';
+import type { Log } from '../log';
+import { redactArguments, redactText, storable } from './redact';
+
+/** One finished call. `arguments` is kept by reference until it is redacted and stored. */
+export type CallEntry = Omit<typeof requestLogs.$inferInsert, 'id'>;
+
+export interface CallLogOptions {
+  /** Longest time that a row waits while the database serves; 500 ms. */
+  flushMs?: number;
+  /** Rows per insert; this many waiting rows also start one at once. */
+  batchRows?: number;
+  /** Rows kept while the database is away. */
+  maxRows?: number;
+  /** Told of each loss, for the metric. */
+  onDropped?: (rows: number) => void;
+}
+
+export interface CallLog {
+  /** Cheap and synchronous; never throws. */
+  record(entry: CallEntry): void;
+  /** Writes what is waiting now; resolves when it is stored or the database said no. */
+  flush(): Promise<void>;
+  /** Writes the rest and stops. Idempotent; later records are dropped. */
+  close(): Promise<void>;
+  /** Rows lost so far: queue full, closed, or refused by the database. */
+  readonly dropped: number;
+}
+
+/** Arguments waiting in memory; beyond it, rows are kept without theirs. */
+const maxWaitingBytes = 64 * 1024 * 1024;
+const retryMaxMs = 10_000;
+
+export function createCallLog(db: Db, log: Log, options: CallLogOptions = {}): CallLog {
+  const { flushMs = 500, batchRows = 500, maxRows = 50_000, onDropped } = options;
+  let queue: CallEntry[] = [];
+  let waitingBytes = 0;
+  let dropped = 0;
+  let failures = 0;
+  let closed = false;
+  let timer: NodeJS.Timeout | undefined;
+  let running: Promise<void> | undefined;
+
+  function drop(rows: number): void {
+    dropped += rows;
+    onDropped?.(rows);
+  }
+
+  function schedule(delayMs: number): void {
+    if (timer || closed) return;
+    timer = setTimeout(() => {
+      timer = undefined;
+      void flush();
+    }, delayMs);
+    timer.unref();
+  }
+
+  function flush(): Promise<void> {
+    running ??= drain().finally(() => {
+      running = undefined;
+      if (queue.length > 0) schedule(failures > 0 ? Math.min(flushMs * 2 ** failures, retryMaxMs) : flushMs);
+    });
+    return running;
+  }
+
+  async function drain(): Promise<void> {
+    while (queue.length > 0) {
+      const batch = queue.slice(0, batchRows);
+      try {
+        await insertHead(batch.map(storedRow));
+        failures = 0;
+      } catch (error) {
+        if (failures++ === 0) {
+          log.warn({ waiting: queue.length, cause: rootMessage(error) }, 'the call log waits for the database');
+        }
+        return;
+      }
+    }
+  }
+
+  /**
+   * Writes the first rows of the queue and takes them off it. A row that the database refuses for itself must not hold
+   * up the others: halves are tried until it is alone.
+   */
+  async function insertHead(rows: CallEntry[]): Promise<void> {
+    try {
+      await db.insert(requestLogs).values(rows);
+      takeOff(rows.length);
+    } catch (error) {
+      if (isDatabaseUnavailable(error)) throw error;
+      if (rows.length === 1) {
+        log.error({ cause: rootMessage(error), requestId: rows[0]?.requestId }, 'a call record cannot be stored');
+        takeOff(1);
+        drop(1);
+        return;
+      }
+      const half = Math.ceil(rows.length / 2);
+      await insertHead(rows.slice(0, half));
+      await insertHead(rows.slice(half));
+    }
+  }
+
+  function takeOff(rows: number): void {
+    for (const { requestBytes } of queue.slice(0, rows)) waitingBytes -= requestBytes;
+    queue = queue.slice(rows);
+  }
+
+  return {
+    record(entry) {
+      if (closed || queue.length >= maxRows) {
+        drop(1);
+        return;
+      }
+      waitingBytes += entry.requestBytes;
+      queue.push(waitingBytes > maxWaitingBytes ? { ...entry, arguments: null } : entry);
+      if (queue.length >= batchRows && failures === 0 && !running) {
+        clearTimeout(timer);
+        timer = undefined;
+        schedule(0);
+      } else {
+        schedule(flushMs);
+      }
+    },
+    flush,
+    async close() {
+      closed = true;
+      clearTimeout(timer);
+      timer = undefined;
+      await running;
+      await flush();
+      if (queue.length > 0) drop(queue.length);
+      queue = [];
+    },
+    get dropped() {
+      return dropped;
+    },
+  };
+}
+
+/** As far as names and texts of strangers are concerned, a row is made safe here, when nobody waits for it. */
+function storedRow(entry: CallEntry): CallEntry {
+  return {
+    ...entry,
+    requestId: clean(entry.requestId, 128),
+    actor: clean(entry.actor, 128),
+    client: entry.client == null ? null : clean(entry.client, 128),
+    endpoint: clean(entry.endpoint, 128),
+    server: entry.server == null ? null : clean(entry.server, 64),
+    tool: entry.tool == null ? null : clean(entry.tool, 128),
+    errorMessage: entry.errorMessage == null ? null : redactText(clean(entry.errorMessage, 1_000)),
+    arguments: entry.arguments === undefined ? null : redactArguments(entry.arguments),
+  };
+}
+
+function clean(text: string, maxLength: number): string {
+  return storable(text.slice(0, maxLength));
+}

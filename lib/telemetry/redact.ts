@@ -1,0 +1,104 @@
+// Removes secrets from the arguments of a call before they are stored, by the name of a field and by the look of a
+// value, and bounds their size. Pure.
+
+const redacted = '[redacted]';
+
+const secretName =
+  /passw(or)?d|passphrase|secret|token|authori[sz]ation|api[-_]?key|access[-_]?key|private[-_]?key|cookie|credential|bearer|^auth$|^pin$/i;
+/** Names that only look like one: counts and cursors. */
+const harmlessName =
+  /^(max|min|num|total|prompt|completion|input|output)?_?(tokens|tokencount|token_count)$|page_?token/i;
+
+/** Secrets inside longer text, by their own shape. */
+const secretShapes: readonly RegExp[] = [
+  /\bmcphub_[A-Za-z0-9_-]{8,}/g,
+  /\b(?:gh[pousr]_|github_pat_|glpat-|xox[abeoprs]-|sk-|sk_live_|rk_live_|npm_|hf_|AIza|AKIA|ya29\.)[A-Za-z0-9._-]{10,}/g,
+  /\beyJ[A-Za-z0-9_-]{8,}\.[A-Za-z0-9_-]{8,}\.[A-Za-z0-9_-]*/g,
+  /-----BEGIN [A-Z ]*PRIVATE KEY-----[\s\S]*?(?:-----END [A-Z ]*PRIVATE KEY-----|$)/g,
+];
+const bearer = /\b(Bearer|Basic)\s+[A-Za-z0-9._~+/=-]{8,}/gi;
+const assignment =
+  /\b([\w-]*(?:passw(?:or)?d|secret|token|api[-_]?key|access[-_]?key))(["']?\s*[=:]\s*["']?)(?!\s)[^\s"'&,;}]{3,}/gi;
+const urlPassword = /(\b[a-z][a-z0-9+.-]*:\/\/[^\s/:@]*):[^\s/@]+@/gi;
+const longWord = /[A-Za-z0-9+_-]{24,}={0,2}/g;
+
+/** Takes secrets out of one text. */
+export function redactText(text: string): string {
+  let clean = text.replace(bearer, `$1 ${redacted}`).replace(urlPassword, `$1:${redacted}@`);
+  for (const shape of secretShapes) clean = clean.replace(shape, redacted);
+  clean = clean.replace(assignment, (_whole, name: string, sign: string) => `${name}${sign}${redacted}`);
+  return clean.replace(longWord, (word) => (looksRandom(word) ? redacted : word));
+}
+
+/**
+ * Long words that nobody would type: letters and digits mixed in one run of 20 or more. Identifiers in kebab or snake
+ * case and UUIDs have shorter runs.
+ */
+function looksRandom(word: string): boolean {
+  const run = word.split(/[-_]/).reduce((longest, part) => (part.length > longest.length ? part : longest), '');
+  const digits = run.replace(/\D/g, '').length;
+  if (digits < 2 || digits === run.length) return false;
+  return run.length >= 20 || (word.length >= 40 && run.length >= 13 && /[a-z]/.test(run) && /[A-Z]/.test(run));
+}
+
+/** Deeper values are left out. */
+const maxDepth = 8;
+const maxTextLength = 1_000;
+
+/**
+ * A copy of `value` that may be stored: secrets replaced, characters that Postgres refuses replaced, long texts and
+ * large structures cut so that its JSON stays near `maxBytes`.
+ */
+export function redactArguments(value: unknown, maxBytes = 4_096): unknown {
+  const budget = { left: maxBytes };
+  const copy = redactValue(value, budget, 0);
+  const bytes = Buffer.byteLength(JSON.stringify(copy ?? null));
+  return bytes <= maxBytes ? copy : { truncated: storable(JSON.stringify(copy).slice(0, maxBytes / 4)) };
+}
+
+function redactValue(value: unknown, budget: { left: number }, depth: number): unknown {
+  if (typeof value === 'string') {
+    const length = Math.min(maxTextLength, Math.max(0, budget.left));
+    // Looked at with some more text than is kept, so that a secret at the cut is seen whole.
+    const clean = storable(redactText(value.slice(0, length + 200))).slice(0, length);
+    budget.left -= clean.length + 3;
+    return value.length > length ? `${clean}… (${value.length} characters)` : clean;
+  }
+  budget.left -= 8;
+  if (typeof value !== 'object' || value === null) return value;
+  if (depth >= maxDepth) return '…';
+  if (Array.isArray(value)) {
+    const kept: unknown[] = [];
+    for (const inner of value) {
+      if (budget.left <= 0) {
+        kept.push(`… (${value.length} items)`);
+        break;
+      }
+      kept.push(redactValue(inner, budget, depth + 1));
+    }
+    return kept;
+  }
+  return redactObject(value, budget, depth);
+}
+
+function redactObject(value: object, budget: { left: number }, depth: number): Record<string, unknown> {
+  const kept: [string, unknown][] = [];
+  for (const [name, inner] of Object.entries(value)) {
+    if (budget.left <= 0) {
+      kept.push(['…', 'cut']);
+      break;
+    }
+    const key = storable(redactText(name.slice(0, 128)));
+    budget.left -= key.length + 4;
+    const isSecret = secretName.test(name) && !harmlessName.test(name) && inner !== null && typeof inner !== 'boolean';
+    kept.push([key, isSecret ? redacted : redactValue(inner, budget, depth + 1)]);
+  }
+  return Object.fromEntries(kept);
+}
+
+const unstorable = /\0|[\uD800-\uDBFF](?![\uDC00-\uDFFF])|(?<![\uD800-\uDBFF])[\uDC00-\uDFFF]/g;
+
+/** Postgres stores neither NUL nor half a surrogate pair. */
+export function storable(text: string): string {
+  return text.replace(unstorable, '\uFFFD');
+}
