@@ -1,0 +1,44 @@
+// The figures of the last day.
+import type { ReactNode } from 'react';
+import { Figure } from '@/app/_ui/figure';
+import { Sparkline } from '@/app/_ui/sparkline';
+import type { Overview } from '@/lib/telemetry/schema';
+
+export interface TilesProps {
+  overview: Overview;
+  /** Open sessions of MCP clients; null while the worker does not answer. */
+  sessions: number | null;
+}
+
+export function Tiles({ overview, sessions }: TilesProps) {
+  const { buckets } = overview;
+  return (
+    <dl className="grid grid-cols-2 overflow-hidden rounded-panel border border-border bg-card lg:grid-cols-4">
+      <Tile
+        label="Calls, 24 h"
+        figure={<Figure value={overview.calls} as="count" />}
+        line={<Sparkline label="Calls per hour" values={buckets.map(({ calls }) => calls)} />}
+      />
+      <Tile
+        label="Failed"
+        figure={<Figure value={overview.errorPercent === null ? null : overview.errorPercent / 100} as="share" />}
+        line={<Sparkline label="Failed calls per hour" values={buckets.map(({ errors }) => errors)} />}
+      />
+      <Tile label="p95 of a call" figure={<Figure value={overview.p95Ms} as="duration" />} />
+      <Tile label="Client sessions" figure={<Figure value={sessions} as="count" />} />
+    </dl>
+  );
+}
+
+/** Hairlines between tiles come from a one-pixel shadow, so that they meet in every number of columns. */
+function Tile({ label, figure, line }: { label: string; figure: ReactNode; line?: ReactNode }) {
+  return (
+    <div className="flex min-w-0 flex-col px-4 py-3 outline outline-border">
+      <dt className="text-caption text-muted-foreground">{label}</dt>
+      <dd className="mt-1 flex flex-wrap items-end justify-between gap-x-3 gap-y-1">
+        <span className="text-figure">{figure}</span>
+        {line}
+      </dd>
+    </div>
+  );
+}

@@ -1,0 +1,28 @@
+import type { Metadata } from 'next';
+import { context, worker } from '@/app/_server';
+import { canSome } from '@/lib/access/can';
+import { listCalls, overview } from '@/lib/telemetry';
+import { OverviewView } from './_overview/overview-view';
+import { loadServers, serverRights } from './servers/load';
+
+export const metadata: Metadata = { title: 'Overview' };
+
+export default async function OverviewPage() {
+  const ctx = await context();
+  const [servers, figures, calls, stats] = await Promise.all([
+    loadServers(ctx),
+    overview(ctx),
+    listCalls(ctx, { limit: 10 }),
+    worker()
+      .call('hub.stats', {}, { signal: AbortSignal.timeout(1_500) })
+      .catch(() => null),
+  ]);
+  return (
+    <OverviewView
+      servers={servers}
+      hub={{ overview: figures, worker: stats }}
+      calls={calls.data}
+      rights={{ ...serverRights(ctx.actor), connect: canSome(ctx.actor, 'create', 'key') }}
+    />
+  );
+}

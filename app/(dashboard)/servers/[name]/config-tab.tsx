@@ -1,0 +1,90 @@
+'use client';
+// How the server is set up: a form, or the values to read where they belong to a file or may not be changed.
+import { useQueryClient } from '@tanstack/react-query';
+import { useRouter } from 'next/navigation';
+import { useState } from 'react';
+import { KeyValues } from '@/app/_ui/key-values';
+import { Notice } from '@/app/_ui/notice';
+import { Panel, PanelBody } from '@/app/_ui/panel';
+import { toast } from '@/app/_ui/toaster';
+import type { ActionFailure } from '@/lib/errors';
+import { updateServerAction } from '../actions';
+import { ServerForm } from '../server-form';
+import { patchOf, type ServerFormValues, valuesOf } from '../server-form-values';
+import type { ShownServer } from '../shown-server';
+
+export default function ConfigTab({ server, mayUpdate }: { server: ShownServer; mayUpdate: boolean }) {
+  if (server.source === 'file') {
+    return (
+      <ReadOnly
+        server={server}
+        reason={`This server belongs to ${server.sourceFile ?? 'the servers file'} and is read-only here.`}
+        hint="Change its entry there: the hub watches the file and follows at once."
+      />
+    );
+  }
+  if (!mayUpdate) return <ReadOnly server={server} reason="You may see this server but not change it." />;
+  // A new version makes a new form, so that what somebody else saved is not overwritten unseen.
+  return <Editable key={server.version} server={server} />;
+}
+
+function Editable({ server }: { server: ShownServer }) {
+  const [refusal, setRefusal] = useState<ActionFailure | null>(null);
+  const client = useQueryClient();
+  const router = useRouter();
+
+  async function save(values: ServerFormValues): Promise<ActionFailure | null> {
+    setRefusal(null);
+    const patch = patchOf(server, values);
+    const answer = await updateServerAction({ name: server.name, patch, ifVersion: server.version });
+    if (!answer.ok) {
+      setRefusal(answer);
+      return answer;
+    }
+    toast(`Saved ${answer.data.name}`);
+    if (answer.data.name === server.name) void client.invalidateQueries({ queryKey: ['servers'] });
+    else router.replace(`/servers/${encodeURIComponent(answer.data.name)}?tab=config`);
+    return null;
+  }
+
+  return (
+    <div className="flex flex-col gap-4">
+      {refusal && <Notice tone="bad" title={refusal.message} hint={refusal.hint} />}
+      <ServerForm values={valuesOf(server)} fixedType submitLabel="Save" onSubmit={save} />
+      <p className="max-w-[72ch] text-table text-muted-foreground">
+        Values of variables and headers are shown masked; one that you do not touch stays as it is. Saving restarts the
+        server if what it runs has changed.
+      </p>
+    </div>
+  );
+}
+
+function ReadOnly({ server, reason, hint }: { server: ShownServer; reason: string; hint?: string }) {
+  const mono = (text: string) => <code className="font-mono text-[0.75rem] break-all whitespace-pre-wrap">{text}</code>;
+  const pairs = (record: Record<string, string>) => {
+    const lines = Object.entries(record).map(([key, value]) => `${key}=${value}`);
+    return lines.length > 0 ? mono(lines.join('\n')) : null;
+  };
+  return (
+    <div className="flex flex-col gap-4">
+      <Notice tone="neutral" title={reason} hint={hint} />
+      <Panel>
+        <PanelBody className="py-1">
+          <KeyValues
+            rows={[
+              ['Type', server.type],
+              ['Command', server.command && mono(server.command)],
+              ['Arguments', server.args.length > 0 ? mono(server.args.join('\n')) : null],
+              ['Environment', pairs(server.env)],
+              ['Directory', server.cwd && mono(server.cwd)],
+              ['URL', server.url && mono(server.url)],
+              ['Headers', pairs(server.headers)],
+              ['Time-out', server.timeoutMs === null ? 'Default' : `${server.timeoutMs / 1_000} s`],
+              ['Enabled', server.enabled ? 'Yes' : 'No'],
+            ]}
+          />
+        </PanelBody>
+      </Panel>
+    </div>
+  );
+}

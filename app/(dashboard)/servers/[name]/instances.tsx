@@ -1,0 +1,72 @@
+// The running processes or connections of a server.
+import { Figure } from '@/app/_ui/figure';
+import { Panel, PanelBody, PanelHeader } from '@/app/_ui/panel';
+import { RelativeTime } from '@/app/_ui/relative-time';
+import { StateBadge } from '@/app/_ui/state-badge';
+import type { ServerStatus } from '@/lib/servers/schema';
+
+export function Instances({ status }: { status: ServerStatus | null }) {
+  const instances = status?.instances ?? [];
+  if (instances.length === 0) {
+    return (
+      <Panel>
+        <PanelHeader title="Instances" />
+        <PanelBody className="text-table text-muted-foreground">None is running.</PanelBody>
+      </Panel>
+    );
+  }
+  return (
+    <Panel>
+      <PanelHeader title="Instances" description={`${status?.ready ?? 0} of ${status?.total ?? 0} ready`} />
+      <ul className="hairlines">
+        {instances.map((instance) => (
+          <li key={instance.id} className="px-4 py-3">
+            <dl className="grid grid-cols-2 gap-x-4 gap-y-3 text-table sm:grid-cols-3 lg:grid-cols-6">
+              <Fact name="State">
+                <StateBadge state={instance.state} plain />
+              </Fact>
+              <Fact name="Process">
+                {instance.pid === null ? (
+                  <span className="text-muted-foreground">remote</span>
+                ) : (
+                  <span className="figures font-mono text-[0.75rem]">pid {instance.pid}</span>
+                )}
+              </Fact>
+              <Fact name="Started">
+                <RelativeTime at={instance.startedAt} empty="–" />
+              </Fact>
+              <Fact name="Restarts">
+                <span className="figures">{instance.restarts}</span>
+              </Fact>
+              <Fact name="Memory">
+                <Figure value={instance.rssBytes} as="bytes" />
+              </Fact>
+              <Fact name="Protocol">
+                {instance.protocolVersion ? (
+                  <span className="figures whitespace-nowrap">{instance.protocolVersion}</span>
+                ) : (
+                  <span className="text-muted-foreground">–</span>
+                )}
+              </Fact>
+            </dl>
+            {instance.serverInfo && (
+              <p className="mt-2 text-table text-muted-foreground">
+                Says it is <span className="text-foreground">{instance.serverInfo.name}</span>
+                {instance.serverInfo.version && ` ${instance.serverInfo.version}`}
+              </p>
+            )}
+          </li>
+        ))}
+      </ul>
+    </Panel>
+  );
+}
+
+function Fact({ name, children }: { name: string; children: React.ReactNode }) {
+  return (
+    <div className="min-w-0">
+      <dt className="text-caption text-muted-foreground">{name}</dt>
+      <dd className="mt-0.5">{children}</dd>
+    </div>
+  );
+}

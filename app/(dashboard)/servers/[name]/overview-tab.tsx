@@ -1,0 +1,86 @@
+'use client';
+// How the server runs: what is wrong and what helps, its instances, and what it said of itself.
+import Link from 'next/link';
+import { Button } from '@/app/_ui/button';
+import { CopyButton } from '@/app/_ui/copy-button';
+import { KeyValues } from '@/app/_ui/key-values';
+import { Panel, PanelBody, PanelHeader } from '@/app/_ui/panel';
+import { RelativeTime } from '@/app/_ui/relative-time';
+import type { ServerState } from '@/lib/servers/schema';
+import { type ShownServer, targetOf } from '../shown-server';
+import { FaultPanel } from './fault-panel';
+import { Instances } from './instances';
+
+export interface OverviewTabProps {
+  server: ShownServer;
+  state: ServerState | null;
+  /** Absent without the right. */
+  onRetry?: () => void;
+}
+
+export function OverviewTab({ server, state, onRetry }: OverviewTabProps) {
+  const { status } = server;
+  const target = targetOf(server);
+  return (
+    <div className="flex flex-col gap-4">
+      <FaultPanel server={server} state={state} onRetry={onRetry} />
+      <Instances status={status} />
+      <Panel>
+        <PanelHeader
+          title="About"
+          actions={
+            onRetry && state === 'asleep' ? (
+              <Button size="sm" onClick={onRetry}>
+                Wake
+              </Button>
+            ) : undefined
+          }
+        />
+        <PanelBody className="py-1">
+          <KeyValues
+            rows={[
+              [
+                'Endpoint',
+                <span key="endpoint" className="flex items-center gap-1">
+                  <code className="truncate font-mono text-[0.75rem]">/api/mcp/{server.name}</code>
+                  <CopyUrl path={`/api/mcp/${server.name}`} />
+                </span>,
+              ],
+              [
+                server.type === 'stdio' ? 'Command' : 'URL',
+                <code key="target" className="font-mono text-[0.75rem] break-all">
+                  {target}
+                </code>,
+              ],
+              ['Directory', server.cwd && <code className="font-mono text-[0.75rem] break-all">{server.cwd}</code>],
+              ['Type', server.type === 'stdio' ? 'Local program (stdio)' : 'Remote (streamable HTTP)'],
+              [
+                'Groups',
+                server.groups.length > 0
+                  ? server.groups.map((group, index) => (
+                      <span key={group}>
+                        {index > 0 && ', '}
+                        <Link href={`/groups/${encodeURIComponent(group)}`} className="text-link hover:underline">
+                          {group}
+                        </Link>
+                      </span>
+                    ))
+                  : 'None. Its tools are still on /api/mcp.',
+              ],
+              ['Added', <RelativeTime key="added" at={server.createdAt} />],
+              [
+                'Changed',
+                server.updatedAt === server.createdAt ? null : <RelativeTime key="changed" at={server.updatedAt} />,
+              ],
+            ]}
+          />
+        </PanelBody>
+      </Panel>
+    </div>
+  );
+}
+
+function CopyUrl({ path }: { path: string }) {
+  const origin = typeof location === 'undefined' ? '' : location.origin;
+  return <CopyButton text={`${origin}${path}`} label="Copy the URL" />;
+}

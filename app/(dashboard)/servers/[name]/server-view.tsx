@@ -1,0 +1,103 @@
+'use client';
+// One server: how it runs, what it offers, what it says, how it is set up.
+import { useQueryClient } from '@tanstack/react-query';
+import dynamic from 'next/dynamic';
+import { useRouter } from 'next/navigation';
+import { parseAsStringLiteral, useQueryState } from 'nuqs';
+import { Notice } from '@/app/_ui/notice';
+import { PageHeader } from '@/app/_ui/page-header';
+import { StateBadge } from '@/app/_ui/state-badge';
+import { Tab, TabPanel, Tabs, TabsList } from '@/app/_ui/tabs';
+import { toast } from '@/app/_ui/toaster';
+import type { ToolView } from '@/lib/servers/schema';
+import { ServerActions } from '../server-actions';
+import type { ServerRights, ShownServer } from '../shown-server';
+import { SourceBadge } from '../source-badge';
+import { useOperations } from '../use-operations';
+import { useServer } from '../use-servers';
+import { LogsTab } from './logs-tab';
+import { OverviewTab } from './overview-tab';
+import { ToolsTab } from './tools-tab';
+
+// The form and its checks are loaded with the tab that needs them.
+const ConfigTab = dynamic(() => import('./config-tab'), { ssr: false });
+
+const tabs = ['overview', 'tools', 'logs', 'config'] as const;
+
+export interface ServerViewProps {
+  initial: ShownServer;
+  tools: ToolView[];
+  rights: ServerRights;
+}
+
+export function ServerView({ initial, tools, rights }: ServerViewProps) {
+  const [tab, setTab] = useQueryState('tab', parseAsStringLiteral(tabs).withDefault('overview'));
+  const server = useServer(initial);
+  const operations = useOperations();
+  const router = useRouter();
+  const client = useQueryClient();
+  const state = operations.stateOf(server);
+
+  return (
+    <>
+      <PageHeader
+        title={server.name}
+        aside={
+          <>
+            <span role="status">
+              <StateBadge state={state} />
+            </span>
+            <SourceBadge server={server} />
+          </>
+        }
+        description={server.description || undefined}
+        actions={
+          <ServerActions
+            server={server}
+            rights={rights}
+            onOperate={(operation) => void operations.run(server, operation)}
+            onRemoved={() => {
+              toast(`Removed ${server.name}`);
+              client.removeQueries({ queryKey: ['servers'] });
+              router.push('/servers');
+            }}
+          />
+        }
+      />
+      {operations.refusal && (
+        <Notice
+          className="mb-4"
+          tone="bad"
+          title={`Could not ${operations.refusal.operation} ${server.name}: ${operations.refusal.failure.message}`}
+          hint={operations.refusal.failure.hint}
+        />
+      )}
+      <Tabs value={tab} onValueChange={(value) => void setTab(value as (typeof tabs)[number])}>
+        <TabsList aria-label={`Parts of ${server.name}`}>
+          <Tab value="overview">Overview</Tab>
+          <Tab value="tools">
+            Tools <span className="figures text-muted-foreground">{server.toolCount}</span>
+          </Tab>
+          <Tab value="logs">Logs</Tab>
+          <Tab value="config">Config</Tab>
+        </TabsList>
+        <TabPanel value="overview">
+          <OverviewTab
+            server={server}
+            state={state}
+            onRetry={rights.operate ? () => void operations.run(server, 'restart') : undefined}
+          />
+        </TabPanel>
+        <TabPanel value="tools">
+          <ToolsTab server={server} initial={tools} mayCall={rights.call} />
+        </TabPanel>
+        <TabPanel value="logs">
+          <LogsTab server={server} />
+        </TabPanel>
+        <TabPanel value="config">
+          <ConfigTab server={server} mayUpdate={rights.update} />
+        </TabPanel>
+      </Tabs>
+    </>
+  );
+}

@@ -1,0 +1,57 @@
+'use client';
+// Rows of name and value: environment variables, headers.
+import { Plus, X } from 'lucide-react';
+import { type UseFormReturn, useFieldArray } from 'react-hook-form';
+import { Button } from '@/app/_ui/button';
+import { Input } from '@/app/_ui/input';
+import type { ServerFormValues } from './server-form-values';
+
+export interface PairRowsProps {
+  form: UseFormReturn<ServerFormValues>;
+  name: 'env' | 'headers';
+  label: string;
+  add: string;
+  error?: string;
+}
+
+export function PairRows({ form, name, label, add, error }: PairRowsProps) {
+  const { fields, append, remove } = useFieldArray({ control: form.control, name });
+  return (
+    <fieldset className="flex flex-col gap-1.5">
+      <legend className="mb-1.5 text-table font-medium">
+        {label}
+        <span className="ml-1.5 font-normal text-muted-foreground">optional</span>
+      </legend>
+      {fields.map((field, index) => (
+        <div key={field.id} className="flex gap-2">
+          <Input
+            aria-label={`Name of row ${index + 1}`}
+            className="flex-1 font-mono"
+            autoComplete="off"
+            {...form.register(`${name}.${index}.key`)}
+          />
+          <Input
+            aria-label={`Value of row ${index + 1}`}
+            className="flex-[2] font-mono"
+            autoComplete="off"
+            {...form.register(`${name}.${index}.value`)}
+          />
+          <Button variant="ghost" size="icon" aria-label={`Remove row ${index + 1}`} onClick={() => remove(index)}>
+            <X aria-hidden />
+          </Button>
+        </div>
+      ))}
+      {error && (
+        <p role="alert" className="text-caption text-bad">
+          {error}
+        </p>
+      )}
+      <div>
+        <Button size="sm" onClick={() => append({ key: '', value: '' })}>
+          <Plus aria-hidden />
+          {add}
+        </Button>
+      </div>
+    </fieldset>
+  );
+}

@@ -1,0 +1,117 @@
+// What the form of a server holds, and the way to and from the shapes of lib/servers.
+import type { ServerInput, ServerPatch, ServerView } from '@/lib/servers/schema';
+
+export interface Pair {
+  key: string;
+  value: string;
+}
+
+export interface ServerFormValues {
+  type: 'stdio' | 'streamable-http';
+  name: string;
+  description: string;
+  command: string;
+  /** One argument per line. */
+  args: string;
+  cwd: string;
+  env: Pair[];
+  url: string;
+  headers: Pair[];
+  timeoutSeconds: string;
+  prefix: 'always' | 'never';
+  enabled: boolean;
+}
+
+export const emptyServerForm: ServerFormValues = {
+  type: 'stdio',
+  name: '',
+  description: '',
+  command: '',
+  args: '',
+  cwd: '',
+  env: [],
+  url: '',
+  headers: [],
+  timeoutSeconds: '',
+  prefix: 'never',
+  enabled: true,
+};
+
+export function valuesOf(server: ServerView): ServerFormValues {
+  return {
+    type: server.type === 'stdio' ? 'stdio' : 'streamable-http',
+    name: server.name,
+    description: server.description,
+    command: server.command ?? '',
+    args: server.args.join('\n'),
+    cwd: server.cwd ?? '',
+    env: pairsOf(server.env),
+    url: server.url ?? '',
+    headers: pairsOf(server.headers),
+    timeoutSeconds: server.timeoutMs === null ? '' : String(server.timeoutMs / 1_000),
+    prefix: server.prefix,
+    enabled: server.enabled,
+  };
+}
+
+/** The input that these values mean; empty optional fields are left out. Not validated here. */
+export function inputOf(values: ServerFormValues): ServerInput {
+  const shared = {
+    name: values.name.trim(),
+    ...(values.description.trim() && { description: values.description.trim() }),
+    ...(values.timeoutSeconds.trim() && { timeoutMs: Math.round(Number(values.timeoutSeconds) * 1_000) }),
+    prefix: values.prefix,
+    enabled: values.enabled,
+  };
+  if (values.type === 'stdio') {
+    return {
+      ...shared,
+      type: 'stdio',
+      command: values.command.trim(),
+      args: linesOf(values.args),
+      env: recordOf(values.env),
+      ...(values.cwd.trim() && { cwd: values.cwd.trim() }),
+    };
+  }
+  return { ...shared, type: 'streamable-http', url: values.url.trim(), headers: recordOf(values.headers) };
+}
+
+/** The change from `server` to these values: env and headers are merged by name, so what was removed becomes null. */
+export function patchOf(server: ServerView, values: ServerFormValues): ServerPatch {
+  const input = inputOf(values);
+  const shared = {
+    ...(input.name !== server.name && { name: input.name }),
+    description: values.description.trim(),
+    timeoutMs: input.timeoutMs ?? null,
+    prefix: values.prefix,
+    enabled: values.enabled,
+  };
+  if (input.type === 'stdio') {
+    const { command, args, env, cwd } = input;
+    return { ...shared, command, args, env: { ...removed(server.env, env), ...env }, cwd: cwd ?? null };
+  }
+  return { ...shared, url: input.url, headers: { ...removed(server.headers, input.headers), ...input.headers } };
+}
+
+function pairsOf(record: Record<string, string>): Pair[] {
+  return Object.entries(record).map(([key, value]) => ({ key, value }));
+}
+
+function recordOf(pairs: readonly Pair[]): Record<string, string> {
+  return Object.fromEntries(pairs.filter(({ key }) => key.trim() !== '').map(({ key, value }) => [key.trim(), value]));
+}
+
+function removed(before: Record<string, string>, after: Record<string, string> = {}): Record<string, null> {
+  return Object.fromEntries(
+    Object.keys(before)
+      .filter((key) => !(key in after))
+      .map((key) => [key, null]),
+  );
+}
+
+function linesOf(text: string): string[] {
+  return text
+    .split('\n')
+    .map((line) => line.trim())
+    .filter((line) => line !== '');
+}

@@ -1,0 +1,171 @@
+'use client';
+// The form of a server, for adding one and for changing one. It checks with the schema that the verb uses.
+import { type FieldPath, type Resolver, useForm } from 'react-hook-form';
+import { Button } from '@/app/_ui/button';
+import { Field } from '@/app/_ui/field';
+import { Input, Textarea } from '@/app/_ui/input';
+import { Select } from '@/app/_ui/select';
+import { Switch } from '@/app/_ui/switch';
+import type { ActionFailure } from '@/lib/errors';
+import { serverInputSchema } from '@/lib/servers/schema';
+import { PairRows } from './pair-rows';
+import { inputOf, type ServerFormValues } from './server-form-values';
+
+const resolver: Resolver<ServerFormValues> = (values) => {
+  const parsed = serverInputSchema.safeParse(inputOf(values));
+  if (parsed.success) return { values, errors: {} };
+  const errors: Record<string, { type: string; message: string }> = {};
+  for (const issue of parsed.error.issues) {
+    const field = fieldOf(issue.path.map(String));
+    errors[field] ??= { type: 'schema', message: sentence(issue.path.map(String), issue.message) };
+  }
+  return { values: {}, errors };
+};
+
+/** The form's field for a place in the input. */
+function fieldOf([head = 'name']: string[]): string {
+  return head === 'timeoutMs' ? 'timeoutSeconds' : head;
+}
+
+function sentence(path: string[], message: string): string {
+  const inner = path.slice(1).join('.');
+  return inner ? `${inner}: ${message}` : message;
+}
+
+export interface ServerFormProps {
+  values: ServerFormValues;
+  /** The type cannot change once the server exists. */
+  fixedType?: boolean;
+  submitLabel: string;
+  /** @returns the refusal, whose fields are shown at their places */
+  onSubmit: (values: ServerFormValues) => Promise<ActionFailure | null>;
+  footer?: (submit: React.ReactNode) => React.ReactNode;
+}
+
+export function ServerForm({ values, fixedType, submitLabel, onSubmit, footer }: ServerFormProps) {
+  const form = useForm<ServerFormValues>({ defaultValues: values, resolver });
+  const { register, watch, setValue, setError, handleSubmit, formState } = form;
+  const { errors, isSubmitting } = formState;
+  const type = watch('type');
+
+  async function submit(input: ServerFormValues) {
+    const refusal = await onSubmit(input);
+    if (!refusal) return;
+    for (const [pointer, message] of Object.entries(refusal.fields)) {
+      const path = pointer.split('/').slice(1);
+      setError(fieldOf(path) as FieldPath<ServerFormValues>, { message: sentence(path, message) });
+    }
+  }
+
+  const button = (
+    <Button type="submit" variant="primary" busy={isSubmitting}>
+      {submitLabel}
+    </Button>
+  );
+  return (
+    <form onSubmit={handleSubmit(submit)} noValidate className="flex max-w-[640px] flex-col gap-4">
+      <div className="grid gap-4 sm:grid-cols-2">
+        <Field label="Name" required error={errors.name?.message} hint="Part of the URL and of tool names.">
+          {(control) => <Input {...control} autoComplete="off" placeholder="github" {...register('name')} />}
+        </Field>
+        {!fixedType && (
+          <Field label="Type">
+            {(control) => (
+              <Select
+                {...control}
+                className="w-full"
+                options={[
+                  { value: 'stdio', label: 'Local program (stdio)' },
+                  { value: 'streamable-http', label: 'Remote (streamable HTTP)' },
+                ]}
+                {...register('type')}
+              />
+            )}
+          </Field>
+        )}
+      </div>
+      {type === 'stdio' ? (
+        <>
+          <Field label="Command" required error={errors.command?.message}>
+            {(control) => (
+              <Input {...control} className="font-mono" autoComplete="off" placeholder="npx" {...register('command')} />
+            )}
+          </Field>
+          <Field label="Arguments" optional error={errors.args?.message} hint="One per line, without quotes.">
+            {(control) => (
+              <Textarea
+                {...control}
+                className="font-mono"
+                rows={3}
+                placeholder={'-y\n@modelcontextprotocol/server-memory'}
+                {...register('args')}
+              />
+            )}
+          </Field>
+          <PairRows
+            form={form}
+            name="env"
+            label="Environment variables"
+            add="Add a variable"
+            error={errors.env?.message}
+          />
+          <Field label="Working directory" optional error={errors.cwd?.message}>
+            {(control) => <Input {...control} className="font-mono" autoComplete="off" {...register('cwd')} />}
+          </Field>
+        </>
+      ) : (
+        <>
+          <Field label="URL" required error={errors.url?.message}>
+            {(control) => (
+              <Input
+                {...control}
+                type="url"
+                className="font-mono"
+                autoComplete="off"
+                placeholder="https://example.com/mcp"
+                {...register('url')}
+              />
+            )}
+          </Field>
+          <PairRows form={form} name="headers" label="Headers" add="Add a header" error={errors.headers?.message} />
+        </>
+      )}
+      <Field label="Description" optional error={errors.description?.message}>
+        {(control) => <Input {...control} {...register('description')} />}
+      </Field>
+      <div className="grid gap-4 sm:grid-cols-2">
+        <Field
+          label="Time-out of a call, in seconds"
+          optional
+          error={errors.timeoutSeconds?.message}
+          hint="Silence after which a call fails. Progress extends it."
+        >
+          {(control) => <Input {...control} inputMode="decimal" placeholder="60" {...register('timeoutSeconds')} />}
+        </Field>
+        <Field label="Tool names on its own URL">
+          {(control) => (
+            <Select
+              {...control}
+              className="w-full"
+              options={[
+                { value: 'never', label: 'As the server gives them' },
+                { value: 'always', label: "With the server's name in front" },
+              ]}
+              {...register('prefix')}
+            />
+          )}
+        </Field>
+      </div>
+      <Field label="Enabled" className="flex-row items-center justify-between">
+        {(control) => (
+          <Switch
+            id={control.id}
+            checked={watch('enabled')}
+            onCheckedChange={(checked) => setValue('enabled', checked, { shouldDirty: true })}
+          />
+        )}
+      </Field>
+      {footer ? footer(button) : <div>{button}</div>}
+    </form>
+  );
+}

@@ -1,0 +1,73 @@
+// One server in the list; on a phone two lines in one cell.
+import Link from 'next/link';
+import { Figure } from '@/app/_ui/figure';
+import { Countdown, RelativeTime } from '@/app/_ui/relative-time';
+import { StateBadge } from '@/app/_ui/state-badge';
+import { TableRow, Td } from '@/app/_ui/table';
+import type { ServerState } from '@/lib/servers/schema';
+import { ServerActions } from './server-actions';
+import { needsAttention, type Operation, type ServerRights, type ShownServer, targetOf } from './shown-server';
+import { SourceBadge } from './source-badge';
+
+export interface ServerRowProps {
+  server: ShownServer;
+  state: ServerState | null;
+  rights: ServerRights;
+  onOperate: (operation: Operation) => void;
+  onRemoved: () => void;
+}
+
+export function ServerRow({ server, state, rights, onOperate, onRemoved }: ServerRowProps) {
+  const { status } = server;
+  const target = targetOf(server);
+  const cause = needsAttention(state ?? undefined) && status?.message;
+  const memory = status?.instances.reduce<number | null>(
+    (sum, { rssBytes }) => (rssBytes === null ? sum : (sum ?? 0) + rssBytes),
+    null,
+  );
+  return (
+    <TableRow data-server={server.name}>
+      <Td className="max-w-0 w-[45%] max-sm:w-full">
+        <div className="flex min-w-0 items-center gap-2">
+          <Link href={`/servers/${encodeURIComponent(server.name)}`} className="truncate font-medium hover:underline">
+            {server.name}
+          </Link>
+          <span className="max-sm:hidden">
+            <SourceBadge server={server} />
+          </span>
+        </div>
+        <div className="flex items-center gap-2 sm:hidden">
+          <StateBadge state={state} plain />
+        </div>
+        <p className="truncate font-mono text-caption font-normal text-muted-foreground max-sm:hidden" title={target}>
+          {target}
+        </p>
+      </Td>
+      <Td className="max-sm:hidden">
+        <StateBadge state={state} plain />
+        {cause && (
+          <p className="max-w-80 truncate text-caption font-normal text-muted-foreground" title={cause}>
+            {state === 'retrying' && status?.nextRetryAt ? (
+              <Countdown to={status.nextRetryAt} prefix="next try " />
+            ) : (
+              cause
+            )}
+          </p>
+        )}
+      </Td>
+      <Td numeric className="max-sm:hidden">
+        {server.toolCount}
+      </Td>
+      <Td numeric className="max-lg:hidden">
+        <Figure value={memory} as="bytes" />
+      </Td>
+      <Td className="figures max-md:hidden">
+        <RelativeTime at={status?.since} empty="–" />
+      </Td>
+      <Td className="max-lg:hidden">{server.groups.join(', ') || <span className="text-muted-foreground">–</span>}</Td>
+      <Td>
+        <ServerActions size="sm" server={server} rights={rights} onOperate={onOperate} onRemoved={onRemoved} />
+      </Td>
+    </TableRow>
+  );
+}

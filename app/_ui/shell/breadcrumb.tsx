@@ -1,0 +1,57 @@
+'use client';
+// Where this page stands, from its path.
+import Link from 'next/link';
+import { usePathname } from 'next/navigation';
+
+const names: Record<string, string> = {
+  servers: 'Servers',
+  groups: 'Groups',
+  playground: 'Playground',
+  calls: 'Calls',
+  keys: 'Keys',
+  connect: 'Connect a client',
+};
+
+function nameOf(segment: string): string {
+  try {
+    return decodeURIComponent(segment);
+  } catch {
+    return segment;
+  }
+}
+
+export function Breadcrumb() {
+  const segments = usePathname().split('/').filter(Boolean);
+  const crumbs =
+    segments.length === 0
+      ? [{ href: '/', label: 'Overview' }]
+      : segments.map((segment, index) => ({
+          href: `/${segments.slice(0, index + 1).join('/')}`,
+          label: (index === 0 && names[segment]) || nameOf(segment),
+        }));
+  return (
+    <nav aria-label="Breadcrumb" className="min-w-0">
+      <ol className="flex min-w-0 items-center gap-1.5 text-table">
+        {crumbs.map(({ href, label }, index) => {
+          const last = index === crumbs.length - 1;
+          return (
+            <li key={href} className={last ? 'min-w-0 truncate font-medium' : 'shrink-0 text-muted-foreground'}>
+              {last ? (
+                <span aria-current="page">{label}</span>
+              ) : (
+                <>
+                  <Link href={href} className="hover:text-foreground hover:underline">
+                    {label}
+                  </Link>
+                  <span aria-hidden className="pl-1.5">
+                    /
+                  </span>
+                </>
+              )}
+            </li>
+          );
+        })}
+      </ol>
+    </nav>
+  );
+}

@@ -1,0 +1,50 @@
+// The pages of the navigation. A page that does not exist yet is not listed; an entry without a right is not shown.
+import { canSome } from '@/lib/access/can';
+import type { Action, Actor, ResourceType } from '@/lib/access/schema';
+
+export type PageIcon = 'overview' | 'servers' | 'groups' | 'playground' | 'calls' | 'keys';
+
+interface NavPage {
+  href: string;
+  label: string;
+  icon: PageIcon;
+  /** What somebody must be allowed to do; absent: everybody who is signed in. */
+  needs?: readonly [Action, ResourceType];
+}
+
+interface NavBlock {
+  label: string;
+  pages: readonly NavPage[];
+}
+
+const blocks: readonly NavBlock[] = [
+  {
+    label: 'Run',
+    pages: [
+      { href: '/', label: 'Overview', icon: 'overview' },
+      { href: '/servers', label: 'Servers', icon: 'servers', needs: ['read', 'server'] },
+      { href: '/groups', label: 'Groups', icon: 'groups', needs: ['read', 'group'] },
+      { href: '/playground', label: 'Playground', icon: 'playground', needs: ['call', 'tool'] },
+    ],
+  },
+  { label: 'Watch', pages: [{ href: '/calls', label: 'Calls', icon: 'calls', needs: ['read', 'call'] }] },
+  { label: 'Control', pages: [{ href: '/keys', label: 'Keys', icon: 'keys', needs: ['read', 'key'] }] },
+];
+
+export interface NavEntry {
+  href: string;
+  label: string;
+  icon: PageIcon;
+}
+
+/** The navigation of this actor: blocks in order, empty ones left out. */
+export function navOf(actor: Actor): { label: string; pages: NavEntry[] }[] {
+  return blocks
+    .map(({ label, pages }) => ({
+      label,
+      pages: pages
+        .filter(({ needs }) => !needs || canSome(actor, needs[0], needs[1]))
+        .map(({ href, label, icon }) => ({ href, label, icon })),
+    }))
+    .filter(({ pages }) => pages.length > 0);
+}
