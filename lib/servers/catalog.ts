@@ -1,0 +1,211 @@
+// The stored catalogue: what each server last said of itself. Written after a listing, read once at start, so that a
+// sleeping or restarting server keeps its tools. Also the rows that say which server and group is reachable where.
+import { createHash } from 'node:crypto';
+import { asc, eq, inArray, sql } from 'drizzle-orm';
+import { groupServers, groups, serverCatalogs, servers, tools } from '../../drizzle/schema';
+import type { Db } from '../db/types';
+
+/** A tool, resource, template or prompt exactly as its server defined it. */
+export type Definition = Record<string, unknown>;
+
+export interface ListingFault {
+  /** "tool", "resource", "resourceTemplate" or "prompt". */
+  kind: string;
+  name: string;
+  reason: string;
+}
+
+/** All pages of everything a server lists, together with what it said in its handshake. */
+export interface Listing {
+  protocolVersion: string;
+  serverInfo: { name: string; version?: string; [field: string]: unknown };
+  capabilities: Record<string, unknown>;
+  instructions: string | null;
+  tools: Definition[];
+  resources: Definition[];
+  resourceTemplates: Definition[];
+  prompts: Definition[];
+  /** Items that could not be taken over. */
+  faults: ListingFault[];
+}
+
+export interface CatalogDiff {
+  added: string[];
+  removed: string[];
+  changed: string[];
+}
+
+/** SHA-256 (hex) over what a model sees of a tool and what its caller must send. The order of keys does not matter. */
+export function definitionHash(tool: Definition): string {
+  const { name, title, description, inputSchema, outputSchema, annotations } = tool;
+  const seen = { name, title, description, inputSchema, outputSchema, annotations };
+  return createHash('sha256').update(canonicalJson(seen)).digest('hex');
+}
+
+/** JSON whose keys are sorted: equal for equal values, also after a round through jsonb, which forgets their order. */
+export function canonicalJson(value: unknown): string {
+  return JSON.stringify(value, (_key, member: unknown) => {
+    if (typeof member !== 'object' || member === null || Array.isArray(member)) return member;
+    return Object.fromEntries(Object.entries(member).sort(([a], [b]) => (a < b ? -1 : a > b ? 1 : 0)));
+  });
+}
+
+/**
+ * Makes the stored catalogue of a server equal to `listing`, in one transaction. Rows of tools that did not change keep
+ * their id; all that stay keep `enabled`. A server that was deleted meanwhile is left alone.
+ * @returns names of the tools that came, went, or have another definition than before
+ */
+export async function storeCatalog(db: Db, serverId: string, listing: Listing): Promise<CatalogDiff> {
+  return db.transaction(async (tx) => {
+    const nothing: CatalogDiff = { added: [], removed: [], changed: [] };
+    const [server] = await tx.select({ id: servers.id }).from(servers).where(eq(servers.id, serverId)).for('update');
+    if (!server) return nothing;
+    const stored = await tx
+      .select({ name: tools.name, hash: tools.definitionHash, position: tools.position, definition: tools.definition })
+      .from(tools)
+      .where(eq(tools.serverId, serverId));
+    const before = new Map(stored.map((tool) => [tool.name, tool]));
+    const diff = nothing;
+    const writes: (typeof tools.$inferInsert)[] = [];
+    listing.tools.forEach((asListed, position) => {
+      const definition = storable(asListed);
+      const name = String(definition.name);
+      // Under another name it could not be called.
+      if (name !== asListed.name) return;
+      const hash = definitionHash(definition);
+      const old = before.get(name);
+      before.delete(name);
+      if (!old) diff.added.push(name);
+      else if (old.hash !== hash) diff.changed.push(name);
+      else if (old.position === position && canonicalJson(old.definition) === canonicalJson(definition)) return;
+      writes.push({
+        serverId,
+        name,
+        position,
+        title: typeof definition.title === 'string' ? definition.title : null,
+        description: typeof definition.description === 'string' ? definition.description : null,
+        definition,
+        definitionHash: hash,
+      });
+    });
+    diff.removed.push(...before.keys());
+    if (diff.removed.length > 0) {
+      await tx.delete(tools).where(sql`${eq(tools.serverId, serverId)} and ${inArray(tools.name, diff.removed)}`);
+    }
+    // 8 parameters a row; the wire protocol counts them in 16 bits.
+    for (let start = 0; start < writes.length; start += 1000) {
+      await tx
+        .insert(tools)
+        .values(writes.slice(start, start + 1000))
+        .onConflictDoUpdate({
+          target: [tools.serverId, tools.name],
+          set: {
+            position: sql`excluded.position`,
+            title: sql`excluded.title`,
+            description: sql`excluded.description`,
+            definition: sql`excluded.definition`,
+            definitionHash: sql`excluded.definition_hash`,
+            changedAt: sql`case when ${tools.definitionHash} = excluded.definition_hash then ${tools.changedAt} else now() end`,
+          },
+        });
+    }
+    const { tools: _tools, ...rest } = listing;
+    const row = { ...storable(rest), listedAt: new Date() };
+    await tx
+      .insert(serverCatalogs)
+      .values({ serverId, ...row })
+      .onConflictDoUpdate({ target: serverCatalogs.serverId, set: row });
+    return diff;
+  });
+}
+
+/** Postgres stores neither U+0000 nor half a surrogate pair; both become U+FFFD. */
+function storable<T>(value: T): T {
+  const json = JSON.stringify(value);
+  if (!json.includes('\\u')) return value;
+  // Only after an even number of backslashes does the next one begin an escape.
+  const cleaned = json.replace(/(?<!\\)((?:\\\\)*)\\u(?:0000|d[89a-f][0-9a-f]{2})/g, '$1\ufffd');
+  return cleaned === json ? value : JSON.parse(cleaned);
+}
+
+/** The last listing of every server that was ever listed, by server id; tools in the order their server gave. */
+export async function loadCatalogs(db: Db): Promise<Map<string, Listing>> {
+  const [catalogs, rows] = await Promise.all([
+    db.select().from(serverCatalogs),
+    db.select({ serverId: tools.serverId, definition: tools.definition }).from(tools).orderBy(asc(tools.position)),
+  ]);
+  const byServer = new Map<string, Definition[]>();
+  for (const { serverId, definition } of rows) {
+    const list = byServer.get(serverId);
+    if (list) list.push(definition);
+    else byServer.set(serverId, [definition]);
+  }
+  return new Map(
+    catalogs.map(({ serverId, listedAt: _listedAt, serverInfo, ...rest }) => [
+      serverId,
+      { ...rest, serverInfo: { ...serverInfo, name: String(serverInfo.name) }, tools: byServer.get(serverId) ?? [] },
+    ]),
+  );
+}
+
+/** A server as far as an MCP endpoint is concerned. */
+export interface EndpointServer {
+  id: string;
+  name: string;
+  enabled: boolean;
+  prefix: 'always' | 'never';
+  ownerId: string | null;
+  timeoutMs: number | null;
+  /** Original names of tools that an administrator switched off. */
+  disabledTools: string[];
+}
+
+export interface EndpointGroup {
+  id: string;
+  name: string;
+  prefix: 'always' | 'never';
+  ownerId: string | null;
+  /** `tools: null` means all tools of that server. */
+  servers: { serverId: string; tools: string[] | null }[];
+}
+
+/** Oldest first: on a clash of names the older one keeps its name. */
+export interface EndpointRows {
+  servers: EndpointServer[];
+  groups: EndpointGroup[];
+}
+
+/** Everything that decides which MCP endpoints exist and what they offer, without asking who may see it. */
+export async function loadEndpoints(db: Db): Promise<EndpointRows> {
+  const [serverRows, groupRows, memberRows, disabled] = await Promise.all([
+    db
+      .select({
+        id: servers.id,
+        name: servers.name,
+        enabled: servers.enabled,
+        prefix: servers.prefix,
+        ownerId: servers.createdBy,
+        timeoutMs: servers.timeoutMs,
+      })
+      .from(servers)
+      .orderBy(asc(servers.createdAt), asc(servers.id)),
+    db
+      .select({ id: groups.id, name: groups.name, prefix: groups.prefix, ownerId: groups.createdBy })
+      .from(groups)
+      .orderBy(asc(groups.createdAt), asc(groups.id)),
+    db.select().from(groupServers),
+    db.select({ serverId: tools.serverId, name: tools.name }).from(tools).where(eq(tools.enabled, false)),
+  ]);
+  return {
+    servers: serverRows.map((server) => ({
+      ...server,
+      disabledTools: disabled.filter((tool) => tool.serverId === server.id).map((tool) => tool.name),
+    })),
+    groups: groupRows.map((group) => ({
+      ...group,
+      servers: memberRows
+        .filter((member) => member.groupId === group.id)
+        .map(({ serverId, tools }) => ({ serverId, tools })),
+    })),
+  };
+}

@@ -1,0 +1,195 @@
+// tools/call: from a tool's name to its answer, for MCP clients and for the dashboard alike. Every call leaves one
+// record, also one that was refused.
+import type { requestLogs } from '../../drizzle/schema';
+import { can } from '../../lib/access/can';
+import type { Actor } from '../../lib/access/schema';
+import { asHubError, type ErrorCode, HubError, toRpc } from '../../lib/errors';
+import type { Bus } from '../../lib/events/bus';
+import type { UpstreamAnswer } from '../upstream/types';
+import type { Reply } from './exchange';
+import type { RequestId } from './json';
+import type { Origin, Relay } from './relay';
+import { pathOf } from './request';
+import { mapResultUris, mayHoldUris } from './rewrite';
+import type { Target, View } from './view';
+
+export type CallRecord = Omit<typeof requestLogs.$inferInsert, 'id'>;
+
+export interface CallDeps {
+  relay: Relay;
+  bus: Bus;
+  callLog: { record(entry: CallRecord): void };
+  /** For what is not the caller's or the server's fault. */
+  report(error: unknown, requestId: string): void;
+}
+
+export interface ToolCall {
+  actor: Actor;
+  view: View;
+  params: Record<string, unknown> | undefined;
+  origin: Origin;
+  requestId: string;
+  client: string | null;
+  requestBytes: number;
+}
+
+/** Names that nobody knows may be of any length and are kept for the record only so far. */
+const recordedNameChars = 128;
+
+const outcomeOf: Partial<Record<ErrorCode, string>> = {
+  UPSTREAM_TIMEOUT: 'timeout',
+  BUSY: 'busy',
+  LIMIT_EXCEEDED: 'limited',
+  CANCELLED: 'cancelled',
+  INTERRUPTED: 'interrupted',
+  NOT_FOUND: 'denied',
+  FORBIDDEN: 'denied',
+  UPSTREAM_UNAVAILABLE: 'unavailable',
+  UPSTREAM_NEEDS_AUTH: 'unavailable',
+  UNAVAILABLE: 'unavailable',
+};
+
+/** The answer of a call and, if the hub itself had to refuse it, why. */
+export interface CallReply {
+  reply: Reply;
+  error: HubError | null;
+}
+
+export function createCalls({ relay, bus, callLog, report }: CallDeps) {
+  /** Never rejects. The reply is null when the caller cancelled it. */
+  async function callTool(call: ToolCall): Promise<CallReply> {
+    const { actor, view, params, origin, requestId } = call;
+    const startedAtMs = performance.now();
+    const name = params?.name;
+    let target: Target | undefined;
+    try {
+      target = findTool(actor, view, name);
+      checkArguments(params);
+      const progressToken = progressTokenOf(params);
+      const sent = name === target.name ? params : { ...params, name: target.name };
+      const answer = await relay.send(origin, target.server, 'tools/call', sent, progressToken);
+      const reply = replyOf(answer, view, target);
+      record(call, target, startedAtMs, outcomeOfAnswer(answer), Buffer.byteLength(reply.body), answer);
+      return { reply, error: null };
+    } catch (thrown) {
+      const error = asHubError(thrown);
+      if (error.code === 'INTERNAL') report(thrown, requestId);
+      const outcome = outcomeOf[error.code] ?? 'rpc_error';
+      const isAnswered = error.code !== 'CANCELLED';
+      const reply = isAnswered ? errorReply(error, 'tools/call', requestId) : null;
+      record(call, target, startedAtMs, outcome, reply ? Buffer.byteLength(reply.body) : 0, error);
+      return { reply, error };
+    }
+  }
+
+  function record(
+    { actor, view, params, requestId, client, requestBytes }: ToolCall,
+    target: Target | undefined,
+    startedAtMs: number,
+    outcome: string,
+    responseBytes: number,
+    end: UpstreamAnswer | HubError,
+  ): void {
+    const at = new Date();
+    const durationMs = performance.now() - startedAtMs;
+    const fault = faultOf(end);
+    const args = params?.arguments;
+    const server = target?.server.name ?? null;
+    const who = { userId: actor.userId, actor: actor.name, client };
+    callLog.record({
+      ...who,
+      at,
+      requestId,
+      keyId: actor.kind === 'key' ? actor.id : null,
+      endpoint: pathOf(view.endpoint.key),
+      serverId: target?.server.id ?? null,
+      server,
+      tool: target?.name ?? null,
+      outcome,
+      errorCode: fault?.code ?? null,
+      errorMessage: fault?.message ?? null,
+      durationMs,
+      requestBytes,
+      responseBytes,
+      // What was asked for is worth knowing when it was found nowhere.
+      arguments: target ? args : { name: String(params?.name ?? '').slice(0, recordedNameChars), arguments: args },
+    });
+    void bus.emit('call.finished', {
+      ...who,
+      requestId,
+      at: at.toISOString(),
+      serverId: target?.server.id ?? null,
+      server,
+      tool: target?.name ?? null,
+      outcome,
+      durationMs,
+    });
+  }
+
+  return { callTool };
+}
+
+/** @throws HubError NOT_FOUND, alike for what does not exist and for what is not the caller's */
+function findTool(actor: Actor, view: View, name: unknown): Target {
+  if (typeof name !== 'string') throw new HubError('INVALID_INPUT', 'tools/call needs the "name" of a tool.');
+  const target = view.tool(name);
+  if (target && can(actor, 'call', target.resource)) return target;
+  const shown = JSON.stringify(name.slice(0, recordedNameChars));
+  throw new HubError('NOT_FOUND', `There is no tool ${shown} here: see tools/list.`);
+}
+
+function checkArguments(params: Record<string, unknown> | undefined): void {
+  const args = params?.arguments;
+  if (args === undefined || (typeof args === 'object' && args !== null && !Array.isArray(args))) return;
+  throw new HubError('INVALID_INPUT', '"arguments" must be an object.');
+}
+
+/** The token under which the client wants progress, if it does. */
+export function progressTokenOf(params: Record<string, unknown> | undefined): RequestId | undefined {
+  const meta = params?._meta;
+  if (typeof meta !== 'object' || meta === null || !('progressToken' in meta)) return undefined;
+  const { progressToken } = meta;
+  return typeof progressToken === 'string' || typeof progressToken === 'number' ? progressToken : undefined;
+}
+
+/** The answer of a server as it goes to the client: its own bytes, unless a URI in it leads elsewhere here. */
+export function replyOf({ kind, value, raw }: UpstreamAnswer, view: View, { server }: Target): NonNullable<Reply> {
+  if (kind === 'result' && view.mapsUris() && mayHoldUris(raw)) {
+    return { kind, body: JSON.stringify(mapResultUris(value, (uri) => view.uriOut(server, uri))) };
+  }
+  return { kind, body: raw ?? JSON.stringify(value) };
+}
+
+/** An error of the hub as a reply. */
+export function errorReply(error: unknown, method: string, requestId: string): NonNullable<Reply> {
+  const outcome = toRpc(error, method, requestId);
+  if ('error' in outcome) return { kind: 'error', body: JSON.stringify(outcome.error) };
+  return { kind: 'result', body: JSON.stringify(outcome.result) };
+}
+
+function outcomeOfAnswer({ kind, value }: UpstreamAnswer): string {
+  if (kind === 'error') return 'rpc_error';
+  return (value as { isError?: unknown } | null)?.isError === true ? 'tool_error' : 'ok';
+}
+
+/** Code and text for the record. */
+function faultOf(end: UpstreamAnswer | HubError): { code: number | null; message: string | null } | null {
+  if ('extras' in end) {
+    const outcome = toRpc(end, '');
+    return 'error' in outcome ? { code: outcome.error.code, message: end.message } : null;
+  }
+  if (end.kind === 'error') {
+    const { code, message } = (end.value ?? {}) as { code?: unknown; message?: unknown };
+    return { code: Number.isSafeInteger(code) ? (code as number) : null, message: text(message) };
+  }
+  const result = (end.value ?? {}) as { isError?: unknown; content?: unknown };
+  if (result.isError !== true) return null;
+  const first = Array.isArray(result.content) ? (result.content[0] as { text?: unknown } | undefined) : undefined;
+  return { code: null, message: text(first?.text) };
+}
+
+function text(value: unknown): string | null {
+  return typeof value === 'string' ? value.slice(0, 500) : null;
+}
+
+export type Calls = ReturnType<typeof createCalls>;

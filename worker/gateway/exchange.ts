@@ -1,0 +1,158 @@
+// The answer to one POST. It is decided late: if the first thing to send is the answer itself it goes out as JSON in
+// one write, if it is a notification (or if nothing happened for 15 s) an event stream is opened. Writing to a client
+// that has gone does nothing.
+import type { ServerResponse } from 'node:http';
+import type { RequestId } from './json';
+
+/** protocol.md §2: comments keep proxies and clients from cutting a silent stream. */
+export const keepAliveMs = 15_000;
+const keepAliveComment = ': still working\n\n';
+/** A client that leaves this much unread gets no more notifications until it reads. */
+export const unreadMaxBytes = 1024 * 1024;
+const newline = 0x0a;
+const carriageReturn = 0x0d;
+
+/** What a method answers: a result or an error, as JSON bytes or text. Null: the request gets no answer. */
+export type Reply = { kind: 'result' | 'error'; body: Buffer | string } | null;
+
+/** A response and its listener-free guard: an aborted connection emits an error that nobody needs. */
+export function isGone(response: ServerResponse): boolean {
+  return response.destroyed || response.writableEnded;
+}
+
+export function ignoreErrors(): void {}
+
+/** The envelope around a reply, with the reply's bytes as they came. */
+export function envelope(id: RequestId | null, reply: NonNullable<Reply>): Buffer {
+  const head = `{"jsonrpc":"2.0","id":${JSON.stringify(id)},"${reply.kind}":`;
+  if (typeof reply.body === 'string') return Buffer.from(`${head}${reply.body}}`);
+  const bytes = Buffer.allocUnsafe(Buffer.byteLength(head) + reply.body.length + 1);
+  const at = bytes.write(head);
+  reply.body.copy(bytes, at);
+  bytes[bytes.length - 1] = 0x7d;
+  return bytes;
+}
+
+/** One server-sent event. JSON has line breaks only between tokens, so they may become spaces. */
+export function toEvent(message: Buffer): Buffer {
+  let data = message;
+  if (message.includes(newline) || message.includes(carriageReturn)) {
+    data = Buffer.from(message);
+    data.forEach((byte, at) => {
+      if (byte === newline || byte === carriageReturn) data[at] = 0x20;
+    });
+  }
+  return Buffer.concat([Buffer.from('event: message\ndata: '), data, Buffer.from('\n\n')]);
+}
+
+export const streamHeaders = [
+  'content-type',
+  'text/event-stream',
+  'cache-control',
+  'no-cache, no-transform',
+  'x-accel-buffering',
+  'no',
+];
+
+export class Exchange {
+  readonly requestId: string;
+  readonly #response: ServerResponse;
+  /** Null for a single message; else the answers of an array so far. */
+  readonly #batch: Buffer[] | null;
+  #isStream = false;
+  #lastWriteMs = performance.now();
+
+  constructor(response: ServerResponse, requestId: string, isBatch = false) {
+    this.#response = response;
+    this.requestId = requestId;
+    this.#batch = isBatch ? [] : null;
+    response.on('error', ignoreErrors);
+  }
+
+  get isGone(): boolean {
+    return isGone(this.#response);
+  }
+
+  /** Sends a notification that belongs to the request; dropped while the client does not read. */
+  notify(method: string, params: unknown): void {
+    if (this.isGone || this.#response.writableLength > unreadMaxBytes) return;
+    this.#openStream();
+    this.#write(toEvent(Buffer.from(JSON.stringify({ jsonrpc: '2.0', method, params }))));
+  }
+
+  /** Sends the answer to one request and, unless it came in an array, ends the response. */
+  answer(id: RequestId | null, reply: Reply, status = 200, retryAfterSeconds?: number): void {
+    if (this.isGone) return;
+    const bytes = reply && envelope(id, reply);
+    if (this.#batch && !this.#isStream) {
+      if (bytes) this.#batch.push(bytes);
+      return;
+    }
+    if (this.#isStream || !bytes) {
+      // No answer is owed, e.g. after a cancellation: a stream that ends says so.
+      this.#openStream();
+      if (bytes) this.#write(toEvent(bytes));
+      if (!this.#batch) this.#response.end();
+      return;
+    }
+    this.#sendJson(status, bytes, retryAfterSeconds);
+  }
+
+  /** All messages of an array are dealt with. */
+  endBatch(): void {
+    if (this.isGone || !this.#batch) return;
+    if (this.#isStream) this.#response.end();
+    else if (this.#batch.length === 0) this.accepted();
+    else {
+      const parts = this.#batch.flatMap((bytes, index) => [Buffer.from(index === 0 ? '[' : ','), bytes]);
+      this.#sendJson(200, Buffer.concat([...parts, Buffer.from(']')]));
+    }
+  }
+
+  /** Nothing to answer: only notifications and responses came. */
+  accepted(): void {
+    if (this.isGone) return;
+    this.#response.writeHead(202, ['x-request-id', this.requestId, 'content-length', '0']);
+    this.#response.end();
+  }
+
+  /** The answer to `initialize`, which names the new session. */
+  answerWithSession(id: RequestId, reply: NonNullable<Reply>, sessionId: string): void {
+    if (this.isGone) return;
+    this.#response.setHeader('mcp-session-id', sessionId);
+    this.answer(id, reply);
+  }
+
+  /** Called by a timer: opens a stream for an answer that takes long, and keeps an open one alive. */
+  keepAlive(nowMs: number): void {
+    if (nowMs - this.#lastWriteMs < keepAliveMs || this.isGone) return;
+    this.#openStream();
+    this.#write(keepAliveComment);
+  }
+
+  #openStream(): void {
+    if (this.#isStream) return;
+    this.#isStream = true;
+    this.#response.writeHead(200, [...streamHeaders, 'x-request-id', this.requestId]);
+    for (const bytes of this.#batch ?? []) this.#write(toEvent(bytes));
+  }
+
+  #write(data: Buffer | string): void {
+    this.#lastWriteMs = performance.now();
+    this.#response.write(data);
+  }
+
+  #sendJson(status: number, bytes: Buffer, retryAfterSeconds?: number): void {
+    const headers = [
+      'content-type',
+      'application/json',
+      'content-length',
+      String(bytes.length),
+      'x-request-id',
+      this.requestId,
+    ];
+    if (retryAfterSeconds !== undefined) headers.push('retry-after', String(retryAfterSeconds));
+    this.#response.writeHead(status, headers);
+    this.#response.end(bytes);
+  }
+}

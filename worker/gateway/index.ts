@@ -1,0 +1,216 @@
+// The gateway: what an MCP client sees of the hub. It knows actors, names and sessions, but no processes: those are
+// behind the supervisor. Made by createGateway, begun by start(), ended by close().
+import { randomBytes } from 'node:crypto';
+import type { IncomingMessage, ServerResponse } from 'node:http';
+import type { Keyring } from '../../lib/access/keyring';
+import type { Actor } from '../../lib/access/schema';
+import { HubError } from '../../lib/errors';
+import type { Bus } from '../../lib/events/bus';
+import type { Log } from '../../lib/log';
+import type { OriginRules } from '../origin';
+import type { Supervisor } from '../supervisor/types';
+import { type CallRecord, createCalls } from './call';
+import { type CatalogDeps, createCatalog } from './catalog';
+import type { EndedSessions } from './ended-sessions';
+import type { Endpoint } from './endpoints';
+import { createHttp, type HttpLimits } from './http';
+import { createMethods } from './methods';
+import { createNews } from './news';
+import { createRelay, type RelayLimits } from './relay';
+import { pathOf } from './request';
+import { createSessions, credentialOf, type Session } from './sessions';
+import { createStreams, type StreamLimits } from './streams';
+import { createViews, type View } from './view';
+
+export type { CallRecord } from './call';
+export { createEndedSessions, type EndedSessions } from './ended-sessions';
+
+export interface GatewayLimits extends HttpLimits, RelayLimits, StreamLimits {}
+
+/** promises.md §1. */
+export const defaultLimits: GatewayLimits = {
+  bodyBytes: 4 * 1024 * 1024,
+  bodyTimeoutMs: 30_000,
+  jsonDepth: 64,
+  jsonKeys: 100_000,
+  batchMessages: 100,
+  callTimeoutMs: 60_000,
+  inflightPerServer: 64,
+  queuedPerServer: 256,
+  streams: 10_000,
+  streamsPerUser: 100,
+};
+
+export interface GatewayDeps {
+  supervisor: Pick<Supervisor, 'on' | 'upstreamOf' | 'listed'>;
+  /** The actor of a bearer token, at once while it is known. @throws HubError UNAVAILABLE */
+  resolveActor(token: string, address?: string): Actor | null | Promise<Actor | null>;
+  catalogs: CatalogDeps['catalogs'];
+  loadEndpoints: CatalogDeps['loadEndpoints'];
+  keyring: Pick<Keyring, 'seal' | 'open'>;
+  endedSessions: EndedSessions;
+  callLog: { record(entry: CallRecord): void };
+  bus: Bus;
+  log: Log;
+  origins: OriginRules;
+  /** Version of the hub, told to clients. */
+  version: string;
+  limits?: Partial<GatewayLimits>;
+  /** Wall clock in ms. */
+  now?: () => number;
+}
+
+export interface DirectCall {
+  actor: Actor;
+  server: string;
+  /** Original name. */
+  tool: string;
+  arguments: Record<string, unknown>;
+  requestId: string;
+  signal?: AbortSignal;
+}
+
+export interface DirectAnswer {
+  /** The JSON-RPC result or error. */
+  result?: unknown;
+  error?: unknown;
+  durationMs: number;
+  bytes: number;
+}
+
+export interface Gateway {
+  /** Reads the stored catalogue and begins to follow the servers. @throws what the database throws */
+  start(): Promise<void>;
+  /** Answers a request on /api/mcp or below. Never throws. */
+  handle(request: IncomingMessage, response: ServerResponse): void;
+  /** Runs a tool as somebody who is not an MCP client, through the same path. @throws HubError NOT_FOUND, CANCELLED */
+  callTool(call: DirectCall): Promise<DirectAnswer>;
+  stats(): { sessions: number; inflight: number };
+  /** Tools that the server was last seen with. */
+  toolCount(serverId: string): number;
+  /** From now on no new session begins. */
+  drain(): void;
+  /** Ends all streams and timers. Idempotent. */
+  close(): void;
+}
+
+const purgeEveryMs = 60_000;
+const givenRequestId = /^[A-Za-z0-9_-]{1,64}$/;
+
+export function createGateway(deps: GatewayDeps): Gateway {
+  const { supervisor, resolveActor, keyring, callLog, bus, log, origins, version } = deps;
+  const limits = { ...defaultLimits, ...deps.limits };
+  const idPrefix = randomBytes(6).toString('base64url');
+  let requests = 0;
+  let isDraining = false;
+
+  const report = (error: unknown, requestId: string) => log.error({ err: error, requestId }, 'unexpected error');
+  const newRequestId = ({ headers }: IncomingMessage) => {
+    const given = headers['x-request-id'];
+    if (typeof given === 'string' && givenRequestId.test(given)) return given;
+    requests++;
+    return `${idPrefix}-${requests.toString(36)}`;
+  };
+
+  const views = createViews(keyring);
+  const viewOf = (actor: Actor, endpoint: Endpoint): View =>
+    views.viewOf(actor, endpoint, catalog.version, catalog.listings);
+  const catalog = createCatalog({
+    supervisor,
+    catalogs: deps.catalogs,
+    loadEndpoints: deps.loadEndpoints,
+    bus,
+    log,
+    changed: () => {
+      for (const { session, actor } of streams.newest()) news.tellChangedLists(session, actor);
+    },
+  });
+  const sessions = createSessions({
+    keyring,
+    ended: deps.endedSessions,
+    ...(deps.now && { now: deps.now }),
+    isBusy: (session) => streams.has(session) || session.calls.size > 0,
+    released: (session) => {
+      news.release(session);
+      if (session.ended) streams.endWhere((stream) => stream.session === session);
+    },
+    report: (error, message) => log.warn({ err: error }, message),
+  });
+  const streams = createStreams(limits, (session) => sessions.unpin(session));
+  const relay = createRelay(supervisor, limits);
+  const news = createNews({
+    supervisor,
+    streams,
+    relay,
+    viewFor: (session, actor) => {
+      const endpoint = catalog.endpoints.byKey.get(session.endpointKey);
+      return endpoint ? viewOf(actor, endpoint) : null;
+    },
+    log,
+  });
+  const calls = createCalls({ relay, bus, callLog, report });
+  const http = createHttp({
+    resolveActor,
+    origins,
+    catalog,
+    sessions,
+    streams,
+    methods: createMethods({ calls, relay, news }),
+    viewOf,
+    limits,
+    version,
+    opened: (session: Session, { userId }: Actor) => {
+      const endpoint = pathOf(session.endpointKey);
+      void bus.emit('session.opened', { client: session.clientName, userId, endpoint });
+    },
+    streamOpened: (session, actor) => news.tellChangedLists(session, actor),
+    isDraining: () => isDraining,
+    report,
+    newRequestId,
+  });
+
+  // Who lost a right must not go on listening: the client connects anew and is asked again.
+  const unsubscribe = [
+    bus.on('key.revoked', ({ id }) => streams.endWhere(({ actor }) => credentialOf(actor) === `key:${id}`)),
+    bus.on('access.changed', ({ userId }) => streams.endWhere(({ actor }) => actor.userId === userId)),
+    supervisor.on('removed', (serverId) => relay.forget(serverId)),
+  ];
+  const purge = setInterval(() => sessions.purge(), purgeEveryMs);
+  purge.unref();
+
+  return {
+    start: () => catalog.start(),
+    handle: (request, response) => void http.handle(request, response),
+    async callTool({ actor, server, tool, arguments: args, requestId, signal }) {
+      const startedAtMs = performance.now();
+      const endpoint = catalog.endpoints.byKey.get(server.toLowerCase());
+      if (endpoint?.kind !== 'server') throw new HubError('NOT_FOUND', `There is no server ${JSON.stringify(server)}.`);
+      const { reply, error } = await calls.callTool({
+        actor,
+        view: viewOf(actor, endpoint),
+        params: { name: tool, arguments: args },
+        origin: { id: requestId, session: null, exchange: null, ...(signal && { signal }) },
+        requestId,
+        client: 'dashboard',
+        requestBytes: Buffer.byteLength(JSON.stringify(args)),
+      });
+      if (!reply) throw error ?? new HubError('CANCELLED');
+      const text = reply.body.toString();
+      const durationMs = performance.now() - startedAtMs;
+      return { [reply.kind]: JSON.parse(text), durationMs, bytes: Buffer.byteLength(text) };
+    },
+    stats: () => ({ sessions: sessions.size, inflight: relay.inflight }),
+    toolCount: (serverId) => catalog.listings.get(serverId)?.tools.length ?? 0,
+    drain: () => {
+      isDraining = true;
+    },
+    close() {
+      for (const stop of unsubscribe.splice(0)) stop();
+      clearInterval(purge);
+      catalog.close();
+      news.close();
+      relay.close();
+      streams.close();
+    },
+  };
+}

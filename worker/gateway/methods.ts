@@ -1,0 +1,150 @@
+// What a session may ask: one row per method. Lists come from the view, the rest goes to the server that it concerns.
+import { can } from '../../lib/access/can';
+import type { Actor } from '../../lib/access/schema';
+import { HubError } from '../../lib/errors';
+import { type Calls, progressTokenOf, replyOf } from './call';
+import type { Exchange, Reply } from './exchange';
+import type { RequestId } from './json';
+import type { News } from './news';
+import type { Relay } from './relay';
+import type { Session } from './sessions';
+import type { ListKind, Target, View } from './view';
+
+export interface RpcRequest {
+  id: RequestId;
+  params: Record<string, unknown> | undefined;
+  session: Session;
+  actor: Actor;
+  view: View;
+  exchange: Exchange;
+  requestId: string;
+  bodyBytes: number;
+}
+
+/** @returns null when the request was cancelled. @throws HubError, also by the promise */
+type Method = (request: RpcRequest) => Reply | Promise<Reply>;
+
+const empty: Reply = { kind: 'result', body: '{}' };
+
+export function createMethods({ calls, relay, news }: { calls: Calls; relay: Relay; news: News }) {
+  function list(kind: ListKind): Method {
+    return ({ session, view, params }) => {
+      const body = view.page(kind, params?.cursor);
+      session.seenLists.set(kind, view.digest(kind));
+      return { kind: 'result', body };
+    };
+  }
+
+  async function passOn(
+    { id, session, actor, view, exchange, params }: RpcRequest,
+    method: string,
+    target: Target,
+    changed: Record<string, unknown>,
+  ): Promise<Reply> {
+    if (!can(actor, 'call', target.resource)) throw notFound(target.name);
+    const origin = { id, session, exchange };
+    const sent = { ...params, ...changed };
+    const answer = await relay.send(origin, target.server, method, sent, progressTokenOf(params));
+    return replyOf(answer, view, target);
+  }
+
+  function targetOfUri({ view }: RpcRequest, uri: unknown): Target {
+    if (typeof uri !== 'string') throw new HubError('INVALID_INPUT', 'The "uri" of a resource is needed.');
+    const target = view.resource(uri);
+    if (!target) throw notFound(uri);
+    return target;
+  }
+
+  function targetOfPrompt({ view }: RpcRequest, name: unknown): Target {
+    if (typeof name !== 'string') throw new HubError('INVALID_INPUT', 'The "name" of a prompt is needed.');
+    const target = view.prompts.get(name);
+    if (!target) throw notFound(name);
+    return target;
+  }
+
+  const methods: [string, Method][] = [
+    ['ping', () => empty],
+    ['tools/list', list('tools')],
+    ['resources/list', list('resources')],
+    ['resources/templates/list', list('resourceTemplates')],
+    ['prompts/list', list('prompts')],
+    [
+      'tools/call',
+      async ({ id, params, session, actor, view, exchange, requestId, bodyBytes }) => {
+        const origin = { id, session, exchange };
+        const client = session.clientName;
+        const { reply, error } = await calls.callTool({
+          actor,
+          view,
+          params,
+          origin,
+          requestId,
+          client,
+          requestBytes: bodyBytes,
+        });
+        // Nothing was started: HTTP says so too, for clients and proxies that know how to wait.
+        if (error?.code === 'BUSY') throw error;
+        return reply;
+      },
+    ],
+    [
+      'resources/read',
+      (request) => {
+        const target = targetOfUri(request, request.params?.uri);
+        return passOn(request, 'resources/read', target, { uri: target.name });
+      },
+    ],
+    [
+      'resources/subscribe',
+      async (request) => {
+        const uri = request.params?.uri;
+        const target = targetOfUri(request, uri);
+        if (!can(request.actor, 'call', target.resource)) throw notFound(target.name);
+        await news.subscribe(request.session, String(uri), target);
+        return empty;
+      },
+    ],
+    [
+      'resources/unsubscribe',
+      (request) => {
+        const uri = request.params?.uri;
+        news.unsubscribe(request.session, String(uri), targetOfUri(request, uri));
+        return empty;
+      },
+    ],
+    [
+      'prompts/get',
+      (request) => {
+        const target = targetOfPrompt(request, request.params?.name);
+        return passOn(request, 'prompts/get', target, { name: target.name });
+      },
+    ],
+    [
+      'completion/complete',
+      (request) => {
+        const ref = (request.params?.ref ?? {}) as { type?: unknown; name?: unknown; uri?: unknown };
+        if (ref.type === 'ref/prompt') {
+          const target = targetOfPrompt(request, ref.name);
+          return passOn(request, 'completion/complete', target, { ref: { ...ref, name: target.name } });
+        }
+        if (ref.type !== 'ref/resource') throw new HubError('INVALID_INPUT', '"ref" must name a prompt or a resource.');
+        const target = targetOfUri(request, ref.uri);
+        return passOn(request, 'completion/complete', target, { ref: { ...ref, uri: target.name } });
+      },
+    ],
+    [
+      'logging/setLevel',
+      ({ session, params, view }) => {
+        news.setLogLevel(session, params?.level, view);
+        return empty;
+      },
+    ],
+  ];
+  return new Map(methods);
+}
+
+function notFound(name: string): HubError {
+  return new HubError('NOT_FOUND', `There is no ${JSON.stringify(name.slice(0, 128))} here.`);
+}
+
+export type Methods = ReturnType<typeof createMethods>;

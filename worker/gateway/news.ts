@@ -1,0 +1,161 @@
+// What reaches a client without being asked: changed lists, updated resources, log messages. Decides which session each
+// is for; streams.ts and exchange.ts carry it.
+import type { Actor } from '../../lib/access/schema';
+import { HubError } from '../../lib/errors';
+import type { Log } from '../../lib/log';
+import type { Supervisor } from '../supervisor/types';
+import type { Relay } from './relay';
+import type { Session } from './sessions';
+import type { Streams } from './streams';
+import { type ListKind, listKinds, type Target, type View } from './view';
+
+/** RFC 5424 severities in the words of MCP (server/utilities/logging), least first. */
+const logLevels = ['debug', 'info', 'notice', 'warning', 'error', 'critical', 'alert', 'emergency'];
+/** Time for a server to take a new log level or subscription that no client waits for. */
+const asideTimeoutMs = 10_000;
+
+const changedNotification: Record<ListKind, string> = {
+  tools: 'notifications/tools/list_changed',
+  resources: 'notifications/resources/list_changed',
+  resourceTemplates: 'notifications/resources/list_changed',
+  prompts: 'notifications/prompts/list_changed',
+};
+
+export interface NewsDeps {
+  supervisor: Pick<Supervisor, 'on' | 'upstreamOf'>;
+  streams: Streams;
+  relay: Relay;
+  viewFor(session: Session, actor: Actor): View | null;
+  log: Log;
+}
+
+export function createNews({ supervisor, streams, relay, viewFor, log }: NewsDeps) {
+  /** Server id → original URI → who wants to hear of it, each under the URI it knows. */
+  const subscribers = new Map<string, Map<string, Map<Session, string>>>();
+  /** Server id → the most verbose level that was wanted of it. */
+  const serverLevels = new Map<string, number>();
+
+  function subscribersOf(serverId: string, uri: string): Map<Session, string> | undefined {
+    return subscribers.get(serverId)?.get(uri);
+  }
+
+  /** Sends a request that no client waits for. */
+  async function aside(serverId: string, method: string, params: Record<string, unknown>): Promise<void> {
+    try {
+      await supervisor.upstreamOf(serverId).call(method, params, { timeoutMs: asideTimeoutMs }).answer;
+    } catch (error) {
+      log.debug({ err: error, serverId, method }, 'a server did not take a setting');
+    }
+  }
+
+  function drop(session: Session, serverId: string, uri: string): boolean {
+    const byUri = subscribers.get(serverId);
+    const sessions = byUri?.get(uri);
+    if (!byUri || !sessions?.delete(session)) return false;
+    if (sessions.size > 0) return false;
+    byUri.delete(uri);
+    if (byUri.size === 0) subscribers.delete(serverId);
+    return true;
+  }
+
+  const unsubscribe = [
+    supervisor.on('notification', (serverId, method, params) => {
+      if (method === 'notifications/resources/updated') {
+        const { uri } = params ?? {};
+        if (typeof uri !== 'string') return;
+        for (const [session, exposed] of subscribersOf(serverId, uri) ?? []) {
+          streams.send(session, method, { ...params, uri: exposed });
+        }
+      } else if (method === 'notifications/message') {
+        // A shared server does not say whose call it speaks of; with one call under way it is clear.
+        const only = relay.onlyCallOf(serverId);
+        const level = only?.origin.session?.logLevel ?? 0;
+        if (only && logLevels.indexOf(String(params?.level)) >= level) only.origin.exchange?.notify(method, params);
+      }
+    }),
+    supervisor.on('opened', (serverId, upstream) => {
+      const level = serverLevels.get(serverId);
+      if (level !== undefined && 'logging' in upstream.handshake.capabilities) {
+        void aside(serverId, 'logging/setLevel', { level: logLevels[level] });
+      }
+      for (const uri of subscribers.get(serverId)?.keys() ?? []) void aside(serverId, 'resources/subscribe', { uri });
+    }),
+    supervisor.on('removed', (serverId) => {
+      subscribers.delete(serverId);
+      serverLevels.delete(serverId);
+    }),
+  ];
+
+  return {
+    /** Tells the session which of the lists it saw are no longer the same; also at the begin of a stream. */
+    tellChangedLists(session: Session, actor: Actor): void {
+      const view = viewFor(session, actor);
+      if (!view) return;
+      const due = new Set<string>();
+      for (const kind of listKinds) {
+        const seen = session.seenLists.get(kind);
+        const digest = view.digest(kind);
+        if (seen !== undefined && seen !== digest) due.add(changedNotification[kind]);
+        session.seenLists.set(kind, digest);
+      }
+      for (const method of due) streams.send(session, method);
+    },
+
+    /** The first subscriber of a resource subscribes the hub. @throws HubError when the server cannot or refuses */
+    async subscribe(session: Session, exposed: string, target: Target): Promise<void> {
+      const { server, name: uri } = target;
+      if (!subscribersOf(server.id, uri)) {
+        const upstream = supervisor.upstreamOf(server.id);
+        const { resources } = upstream.handshake.capabilities as { resources?: { subscribe?: unknown } };
+        if (!resources?.subscribe) {
+          throw new HubError('METHOD_NOT_FOUND', `The server "${server.name}" offers no subscriptions.`);
+        }
+        const { kind } = await upstream.call('resources/subscribe', { uri }, { timeoutMs: asideTimeoutMs }).answer;
+        if (kind === 'error')
+          throw new HubError('INVALID_INPUT', `The server "${server.name}" refused the subscription.`);
+      }
+      const byUri = subscribers.get(server.id) ?? new Map<string, Map<Session, string>>();
+      const sessions = byUri.get(uri) ?? new Map<Session, string>();
+      subscribers.set(server.id, byUri.set(uri, sessions.set(session, exposed)));
+      session.subscriptions.add(exposed);
+    },
+
+    /** Ends a subscription; one that does not exist is ended already. */
+    unsubscribe(session: Session, exposed: string, target: Target): void {
+      session.subscriptions.delete(exposed);
+      if (drop(session, target.server.id, target.name)) {
+        void aside(target.server.id, 'resources/unsubscribe', { uri: target.name });
+      }
+    },
+
+    /** Forgets everything of a session that ended. */
+    release(session: Session): void {
+      if (session.subscriptions.size === 0) return;
+      session.subscriptions.clear();
+      for (const [serverId, byUri] of subscribers) {
+        for (const uri of [...byUri.keys()]) {
+          if (drop(session, serverId, uri)) void aside(serverId, 'resources/unsubscribe', { uri });
+        }
+      }
+    },
+
+    /** Servers are set to the most verbose level that any session wants; each session then hears its own. */
+    setLogLevel(session: Session, level: unknown, view: View): void {
+      const index = logLevels.indexOf(String(level));
+      if (index === -1) throw new HubError('INVALID_INPUT', `"level" must be one of ${logLevels.join(', ')}.`);
+      session.logLevel = index;
+      for (const { server, listing } of view.servers) {
+        if (!('logging' in listing.capabilities) || index >= (serverLevels.get(server.id) ?? logLevels.length))
+          continue;
+        serverLevels.set(server.id, index);
+        void aside(server.id, 'logging/setLevel', { level: logLevels[index] });
+      }
+    },
+
+    close(): void {
+      for (const stop of unsubscribe.splice(0)) stop();
+    },
+  };
+}
+
+export type News = ReturnType<typeof createNews>;

@@ -1,0 +1,143 @@
+// Sends one request of a client on to a server and watches over it until its answer: place in the server's queue,
+// progress, cancellation, time limits. Knows neither names nor HTTP.
+import { HubError } from '../../lib/errors';
+import type { Supervisor } from '../supervisor/types';
+import type { UpstreamAnswer } from '../upstream/types';
+import type { ServerNode } from './endpoints';
+import type { Exchange } from './exchange';
+import type { RequestId } from './json';
+import type { Session } from './sessions';
+
+export interface RelayLimits {
+  /** Silence after which a call fails, where the server has no own value. */
+  callTimeoutMs: number;
+  inflightPerServer: number;
+  queuedPerServer: number;
+}
+
+/** Where a request came from; `session` and `exchange` are absent for calls of the dashboard. */
+export interface Origin {
+  id: RequestId;
+  session: Session | null;
+  exchange: Exchange | null;
+  signal?: AbortSignal;
+}
+
+/** A request under way. */
+export interface Running {
+  origin: Origin;
+  server: ServerNode;
+  cancel(reason: string): void;
+}
+
+interface Lane {
+  inflight: Set<Running>;
+  queue: { enter(): void }[];
+}
+
+/** How often answers that take long are looked at. */
+const sweepEveryMs = 1000;
+
+export function createRelay(supervisor: Pick<Supervisor, 'upstreamOf'>, limits: RelayLimits) {
+  const lanes = new Map<string, Lane>();
+  let inflight = 0;
+
+  function laneOf(serverId: string): Lane {
+    const known = lanes.get(serverId);
+    if (known) return known;
+    const lane: Lane = { inflight: new Set(), queue: [] };
+    lanes.set(serverId, lane);
+    return lane;
+  }
+
+  const sweep = setInterval(() => {
+    const nowMs = performance.now();
+    for (const { inflight: calls } of lanes.values()) {
+      for (const running of calls) {
+        running.origin.exchange?.keepAlive(nowMs);
+      }
+    }
+  }, sweepEveryMs);
+  sweep.unref();
+
+  /** Waits for a place. @throws HubError BUSY when the queue is full too, CANCELLED when the caller gave up */
+  function waitForPlace(lane: Lane, server: ServerNode, running: Running): Promise<void> {
+    if (lane.queue.length >= limits.queuedPerServer) {
+      throw new HubError('BUSY', undefined, { server: server.name, retryable: true, retryAfterMs: 1000 });
+    }
+    return new Promise((resolve, reject) => {
+      const place = { enter: resolve };
+      lane.queue.push(place);
+      running.cancel = () => {
+        const at = lane.queue.indexOf(place);
+        if (at === -1) return;
+        lane.queue.splice(at, 1);
+        reject(new HubError('CANCELLED'));
+      };
+    });
+  }
+
+  /**
+   * @param progressToken the client's own, if it wants progress
+   * @throws HubError (by the promise) UPSTREAM_*, INTERRUPTED, BUSY, CANCELLED
+   */
+  async function send(
+    origin: Origin,
+    server: ServerNode,
+    method: string,
+    params: Record<string, unknown> | undefined,
+    progressToken?: RequestId,
+  ): Promise<UpstreamAnswer> {
+    const { id, session, exchange, signal } = origin;
+    if (signal?.aborted) throw new HubError('CANCELLED');
+    const lane = laneOf(server.id);
+    const running: Running = { origin, server, cancel: () => undefined };
+    const abort = () => running.cancel('the caller went away');
+    // `running.cancel` changes while it waits and once it runs, so the session gets one that looks it up.
+    const handle = { cancel: (reason: string) => running.cancel(reason) };
+    session?.calls.set(id, handle);
+    signal?.addEventListener('abort', abort);
+    let hasPlace = false;
+    try {
+      if (lane.inflight.size >= limits.inflightPerServer) await waitForPlace(lane, server, running);
+      lane.inflight.add(running);
+      inflight++;
+      hasPlace = true;
+      const call = supervisor.upstreamOf(server.id).call(method, params, {
+        timeoutMs: server.timeoutMs ?? limits.callTimeoutMs,
+        ...(progressToken !== undefined &&
+          exchange && {
+            onProgress: (progress: Record<string, unknown>) =>
+              exchange.notify('notifications/progress', { ...progress, progressToken }),
+          }),
+      });
+      running.cancel = (reason) => call.cancel(reason);
+      return await call.answer;
+    } finally {
+      if (session?.calls.get(id) === handle) session.calls.delete(id);
+      signal?.removeEventListener('abort', abort);
+      if (hasPlace) {
+        lane.inflight.delete(running);
+        inflight--;
+        lane.queue.shift()?.enter();
+      }
+    }
+  }
+
+  return {
+    send,
+    get inflight() {
+      return inflight;
+    },
+    /** The only call under way at a server, or null: what the server says beside it can only then be told apart. */
+    onlyCallOf(serverId: string): Running | null {
+      const calls = lanes.get(serverId)?.inflight;
+      const [only] = calls?.size === 1 ? calls : [];
+      return only ?? null;
+    },
+    forget: (serverId: string) => void lanes.delete(serverId),
+    close: () => clearInterval(sweep),
+  };
+}
+
+export type Relay = ReturnType<typeof createRelay>;

@@ -1,0 +1,101 @@
+// Reads an HTTP request on an MCP endpoint as far as it can be judged without knowing who asks: path, headers, body.
+import type { IncomingMessage } from 'node:http';
+import { HubError } from '../../lib/errors';
+import { allKey } from './endpoints';
+
+const basePath = '/api/mcp';
+const endpointName = /^[A-Za-z0-9][A-Za-z0-9_-]{0,62}$/;
+
+/**
+ * The endpoint key in a request target, or null for a path that no endpoint can have. The path is taken as it stands:
+ * nothing is decoded or normalised, so no spelling can mean two things.
+ */
+export function endpointKeyOf(url: string): string | null {
+  const queryAt = url.indexOf('?');
+  const path = queryAt === -1 ? url : url.slice(0, queryAt);
+  if (path === basePath) return allKey;
+  if (!path.startsWith(`${basePath}/`)) return null;
+  const name = path.slice(basePath.length + 1);
+  return endpointName.test(name) ? name.toLowerCase() : null;
+}
+
+/** The path of an endpoint, for records. */
+export function pathOf(key: string): string {
+  return key === allKey ? basePath : `${basePath}/${key}`;
+}
+
+/** The bearer token, or null. Query and cookies are no place for one. */
+export function tokenOf({ headers }: IncomingMessage): string | null {
+  const { authorization } = headers;
+  if (authorization === undefined || authorization.length > 4096) return null;
+  const isBearer = authorization.startsWith('Bearer ') || /^bearer /i.test(authorization);
+  return isBearer ? authorization.slice('Bearer '.length).trim() || null : null;
+}
+
+/** @throws HubError UNSUPPORTED_MEDIA_TYPE, NOT_ACCEPTABLE, PAYLOAD_TOO_LARGE */
+export function checkPostHeaders({ headers }: IncomingMessage, maxBytes: number): void {
+  const encoding = headers['content-encoding'];
+  if (encoding !== undefined && encoding !== 'identity') {
+    throw new HubError('UNSUPPORTED_MEDIA_TYPE', 'Send the body without a Content-Encoding.');
+  }
+  if (!isJson(headers['content-type'])) throw new HubError('UNSUPPORTED_MEDIA_TYPE');
+  const { accept } = headers;
+  if (!accepts(accept, 'application', 'json') || !accepts(accept, 'text', 'event-stream')) {
+    throw new HubError('NOT_ACCEPTABLE');
+  }
+  if (Number(headers['content-length'] ?? 0) > maxBytes) throw tooLarge(maxBytes);
+}
+
+function isJson(contentType: string | undefined): boolean {
+  if (contentType === 'application/json') return true;
+  const [type, ...parameters] = (contentType ?? '').toLowerCase().split(';');
+  if (type?.trim() !== 'application/json') return false;
+  return parameters.every((parameter) => {
+    const [name, value] = parameter.split('=');
+    return name?.trim() !== 'charset' || /^"?utf-?8"?$/.test(value?.trim() ?? '');
+  });
+}
+
+/** Whether an Accept header allows a type. A missing header allows everything (RFC 9110 §12.5.1). */
+export function accepts(accept: string | undefined, type: string, subtype: string): boolean {
+  if (accept === undefined) return true;
+  if (accept.includes(`${type}/${subtype}`) && !accept.includes(';')) return true;
+  return accept
+    .toLowerCase()
+    .split(',')
+    .some((range) => {
+      const [media = '', ...parameters] = range.split(';').map((part) => part.trim());
+      const isMatch = media === '*/*' || media === `${type}/*` || media === `${type}/${subtype}`;
+      return isMatch && !parameters.some((parameter) => /^q=0(\.0*)?$/.test(parameter));
+    });
+}
+
+function tooLarge(maxBytes: number): HubError {
+  return new HubError('PAYLOAD_TOO_LARGE', `The body is larger than ${maxBytes} bytes.`);
+}
+
+/**
+ * The whole body.
+ * @throws HubError PAYLOAD_TOO_LARGE as soon as it is clear, REQUEST_TIMEOUT; CANCELLED when the client went away
+ */
+export function readBody(request: IncomingMessage, maxBytes: number, timeoutMs: number): Promise<Buffer> {
+  return new Promise((resolve, reject) => {
+    const chunks: Buffer[] = [];
+    let length = 0;
+    const timer = setTimeout(() => settle(new HubError('REQUEST_TIMEOUT')), timeoutMs);
+    function settle(error?: HubError): void {
+      clearTimeout(timer);
+      request.off('data', take);
+      if (error) reject(error);
+      else resolve(chunks.length === 1 ? (chunks[0] as Buffer) : Buffer.concat(chunks, length));
+    }
+    function take(chunk: Buffer): void {
+      length += chunk.length;
+      if (length > maxBytes) settle(tooLarge(maxBytes));
+      else chunks.push(chunk);
+    }
+    request.on('data', take);
+    request.once('end', settle);
+    request.once('error', () => settle(new HubError('CANCELLED')));
+  });
+}

@@ -1,0 +1,44 @@
+// Maps the URIs in a server's result to those of the endpoint, where they may clash with another server's. Only the
+// places that protocol.md §8 names are looked at: never text, arguments or structuredContent.
+import { mapAppUris } from './view';
+
+type MapUri = (uri: string) => string;
+
+const mappedBytes = ['"uri"', '"resourceUri"', '"ui/resourceUri"'].map((text) => Buffer.from(text));
+
+/** Whether these bytes can hold a URI to map at all; most answers do not and are passed on unparsed. */
+export function mayHoldUris(raw: Buffer | null): boolean {
+  return raw === null || mappedBytes.some((text) => raw.includes(text));
+}
+
+/** A copy of the result of tools/call, prompts/get or resources/read with its URIs mapped. */
+export function mapResultUris(result: unknown, map: MapUri): unknown {
+  if (!isObject(result)) return result;
+  const mapped: Record<string, unknown> = { ...result };
+  if (Array.isArray(mapped.content)) mapped.content = mapped.content.map((block) => mapBlock(block, map));
+  if (Array.isArray(mapped.contents)) mapped.contents = mapped.contents.map((part) => mapOwnUri(part, map));
+  if (Array.isArray(mapped.messages)) {
+    mapped.messages = mapped.messages.map((message) => {
+      if (!isObject(message)) return message;
+      const { content } = message;
+      const blocks = Array.isArray(content) ? content.map((block) => mapBlock(block, map)) : mapBlock(content, map);
+      return { ...message, content: blocks };
+    });
+  }
+  return mapAppUris(mapped, map);
+}
+
+function mapBlock(block: unknown, map: MapUri): unknown {
+  if (!isObject(block)) return block;
+  if (block.type === 'resource_link') return mapOwnUri(block, map);
+  if (block.type === 'resource') return { ...block, resource: mapOwnUri(block.resource, map) };
+  return block;
+}
+
+function mapOwnUri(value: unknown, map: MapUri): unknown {
+  return isObject(value) && typeof value.uri === 'string' ? { ...value, uri: map(value.uri) } : value;
+}
+
+function isObject(value: unknown): value is Record<string, unknown> {
+  return typeof value === 'object' && value !== null && !Array.isArray(value);
+}

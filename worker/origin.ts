@@ -1,0 +1,40 @@
+// Which Host and Origin headers the hub answers to. A page of another site, or a name that an attacker points at this
+// machine (DNS rebinding), is refused before anything else is looked at.
+
+export interface OriginRules {
+  /** Whether a request with this Host header is for us. */
+  allowsHost(host: string | undefined): boolean;
+  /** Whether a page of this origin may send requests here; `host` is the request's Host header. */
+  allowsOrigin(origin: string, host: string | undefined): boolean;
+}
+
+const loopbackNames = ['localhost', '127.0.0.1', '[::1]'];
+const wildcards = new Set(['0.0.0.0', '::', '']);
+
+/**
+ * Loopback names, the address listened on, and the host of the public URL are ours, on any port: behind a forwarded
+ * port the Host header names that one. An origin must be the public one, or the very host and port of the request.
+ */
+export function createOriginRules(host: string, publicUrl: string): OriginRules {
+  const { hostname, origin: publicOrigin } = new URL(publicUrl);
+  const names = new Set([...loopbackNames, hostname.toLowerCase()]);
+  if (!wildcards.has(host)) names.add(host.includes(':') ? `[${host.toLowerCase()}]` : host.toLowerCase());
+
+  function allowsHost(header: string | undefined): boolean {
+    if (header === undefined) return false;
+    const portAt = header.lastIndexOf(':');
+    const hasPort = portAt > header.lastIndexOf(']');
+    if (hasPort && !/^\d{0,5}$/.test(header.slice(portAt + 1))) return false;
+    const name = hasPort ? header.slice(0, portAt) : header;
+    return names.has(name) || names.has(name.toLowerCase());
+  }
+
+  return {
+    allowsHost,
+    allowsOrigin(origin, header) {
+      if (origin === publicOrigin) return true;
+      if (!header || !allowsHost(header)) return false;
+      return origin === `http://${header}` || origin === `https://${header}`;
+    },
+  };
+}
