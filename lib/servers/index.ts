@@ -8,6 +8,7 @@ export {
   deleteServer,
   getServer,
   listServers,
+  requireServerLogs,
   restartServer,
   startServer,
   stopServer,

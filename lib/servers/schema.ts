@@ -269,3 +269,12 @@ export interface ImportResult {
   updated: string[];
   skipped: string[];
 }
+
+/** Body of POST /api/v1/tools/call. */
+export const toolCallInputSchema = z.strictObject({
+  server: z.string().min(1).max(64),
+  /** Original name. */
+  tool: z.string().min(1).max(128),
+  arguments: z.record(z.string(), z.unknown()).default({}),
+});
+export type ToolCallInput = z.input<typeof toolCallInputSchema>;

@@ -38,6 +38,19 @@ export async function getServer(ctx: Ctx, name: string): Promise<ServerView> {
 }
 
 /**
+ * The server whose log the actor wants to read. Output of a program can hold what its tools would never tell, so
+ * seeing the server is not enough.
+ * @throws HubError NOT_FOUND, FORBIDDEN
+ */
+export async function requireServerLogs(ctx: Ctx, name: string): Promise<ServerView> {
+  const known = await findServer(ctx, ctx.db, name, 'read');
+  if (!can(ctx.actor, 'read', { ...serverResource(known), type: 'log' })) {
+    throw new HubError('FORBIDDEN', `You may see the server "${known.row.name}" but not its log.`);
+  }
+  return view(ctx, known);
+}
+
+/**
  * Adds a server that shall run. Adding starts a program or opens a connection, so it is a right of its own.
  * @throws HubError FORBIDDEN, INVALID_INPUT, CONFLICT
  */

@@ -1,0 +1,18 @@
+import { z } from 'zod';
+import { pageOf, pageQuery, route, versioned } from '@/app/_server';
+import { createServer, listServers } from '@/lib/servers';
+import { serverInputSchema } from '@/lib/servers/schema';
+import { withOneStatus, withStatus } from './status';
+
+export const GET = route(async (call) => pageOf(call, 'servers', await withStatus(await listServers(call.ctx))), {
+  query: z.strictObject(pageQuery),
+});
+
+export const POST = route(
+  async ({ ctx, body }) => {
+    const response = versioned(await withOneStatus(await createServer(ctx, body)), 201);
+    response.headers.set('location', `/api/v1/servers/${body.name}`);
+    return response;
+  },
+  { body: serverInputSchema },
+);

@@ -1,0 +1,17 @@
+import { route, worker } from '@/app/_server';
+import { toolCallInputSchema } from '@/lib/servers/schema';
+
+/** The worker asks the policy and writes the call log, as for every call; closing the request cancels the call. */
+export const POST = route(
+  async ({ ctx, body, request }) => {
+    const { actor, requestId } = ctx;
+    const sent = {
+      ...actor,
+      permissions: [...actor.permissions],
+      groupIds: [...actor.groupIds],
+    };
+    const answer = await worker().call('tools.call', { actor: sent, requestId, ...body }, { signal: request.signal });
+    return { ...answer, requestId };
+  },
+  { body: toolCallInputSchema },
+);
