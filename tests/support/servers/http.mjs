@@ -57,7 +57,7 @@ function reply(response, status, value, headers = {}) {
 const rpcError = (code, message) => ({ jsonrpc: '2.0', id: null, error: { code, message } });
 const event = (message, id) => `${id ? `id: ${id}\n` : ''}event: message\ndata: ${JSON.stringify(message)}\n\n`;
 
-async function control(request, response, path) {
+async function control(response, path) {
   if (path === '/control/drop-sessions') {
     sessions.clear();
     for (const stream of streams) stream.destroy();
@@ -123,7 +123,7 @@ function openStream(request, response, path) {
   }
 }
 
-async function answer(request, response, path, message) {
+async function answer(response, path, message) {
   const headers = {};
   if (message.method === 'initialize' && path !== '/sessionless') {
     const id = randomUUID();
@@ -150,7 +150,7 @@ async function answer(request, response, path, message) {
 
 const server = createServer(async (request, response) => {
   const path = new URL(request.url, 'http://x').pathname;
-  if (path.startsWith('/control/')) return control(request, response, path);
+  if (path.startsWith('/control/')) return control(response, path);
   const content = await body(request);
   const message = content ? JSON.parse(content) : undefined;
   seen.push({ verb: request.method, path, method: message?.method, headers: request.headers });
@@ -160,7 +160,7 @@ const server = createServer(async (request, response) => {
     return reply(response, 200, '');
   }
   if (request.method === 'GET') return openStream(request, response, path);
-  return answer(request, response, path, message);
+  return answer(response, path, message);
 });
 
 server.listen(Number(process.argv[2] ?? 0), '127.0.0.1', () => {

@@ -1,0 +1,127 @@
+// Keeps the table `instances` after the fact: who runs what, for other workers and for people. It never decides what
+// runs here, and a database that is slow or away only makes the table late.
+import { and, eq, lt, or, sql } from 'drizzle-orm';
+import { instances, type LastExit } from '../../drizzle/schema';
+import type { Db } from '../../lib/db/types';
+import type { Log } from '../../lib/log';
+
+const flushMs = 500;
+/** An owner that is silent for so long has lost its rows to whoever claims them. */
+const leaseSeconds = 30;
+const renewMs = 10_000;
+
+export interface InstanceRow {
+  id: string;
+  serverId: string;
+  state: string;
+  pid: number | null;
+  startedAt: Date | null;
+  restarts: number;
+  lastExit: LastExit | null;
+}
+
+export interface InstanceStore {
+  /** Rows of an earlier life say nothing about what runs now. Waits for the database no longer than one statement. */
+  reset(): Promise<void>;
+  /** Queues a row; of several for one server only the last is written. */
+  record(row: InstanceRow): void;
+  remove(serverId: string): void;
+  /** Writes what is queued and gives the leases back. */
+  close(): Promise<void>;
+}
+
+/** @param workerId names this worker; the same at each start */
+export function createInstanceStore(db: Db, workerId: string, log: Log): InstanceStore {
+  const owned = new Map<string, InstanceRow>();
+  const dirty = new Set<string>();
+  let timer: NodeJS.Timeout | null = null;
+  let writing: Promise<void> = Promise.resolve();
+  const renewal = setInterval(() => {
+    for (const serverId of owned.keys()) mark(serverId);
+  }, renewMs).unref();
+
+  function mark(serverId: string): void {
+    dirty.add(serverId);
+    timer ??= setTimeout(() => {
+      timer = null;
+      writing = writing.then(flush);
+    }, flushMs).unref();
+  }
+
+  async function flush(): Promise<void> {
+    const rows = [...dirty].flatMap((serverId) => owned.get(serverId) ?? []);
+    dirty.clear();
+    if (rows.length === 0) return;
+    try {
+      await claim(rows);
+    } catch {
+      // One row whose server is gone fails the whole statement; the others are worth writing.
+      for (const row of rows) {
+        await claim([row]).catch((error: unknown) => log.debug({ err: error }, 'an instance row was not written'));
+      }
+    }
+  }
+
+  /** Claims and writes in one conditional statement: a row that another worker holds stays as it is. */
+  async function claim(rows: InstanceRow[]): Promise<void> {
+    const leaseExpiresAt = sql`now() + make_interval(secs => ${leaseSeconds})`;
+    await db
+      .insert(instances)
+      .values(rows.map((row) => ({ ...row, workerId, epoch: 1, leaseExpiresAt })))
+      .onConflictDoUpdate({
+        target: [instances.serverId, instances.ordinal],
+        set: {
+          id: sql`excluded.id`,
+          workerId: sql`excluded.worker_id`,
+          epoch: sql`${instances.epoch} + case when ${instances.id} = excluded.id then 0 else 1 end`,
+          leaseExpiresAt: sql`excluded.lease_expires_at`,
+          state: sql`excluded.state`,
+          pid: sql`excluded.pid`,
+          startedAt: sql`excluded.started_at`,
+          restarts: sql`excluded.restarts`,
+          lastExit: sql`excluded.last_exit`,
+          updatedAt: sql`now()`,
+        },
+        setWhere: or(
+          eq(instances.workerId, workerId),
+          sql`${instances.workerId} is null`,
+          sql`${instances.leaseExpiresAt} is null`,
+          lt(instances.leaseExpiresAt, sql`now()`),
+        ),
+      });
+  }
+
+  async function release(): Promise<void> {
+    await db
+      .update(instances)
+      .set({ state: 'stopped', pid: null, startedAt: null, leaseExpiresAt: null })
+      .where(eq(instances.workerId, workerId));
+  }
+
+  return {
+    async reset() {
+      await release().catch((error: unknown) => log.warn({ err: error }, 'old instance rows were not reset'));
+    },
+    record(row) {
+      owned.set(row.serverId, row);
+      mark(row.serverId);
+    },
+    remove(serverId) {
+      owned.delete(serverId);
+      dirty.delete(serverId);
+      writing = writing.then(async () => {
+        await db
+          .delete(instances)
+          .where(and(eq(instances.serverId, serverId), eq(instances.workerId, workerId)))
+          .catch((error: unknown) => log.debug({ err: error }, 'an instance row was not removed'));
+      });
+    },
+    async close() {
+      clearInterval(renewal);
+      if (timer) clearTimeout(timer);
+      writing = writing.then(flush);
+      await writing;
+      await release().catch(() => {});
+    },
+  };
+}

@@ -1,0 +1,406 @@
+// One server's instance: what shall be, what is, and the steps from one to the other. All steps of a server go through
+// one loop, so a start and a stop never overlap; an opening connection is not waited for there, so a wish that comes
+// meanwhile is acted on at once.
+import { randomUUID } from 'node:crypto';
+import type { LastExit } from '../../drizzle/schema';
+import { asHubError, HubError } from '../../lib/errors';
+import type { LogLine, ServerState, ServerStatus } from '../../lib/servers/schema';
+import type { Egress } from '../upstream';
+import { type CloseReason, openUpstream, type Upstream } from '../upstream';
+import { createExitRecord, stableMs } from './backoff';
+import { createLogRing, type LogRing } from './log-ring';
+import type { ProcessInfo, ProcessTrees } from './process-tree';
+import { type Cause, initialState, transition } from './transitions';
+import type { DesiredServer, SupervisorEvents } from './types';
+
+/** A sign-in is missing until a person acts; asking now and then costs nothing. */
+const needsAuthRetryMs = 300_000;
+const shownStderrLines = 20;
+
+export interface Clock {
+  /** Wall clock, for what people read. */
+  now(): number;
+  /** Milliseconds that no clock change moves, for all durations. */
+  monotonic(): number;
+  /** @returns a function that ends the timer */
+  after(ms: number, run: () => void): () => void;
+}
+
+export interface InstanceOptions {
+  clock: Clock;
+  random: () => number;
+  egress: Egress;
+  trees: ProcessTrees;
+  installationId: string;
+  ownEnv: Record<string, string | undefined>;
+  version: string;
+  handshakeTimeoutMs?: number;
+  emit<E extends keyof SupervisorEvents>(event: E, ...args: Parameters<SupervisorEvents[E]>): void;
+  /** New lines of the ring; the receiver batches them. */
+  logged(line: LogLine): void;
+  /** A fault of our own in a step; the instance goes on with its next wish. */
+  report(error: unknown): void;
+}
+
+export interface Instance {
+  readonly id: string;
+  readonly ring: LogRing;
+  readonly upstream: Upstream | null;
+  readonly pid: number | null;
+  readonly lastExit: LastExit | null;
+  readonly status: ServerStatus;
+  /** Sets what shall be and acts on it; another hash restarts the server at once. Never rejects, nor do the others. */
+  want(desired: DesiredServer): Promise<void>;
+  /** Ends what runs and starts it at once with a fresh back-off. Resolves when the new start is under way. */
+  restart(): Promise<void>;
+  /** Ends it for good. Resolves when no process is left. */
+  remove(): Promise<void>;
+  listed(outcome: { tools: number; fault: string | null }): void;
+  /** Notes the memory of the process tree; a change that people would notice is told. */
+  measured(rssBytes: number): void;
+}
+
+/** One life: from a start to the end of all that came of it. */
+interface Life {
+  hash: string;
+  abort: AbortController;
+  upstream: Upstream | null;
+  startedAt: number;
+  readyAt: number | null;
+  /** Ended by us. */
+  stopping: boolean;
+  /** Its end was told. */
+  ended: boolean;
+  gone: Promise<void>;
+}
+
+export function createInstance(first: DesiredServer, options: InstanceOptions): Instance {
+  const { clock } = options;
+  const id = randomUUID();
+  const marker = `${options.installationId}:${id}`;
+  const ring = createLogRing({ now: clock.now });
+  const exits = createExitRecord();
+  let goal = first;
+  let removed = false;
+  let restartWanted = false;
+  let state = initialState('stopped', clock.now());
+  let life: Life | null = null;
+  let cancelRetry: (() => void) | null = null;
+  let cancelStable: (() => void) | null = null;
+  let nextRetryAt: number | null = null;
+  let lastExit: LastExit | null = null;
+  let starts = 0;
+  let pid: number | null = null;
+  let rssBytes: number | null = null;
+  let shownRss = 0;
+  let tools = 0;
+  let driving: Promise<void> | null = null;
+  let driveAgain = false;
+
+  function move(to: ServerState, cause: Cause | null = null): void {
+    state = transition(state, to, cause, clock.now());
+    options.emit('status', status());
+  }
+
+  function tell(): void {
+    move(state.state, state.reason === null ? null : { reason: state.reason, message: state.message ?? '' });
+  }
+
+  function note(text: string): void {
+    const line = ring.push('hub', text);
+    if (line) options.logged(line);
+  }
+
+  function drive(): Promise<void> {
+    if (driving) {
+      driveAgain = true;
+      return driving;
+    }
+    const run = async () => {
+      do {
+        driveAgain = false;
+        await settle().catch(options.report);
+      } while (driveAgain);
+    };
+    driving = run().finally(() => {
+      driving = null;
+      if (driveAgain) void drive();
+    });
+    return driving;
+  }
+
+  function shallRun(): boolean {
+    return goal.enabled && goal.running && goal.fault === null && !removed;
+  }
+
+  async function settle(): Promise<void> {
+    while (life && (!shallRun() || life.hash !== goal.hash || restartWanted)) await end(life);
+    if (life) return;
+    if (restartWanted) forgive();
+    restartWanted = false;
+    if (!shallRun()) rest();
+    else if (!cancelRetry) begin();
+  }
+
+  /** Forgets exits and a pending delay: whoever changed or asked something wants to see it happen. */
+  function forgive(): void {
+    exits.reset();
+    stopRetry();
+  }
+
+  function stopRetry(): void {
+    cancelRetry?.();
+    cancelRetry = null;
+    nextRetryAt = null;
+  }
+
+  function rest(): void {
+    stopRetry();
+    exits.reset();
+    const to: ServerState = !goal.enabled ? 'disabled' : !goal.running || removed ? 'stopped' : 'crashed';
+    const cause = to === 'crashed' ? { reason: 'config-fault', message: goal.fault ?? '' } : null;
+    if (state.state !== to || state.message !== (cause?.message ?? null)) move(to, cause);
+  }
+
+  function begin(): void {
+    exits.started();
+    starts += 1;
+    const mine: Life = {
+      hash: goal.hash,
+      abort: new AbortController(),
+      upstream: null,
+      startedAt: clock.now(),
+      readyAt: null,
+      stopping: false,
+      ended: false,
+      gone: Promise.resolve(),
+    };
+    life = mine;
+    move('starting');
+    mine.gone = live(mine);
+  }
+
+  async function live(mine: Life): Promise<void> {
+    let noted: ProcessInfo[] = [];
+    let onClosed: () => void = () => {};
+    const closed = new Promise<void>((resolve) => {
+      onClosed = resolve;
+    });
+    try {
+      const upstream = await openUpstream(
+        goal,
+        {
+          client: { name: 'mcphub', version: options.version },
+          egress: options.egress,
+          signal: mine.abort.signal,
+          handshakeTimeoutMs: options.handshakeTimeoutMs,
+          random: options.random,
+          process: {
+            marker,
+            ownEnv: options.ownEnv,
+            beforeStop: async (root) => {
+              noted = await options.trees.find(marker, [root]);
+            },
+            reap: async () => {
+              await options.trees.kill(marker, noted);
+            },
+          },
+        },
+        {
+          notification: (method, params) => {
+            if (!mine.ended) options.emit('notification', goal.id, method, params);
+          },
+          closed: (reason) => {
+            ended(mine, reason);
+            onClosed();
+          },
+          spawned: (started) => {
+            pid = started;
+            note(`Started ${goal.command} (pid ${started}).`);
+          },
+          stderr: takeStderr,
+          doubtful: (message) => {
+            if (!mine.ended && state.state === 'starting') move('retrying', { reason: 'handshake-failed', message });
+          },
+        },
+      );
+      opened(mine, upstream);
+      await closed;
+      await upstream.close();
+    } catch (error) {
+      const { extras, message } = asHubError(error);
+      ended(mine, { reason: extras.reason ?? 'handshake-failed', message });
+    } finally {
+      pid = null;
+      rssBytes = null;
+      life = null;
+      void drive();
+    }
+  }
+
+  function opened(mine: Life, upstream: Upstream): void {
+    if (mine.ended) return;
+    mine.upstream = upstream;
+    mine.readyAt = clock.monotonic();
+    const { serverInfo, protocolVersion } = upstream.handshake;
+    note(`Ready: ${serverInfo.name} ${serverInfo.version ?? ''}, protocol ${protocolVersion}.`);
+    if (mine.stopping) return;
+    options.emit('opened', goal.id, upstream);
+    move('ready');
+    cancelStable = clock.after(stableMs, () => {
+      exits.reset();
+      tell();
+    });
+  }
+
+  /** Tells the end of a life at once; what is left of its processes is cleared away afterwards. */
+  function ended(mine: Life, reason: CloseReason): void {
+    if (mine.ended) return;
+    mine.ended = true;
+    mine.upstream = null;
+    cancelStable?.();
+    cancelStable = null;
+    const stderr = ring.lastStderr(shownStderrLines);
+    const lastLine = stderr.at(-1)?.trim();
+    const failed = !mine.stopping && (reason.reason === 'exited' || reason.reason === 'killed');
+    const message =
+      failed && lastLine ? `${reason.message} Last line of stderr: ${lastLine.slice(0, 300)}` : reason.message;
+    const { exitCode, signal } = reason;
+    lastExit = {
+      at: new Date(clock.now()).toISOString(),
+      reason: reason.reason,
+      message,
+      ...(exitCode !== undefined && { exitCode }),
+      ...(signal !== undefined && { signal }),
+      ...(goal.type === 'stdio' && { stderr }),
+    };
+    note(message);
+    if (!mine.stopping) retryAfter(mine, { reason: reason.reason, message });
+  }
+
+  function retryAfter(mine: Life, cause: Cause): void {
+    const now = clock.monotonic();
+    const needsAuth = cause.reason === 'needs-auth';
+    const upMs = mine.readyAt === null ? 0 : now - mine.readyAt;
+    const delay = needsAuth ? needsAuthRetryMs : exits.ended(now, upMs, options.random());
+    nextRetryAt = clock.now() + delay;
+    cancelRetry = clock.after(delay, () => {
+      stopRetry();
+      void drive();
+    });
+    move(needsAuth ? 'needs-auth' : exits.crashed ? 'crashed' : 'retrying', cause);
+  }
+
+  async function end(mine: Life): Promise<void> {
+    stopRetry();
+    const { upstream } = mine;
+    mine.stopping = true;
+    mine.upstream = null;
+    if (state.state !== 'stopping') move('stopping');
+    mine.abort.abort();
+    await upstream?.close();
+    await mine.gone;
+  }
+
+  function takeStderr(texts: string[]): void {
+    for (const text of texts) {
+      const line = ring.push('stderr', text);
+      if (line) options.logged(line);
+    }
+  }
+
+  function status(): ServerStatus {
+    const ready = life?.upstream ? 1 : 0;
+    const handshake = life?.upstream?.handshake;
+    const active = life !== null || cancelRetry !== null;
+    return {
+      id: goal.id,
+      name: goal.name,
+      state: state.state,
+      reason: state.reason,
+      message: state.message,
+      version: state.version,
+      since: state.since,
+      attempt: exits.attempts,
+      nextRetryAt: nextRetryAt === null ? null : new Date(nextRetryAt).toISOString(),
+      ready,
+      total: shallRun() ? 1 : 0,
+      tools,
+      instances: active
+        ? [
+            {
+              id,
+              state: state.state,
+              pid,
+              startedAt: life && !life.ended ? new Date(life.startedAt).toISOString() : null,
+              restarts: Math.max(0, starts - 1),
+              protocolVersion: handshake?.protocolVersion ?? null,
+              serverInfo: handshake ? { name: handshake.serverInfo.name, version: handshake.serverInfo.version } : null,
+              rssBytes,
+            },
+          ]
+        : [],
+      lastExit,
+    };
+  }
+
+  return {
+    id,
+    ring,
+    get upstream() {
+      return life?.upstream ?? null;
+    },
+    get pid() {
+      return pid;
+    },
+    get lastExit() {
+      return lastExit;
+    },
+    get status() {
+      return status();
+    },
+    want(desired) {
+      const renamed = desired.name !== goal.name;
+      if (desired.hash !== goal.hash || desired.fault !== goal.fault) forgive();
+      goal = desired;
+      if (renamed) tell();
+      return drive();
+    },
+    restart() {
+      restartWanted = true;
+      return drive();
+    },
+    async remove() {
+      removed = true;
+      await drive();
+    },
+    listed({ tools: count, fault }) {
+      const changed = tools !== count;
+      tools = count;
+      if (fault !== null && (state.state === 'ready' || state.state === 'degraded')) {
+        if (changed || state.message !== fault) move('degraded', { reason: 'listing-failed', message: fault });
+      } else if (fault === null && state.state === 'degraded') move('ready');
+      else if (changed) tell();
+    },
+    measured(bytes) {
+      rssBytes = bytes;
+      if (Math.abs(bytes - shownRss) < shownRss / 10) return;
+      shownRss = bytes;
+      tell();
+    },
+  };
+}
+
+/** What a caller gets for a server without an open upstream. */
+export function unavailable(status: ServerStatus | undefined): HubError {
+  if (!status) return new HubError('UPSTREAM_UNAVAILABLE', 'The server is not known to the supervisor.');
+  const { name, state, message, reason, nextRetryAt } = status;
+  const code = state === 'needs-auth' ? 'UPSTREAM_NEEDS_AUTH' : 'UPSTREAM_UNAVAILABLE';
+  const waitMs = nextRetryAt === null ? undefined : Math.max(0, Date.parse(nextRetryAt) - Date.now());
+  return new HubError(code, `The server "${name}" is ${state}${message ? `: ${message}` : '.'}`, {
+    server: name,
+    reason: reason ?? state,
+    retryable: state !== 'stopped' && state !== 'disabled',
+    ...(waitMs !== undefined && { retryAfterMs: waitMs }),
+  });
+}

@@ -1,0 +1,227 @@
+// Brings what runs into line with the rows: at the start, on a hint, and on a timer. Servers do not wait for each other.
+import { EventEmitter } from 'node:events';
+import type { Log } from '../../lib/log';
+import type { LogLine } from '../../lib/servers/schema';
+import { createEgress } from '../upstream';
+import { type Clock, createInstance, type Instance, type InstanceOptions, unavailable } from './instance';
+import type { InstanceStore } from './instance-store';
+import { createProcessTrees, type ProcessTrees } from './process-tree';
+import type { DesiredServer, Supervisor, SupervisorEvents } from './types';
+
+/** A lost hint costs this delay at most. */
+const reconcileMs = 15_000;
+const measureMs = 10_000;
+/** ux: log events reach the browser at most ten times a second. */
+const logBatchMs = 100;
+
+export interface SupervisorOptions {
+  /** The rows as they are now. May reject while the database is away: then all goes on as it is. */
+  loadDesired(): Promise<DesiredServer[]>;
+  log: Log;
+  /** Names this hub's processes; the same at each start, and no other hub's. */
+  installationId: string;
+  /** MCPHUB_EGRESS. */
+  egress: string;
+  /** The environment that children inherit their few allowed variables from. */
+  ownEnv: Record<string, string | undefined>;
+  /** The hub's version, told to servers. */
+  version: string;
+  store?: InstanceStore;
+  clock?: Clock;
+  random?: () => number;
+  trees?: ProcessTrees;
+  handshakeTimeoutMs?: number;
+}
+
+export const systemClock: Clock = {
+  now: () => Date.now(),
+  monotonic: () => performance.now(),
+  after(ms, run) {
+    const timer = setTimeout(run, ms);
+    return () => clearTimeout(timer);
+  },
+};
+
+export function createSupervisor(options: SupervisorOptions): Supervisor {
+  const { log, clock = systemClock, random = Math.random, trees = createProcessTrees(), store } = options;
+  const emitter = new EventEmitter();
+  emitter.setMaxListeners(0);
+  const instances = new Map<string, Instance>();
+  const removing = new Set<Promise<void>>();
+  const timers: (() => void)[] = [];
+  const unsent = new Map<string, LogLine[]>();
+  let reconciling: Promise<void> | null = null;
+  let nextReconcile: Promise<void> | null = null;
+  let stopped = false;
+  let stopping: Promise<void> | null = null;
+
+  function emit<E extends keyof SupervisorEvents>(event: E, ...args: Parameters<SupervisorEvents[E]>): void {
+    for (const listener of emitter.listeners(event)) {
+      try {
+        (listener as (...args: unknown[]) => void)(...args);
+      } catch (error) {
+        log.error({ err: error, event }, 'a listener of the supervisor failed');
+      }
+    }
+  }
+
+  const shared: Omit<InstanceOptions, 'logged' | 'emit' | 'report'> = {
+    clock,
+    random,
+    trees,
+    egress: createEgress(options.egress),
+    installationId: options.installationId,
+    ownEnv: options.ownEnv,
+    version: options.version,
+    handshakeTimeoutMs: options.handshakeTimeoutMs,
+  };
+
+  function create(desired: DesiredServer): Instance {
+    const instance: Instance = createInstance(desired, {
+      ...shared,
+      logged: (line) => queueLine(desired.id, line),
+      report: (error) => log.error({ err: error, server: desired.name }, 'a server could not be brought into line'),
+      emit: (event, ...args) => {
+        if (event === 'status') record(desired.id);
+        emit(event, ...args);
+      },
+    });
+    instances.set(desired.id, instance);
+    return instance;
+  }
+
+  function record(serverId: string): void {
+    const instance = instances.get(serverId);
+    if (!instance) return;
+    const { status, id, pid, lastExit } = instance;
+    log.debug({ server: status.name, state: status.state, reason: status.reason }, 'server state');
+    const shown = status.instances[0];
+    store?.record({
+      id,
+      serverId,
+      state: status.state,
+      pid,
+      startedAt: shown?.startedAt ? new Date(shown.startedAt) : null,
+      restarts: shown?.restarts ?? 0,
+      lastExit,
+    });
+  }
+
+  function queueLine(serverId: string, line: LogLine): void {
+    if (unsent.size === 0) clock.after(logBatchMs, sendLines);
+    const lines = unsent.get(serverId);
+    if (lines) lines.push(line);
+    else unsent.set(serverId, [line]);
+  }
+
+  function sendLines(): void {
+    const batches = [...unsent];
+    unsent.clear();
+    for (const [serverId, lines] of batches) emit('log', serverId, lines);
+  }
+
+  async function reconcileOnce(): Promise<void> {
+    let desired: DesiredServer[];
+    try {
+      desired = await options.loadDesired();
+    } catch (error) {
+      log.warn({ err: error }, 'the servers cannot be read now; all goes on as it is');
+      return;
+    }
+    if (stopped) return;
+    const wanted = new Map(desired.map((each) => [each.id, each]));
+    for (const [id, instance] of instances) {
+      if (!wanted.has(id)) remove(id, instance);
+    }
+    for (const each of desired) void (instances.get(each.id) ?? create(each)).want(each);
+  }
+
+  function remove(serverId: string, instance: Instance): void {
+    instances.delete(serverId);
+    unsent.delete(serverId);
+    const done = instance.remove().finally(() => {
+      removing.delete(done);
+      store?.remove(serverId);
+    });
+    removing.add(done);
+    emit('removed', serverId);
+  }
+
+  function reconcile(): Promise<void> {
+    if (stopped) return Promise.resolve();
+    if (!reconciling) {
+      reconciling = reconcileOnce().finally(() => {
+        reconciling = null;
+      });
+      return reconciling;
+    }
+    nextReconcile ??= reconciling.then(() => {
+      nextReconcile = null;
+      return reconcile();
+    });
+    return nextReconcile;
+  }
+
+  function repeat(ms: number, run: () => Promise<void>): void {
+    let cancel = clock.after(ms, again);
+    function again(): void {
+      void run().finally(() => {
+        if (!stopped) cancel = clock.after(ms, again);
+      });
+    }
+    timers.push(() => cancel());
+  }
+
+  async function measure(): Promise<void> {
+    const running = [...instances.values()].filter((instance) => instance.pid !== null);
+    if (running.length === 0) return;
+    const bytes = await trees.residentBytes(running.flatMap(({ pid }) => pid ?? []));
+    for (const instance of running) {
+      const measured = instance.pid === null ? undefined : bytes.get(instance.pid);
+      if (measured) instance.measured(measured);
+    }
+  }
+
+  async function stopAll(): Promise<void> {
+    stopped = true;
+    for (const cancel of timers) cancel();
+    const ends = [...instances.values()].map((instance) => instance.remove());
+    await Promise.allSettled([...ends, ...removing]);
+    sendLines();
+    await store?.close();
+  }
+
+  return {
+    async start() {
+      const left = await trees.sweep(options.installationId);
+      if (left > 0) log.warn({ processes: left }, 'ended processes that an earlier run left behind');
+      await store?.reset();
+      repeat(reconcileMs, reconcile);
+      repeat(measureMs, measure);
+      await reconcile();
+    },
+    reconcile,
+    async restart(serverId) {
+      await reconcile();
+      await instances.get(serverId)?.restart();
+    },
+    status: (serverId) => instances.get(serverId)?.status,
+    statuses: () => [...instances.values()].map((instance) => instance.status),
+    upstreamOf(serverId) {
+      const instance = instances.get(serverId);
+      const upstream = instance?.upstream;
+      if (!upstream) throw unavailable(instance?.status);
+      return upstream;
+    },
+    logs: (serverId, after, limit) => instances.get(serverId)?.ring.since(after, limit) ?? { lines: [], dropped: 0 },
+    listed: (serverId, outcome) => instances.get(serverId)?.listed(outcome),
+    on(event, listener) {
+      emitter.on(event, listener);
+      return () => void emitter.off(event, listener);
+    },
+    stop() {
+      stopping ??= stopAll();
+      return stopping;
+    },
+  };
+}
