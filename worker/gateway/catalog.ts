@@ -225,11 +225,14 @@ export function createCatalog({ supervisor, catalogs, loadEndpoints, bus, log, c
   };
 }
 
-/** What the server says now; a list that failed as a whole (its fault has no name) stays as it was. */
+/** What the server says now; a list of which nothing came (its fault has no name) stays as it was. */
 async function listOf(upstream: Upstream, before: Listing | undefined): Promise<Listing> {
   const { protocolVersion, serverInfo, capabilities, instructions } = upstream.handshake;
   const { faults, ...lists } = await listAll(upstream);
-  const hasFailed = (kind: string) => faults.some((fault) => fault.kind === kind && fault.name === '');
+  const kept = (kind: string, list: 'resources' | 'resourceTemplates' | 'prompts') => {
+    const hasFailed = lists[list].length === 0 && faults.some((fault) => fault.kind === kind && fault.name === '');
+    return hasFailed && before ? before[list] : lists[list];
+  };
   return {
     protocolVersion,
     serverInfo,
@@ -237,9 +240,9 @@ async function listOf(upstream: Upstream, before: Listing | undefined): Promise<
     instructions: instructions ?? null,
     faults,
     tools: lists.tools,
-    resources: hasFailed('resource') ? (before?.resources ?? []) : lists.resources,
-    resourceTemplates: hasFailed('resourceTemplate') ? (before?.resourceTemplates ?? []) : lists.resourceTemplates,
-    prompts: hasFailed('prompt') ? (before?.prompts ?? []) : lists.prompts,
+    resources: kept('resource', 'resources'),
+    resourceTemplates: kept('resourceTemplate', 'resourceTemplates'),
+    prompts: kept('prompt', 'prompts'),
   };
 }
 

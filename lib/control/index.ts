@@ -1,0 +1,123 @@
+// The web program's way to the worker, over the worker's unix socket: calls of the contract, and whole MCP requests for
+// the fallback route.
+import { request as httpRequest, type IncomingHttpHeaders, type IncomingMessage } from 'node:http';
+import { Readable } from 'node:stream';
+import { HubError, receiveError, type SentError } from '../errors';
+import { type ControlAnswer, type ControlBody, type ControlName, controlCalls } from './schema';
+
+export { type ControlAnswer, type ControlBody, type ControlName, controlCalls, sentActorSchema } from './schema';
+
+export interface ControlClient {
+  /**
+   * One call of the contract. Aborting the signal cancels it in the worker too.
+   * @throws HubError UNAVAILABLE when the worker is not running, CANCELLED after an abort, else what the worker threw
+   */
+  call<N extends ControlName>(
+    name: N,
+    body: ControlBody<N>,
+    options?: { signal?: AbortSignal },
+  ): Promise<ControlAnswer<N>>;
+}
+
+/** @param socketPath from `socketPaths(dataDir).worker` */
+export function createControlClient(socketPath: string): ControlClient {
+  return {
+    async call(name, body, { signal } = {}) {
+      const { path, answer } = controlCalls[name];
+      const response = await send(socketPath, path, JSON.stringify(body), signal);
+      const value = await readAnswer(response, signal);
+      if (response.statusCode !== 200) {
+        const { error } = (value ?? {}) as { error?: SentError };
+        throw error ? receiveError(error) : new HubError('UNAVAILABLE', 'the worker gave no answer');
+      }
+      const parsed = answer.safeParse(value);
+      if (parsed.success) return parsed.data as ControlAnswer<typeof name>;
+      throw new HubError('INTERNAL', undefined, { cause: parsed.error, detail: `the worker's answer to ${name}` });
+    },
+  };
+}
+
+function send(socketPath: string, path: string, body: string, signal?: AbortSignal): Promise<IncomingMessage> {
+  return new Promise((resolve, reject) => {
+    const headers = { 'content-type': 'application/json', 'content-length': Buffer.byteLength(body) };
+    // No kept-alive connections: one could be dead from the worker's last life, and a unix socket opens in no time.
+    const request = httpRequest({ socketPath, path, method: 'POST', headers, agent: false, ...(signal && { signal }) });
+    request.on('response', resolve);
+    request.on('error', (error) => reject(connectionFault(error, signal)));
+    request.end(body);
+  });
+}
+
+async function readAnswer(response: IncomingMessage, signal?: AbortSignal): Promise<unknown> {
+  try {
+    const chunks: Buffer[] = [];
+    for await (const chunk of response) chunks.push(chunk);
+    return JSON.parse(Buffer.concat(chunks).toString('utf8'));
+  } catch (error) {
+    throw connectionFault(error, signal);
+  }
+}
+
+function connectionFault(cause: unknown, signal?: AbortSignal): HubError {
+  if (signal?.aborted) return new HubError('CANCELLED', undefined, { cause });
+  return new HubError('UNAVAILABLE', 'the worker is not running', { cause, retryable: true, retryAfterMs: 2000 });
+}
+
+/** RFC 9110 §7.6.1: these belong to one connection and are not passed on. */
+const hopByHop = new Set([
+  'connection',
+  'keep-alive',
+  'proxy-authenticate',
+  'proxy-authorization',
+  'proxy-connection',
+  'te',
+  'trailer',
+  'transfer-encoding',
+  'upgrade',
+]);
+
+/**
+ * Passes an HTTP request on to the worker byte for byte and streams its answer back. While the worker is down the
+ * answer is a 503 with a JSON-RPC error.
+ */
+export async function forwardToWorker(socketPath: string, request: Request): Promise<Response> {
+  const { pathname, search } = new URL(request.url);
+  const headers: Record<string, string> = {};
+  for (const [name, value] of request.headers) if (!hopByHop.has(name)) headers[name] = value;
+  let answer: IncomingMessage;
+  try {
+    answer = await new Promise<IncomingMessage>((resolve, reject) => {
+      const { method, signal } = request;
+      const outgoing = httpRequest({ socketPath, path: pathname + search, method, headers, agent: false, signal });
+      outgoing.on('response', resolve);
+      outgoing.on('error', reject);
+      if (!request.body) return void outgoing.end();
+      const body = Readable.fromWeb(request.body as Parameters<typeof Readable.fromWeb>[0]);
+      body.on('error', (error) => outgoing.destroy(error));
+      body.pipe(outgoing);
+    });
+  } catch {
+    return workerIsDown();
+  }
+  const isEmpty = answer.statusCode === 204 || answer.statusCode === 304;
+  if (isEmpty) answer.resume();
+  const body = isEmpty ? null : (Readable.toWeb(answer) as ReadableStream<Uint8Array>);
+  return new Response(body, { status: answer.statusCode ?? 502, headers: passedOn(answer.headers) });
+}
+
+function passedOn(incoming: IncomingHttpHeaders): Headers {
+  const headers = new Headers();
+  for (const [name, value] of Object.entries(incoming)) {
+    if (value === undefined || hopByHop.has(name)) continue;
+    for (const each of Array.isArray(value) ? value : [value]) headers.append(name, each);
+  }
+  return headers;
+}
+
+function workerIsDown(): Response {
+  const error = { code: 1001, message: 'The worker is not running. It is started again by itself: try again soon.' };
+  return new Response(JSON.stringify({ jsonrpc: '2.0', id: null, error }), {
+    status: 503,
+    headers: { 'content-type': 'application/json', 'retry-after': '2' },
+  });
+}

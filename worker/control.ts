@@ -1,0 +1,141 @@
+// The worker's side of lib/control: HTTP on a unix socket that only this hub's user can open. It also serves the MCP
+// endpoints, for the fallback route of the web program.
+import { chmodSync, mkdirSync, rmSync } from 'node:fs';
+import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
+import { dirname } from 'node:path';
+import type { Actor } from '../lib/access/schema';
+import { type ControlAnswer, type ControlName, controlCalls } from '../lib/control/schema';
+import { asHubError, errorTable, HubError, sendError } from '../lib/errors';
+import type { Bus } from '../lib/events/bus';
+import { type EventName, eventSchemas, type SentEvent } from '../lib/events/schema';
+import type { Log } from '../lib/log';
+import type { Gateway } from './gateway';
+import { ignoreErrors, isGone } from './gateway/exchange';
+import type { Supervisor } from './supervisor/types';
+
+export interface ControlDeps {
+  socketPath: string;
+  gateway: Gateway;
+  supervisor: Pick<Supervisor, 'statuses' | 'logs'>;
+  bus: Bus;
+  log: Log;
+  /** What `hub.stats` tells beside the gateway's figures. */
+  hub(): { startedAt: string; version: string; configFaults: string[]; configFile: string | null };
+}
+
+export interface Control {
+  /** Opens the socket, mode 0600. A file that an earlier life left there is replaced. */
+  listen(): Promise<void>;
+  /** Cuts all connections and removes the socket. Idempotent. */
+  close(): Promise<void>;
+}
+
+/** Larger than any tool's arguments that the gateway itself would take. */
+const bodyMaxBytes = 8 * 1024 * 1024;
+
+type Run<N extends ControlName> = (
+  body: ReturnType<(typeof controlCalls)[N]['body']['parse']>,
+  signal: AbortSignal,
+) => ControlAnswer<N> | Promise<ControlAnswer<N>>;
+
+export function createControl({ socketPath, gateway, supervisor, bus, log, hub }: ControlDeps): Control {
+  const runs: { [N in ControlName]: Run<N> } = {
+    'events.deliver': async ({ name, payload }) => {
+      if (!Object.hasOwn(eventSchemas, name)) throw new HubError('INVALID_INPUT', 'There is no such event.');
+      const parsed = eventSchemas[name as EventName].safeParse(payload);
+      if (!parsed.success) throw new HubError('INVALID_INPUT', 'The payload does not fit the event.');
+      await bus.deliver({ name, payload: parsed.data } as SentEvent);
+      return {};
+    },
+    'servers.status': ({ ids }) => {
+      const wanted = ids && new Set(ids);
+      return { servers: supervisor.statuses().filter(({ id }) => !wanted || wanted.has(id)) };
+    },
+    'servers.logs': ({ id, after, limit }) => supervisor.logs(id, after, limit),
+    'tools.call': ({ actor, ...call }, signal) => gateway.callTool({ ...call, actor: actor as Actor, signal }),
+    'hub.stats': () => ({ ...gateway.stats(), ...hub() }),
+  };
+  const byPath = new Map(
+    Object.entries(controlCalls).map(([name, { path }]) => [path as string, name as ControlName] as const),
+  );
+
+  async function answer(name: ControlName, request: IncomingMessage, response: ServerResponse): Promise<unknown> {
+    if (request.method !== 'POST') throw new HubError('METHOD_NOT_ALLOWED');
+    const gone = new AbortController();
+    response.on('close', () => gone.abort());
+    const parsed = controlCalls[name].body.safeParse(await readJson(request));
+    if (!parsed.success) throw new HubError('INVALID_INPUT', 'The body does not fit this call.');
+    // The table pairs each name with its own shapes; TypeScript cannot follow the pair through a look-up.
+    return (runs[name] as Run<ControlName>)(parsed.data as never, gone.signal);
+  }
+
+  async function handle(request: IncomingMessage, response: ServerResponse): Promise<void> {
+    response.on('error', ignoreErrors);
+    const url = request.url ?? '';
+    if (url.startsWith('/api/mcp')) return gateway.handle(request, response);
+    try {
+      const name = byPath.get(url);
+      if (!name) throw new HubError('NOT_FOUND');
+      send(response, 200, await answer(name, request, response));
+    } catch (thrown) {
+      const error = asHubError(thrown);
+      if (error.code === 'INTERNAL') log.error({ err: thrown, url }, 'a control call failed');
+      send(response, errorTable[error.code].status, { error: sendError(error) });
+    }
+  }
+
+  const server: Server = createServer((request, response) => void handle(request, response));
+  let closing: Promise<void> | null = null;
+
+  return {
+    listen() {
+      mkdirSync(dirname(socketPath), { recursive: true, mode: 0o700 });
+      rmSync(socketPath, { force: true });
+      return new Promise((resolve, reject) => {
+        server.once('error', reject);
+        // The socket file is made inside listen(), with the umask of that moment.
+        const umask = process.umask(0o177);
+        try {
+          server.listen(socketPath, () => {
+            server.off('error', reject);
+            chmodSync(socketPath, 0o600);
+            resolve();
+          });
+        } finally {
+          process.umask(umask);
+        }
+      });
+    },
+    close() {
+      closing ??= new Promise((resolve) => {
+        if (!server.listening) return resolve();
+        server.close(() => resolve());
+        server.closeAllConnections();
+      });
+      return closing;
+    },
+  };
+}
+
+function send(response: ServerResponse, status: number, value: unknown): void {
+  if (isGone(response)) return;
+  const body = JSON.stringify(value);
+  response.writeHead(status, { 'content-type': 'application/json', 'content-length': Buffer.byteLength(body) });
+  response.end(body);
+}
+
+/** @throws HubError PAYLOAD_TOO_LARGE, PARSE_ERROR */
+async function readJson(request: IncomingMessage): Promise<unknown> {
+  const chunks: Buffer[] = [];
+  let length = 0;
+  for await (const chunk of request) {
+    chunks.push(chunk);
+    length += chunk.length;
+    if (length > bodyMaxBytes) throw new HubError('PAYLOAD_TOO_LARGE');
+  }
+  try {
+    return JSON.parse(Buffer.concat(chunks).toString('utf8'));
+  } catch {
+    throw new HubError('PARSE_ERROR');
+  }
+}

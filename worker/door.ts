@@ -1,0 +1,313 @@
+// The one public port. Sends each request to the part that answers it, by path: MCP to the gateway, /socket.io to the
+// live updates, probes and metrics answered here, everything else to the web program. Knows nothing of what they do.
+import {
+  type Agent,
+  createServer,
+  Agent as HttpAgent,
+  request as httpRequest,
+  type IncomingMessage,
+  type Server,
+  type ServerResponse,
+} from 'node:http';
+import type { AddressInfo } from 'node:net';
+import type { Duplex } from 'node:stream';
+import type { Registry } from 'prom-client';
+import { can } from '../lib/access/can';
+import type { Actor } from '../lib/access/schema';
+import { HubError } from '../lib/errors';
+import type { Log } from '../lib/log';
+import { createDoorMetrics } from './door-metrics';
+import type { Gateway } from './gateway';
+import { ignoreErrors, isGone } from './gateway/exchange';
+import { tokenOf } from './gateway/request';
+import type { OriginRules } from './origin';
+
+/** One reason why the hub is not ready. */
+export interface Failing {
+  check: string;
+  /** RFC 3339. */
+  since: string;
+  detail: string;
+}
+
+export interface DoorDeps {
+  gateway: Pick<Gateway, 'handle'>;
+  live: {
+    handleRequest(request: IncomingMessage, response: ServerResponse): void;
+    handleUpgrade(request: IncomingMessage, socket: Duplex, head: Buffer): void;
+  };
+  /** What stands in the way of serving; empty when ready. Answered without I/O. */
+  failing(): Failing[];
+  registry: Registry;
+  /** For /metrics from other machines. */
+  resolveActor(token: string, address?: string): Actor | null | Promise<Actor | null>;
+  origins: OriginRules;
+  host: string;
+  port: number;
+  /** "http" or "https", as browsers see the hub. */
+  publicProtocol: string;
+  log: Log;
+  /** Milliseconds; promises.md §4: headers 10 s, whole request 30 s. */
+  timeouts?: { headersMs: number; requestMs: number; checkEveryMs: number };
+}
+
+export interface Door {
+  /** @returns the port. @throws HubError CONFLICT naming a port that is taken, or what listen throws */
+  listen(): Promise<number>;
+  /** Where the web program listens on 127.0.0.1; null while it is down. */
+  setWebPort(port: number | null): void;
+  /** Takes no new connections, waits up to `graceMs` for requests under way, then cuts the rest. Idempotent. */
+  close(graceMs?: number): Promise<void>;
+}
+
+const defaultTimeouts = { headersMs: 10_000, requestMs: 30_000, checkEveryMs: 2000 };
+/** promises.md §1. */
+const headerMaxBytes = 16 * 1024;
+const urlMaxChars = 8 * 1024;
+/** Longer than the 60 s of common load balancers, which then close first and never meet a closed connection. */
+const keepAliveMs = 75_000;
+
+const hopByHop = new Set([
+  'connection',
+  'keep-alive',
+  'proxy-authenticate',
+  'proxy-authorization',
+  'proxy-connection',
+  'te',
+  'trailer',
+  'transfer-encoding',
+  'upgrade',
+]);
+/** Headers by which a client could pretend to be somebody or somewhere else. */
+const untrusted = /^(x-mcphub-|x-forwarded-|x-middleware-|x-real-ip$|forwarded$)/;
+const safeMethods = new Set(['GET', 'HEAD', 'OPTIONS']);
+
+export function createDoor(deps: DoorDeps): Door {
+  const { gateway, live, origins, log, host, port } = deps;
+  const timeouts = deps.timeouts ?? defaultTimeouts;
+  const metrics = createDoorMetrics(deps.registry);
+  const agent: Agent = new HttpAgent({ keepAlive: true, maxSockets: 256, keepAliveMsecs: 5000 });
+  let webPort: number | null = null;
+  let closing: Promise<void> | null = null;
+
+  const server: Server = createServer({
+    maxHeaderSize: headerMaxBytes,
+    headersTimeout: timeouts.headersMs,
+    requestTimeout: timeouts.requestMs,
+    connectionsCheckingInterval: timeouts.checkEveryMs,
+    keepAliveTimeout: keepAliveMs,
+  });
+
+  function pathOf(url: string): string {
+    const queryAt = url.indexOf('?');
+    return queryAt === -1 ? url : url.slice(0, queryAt);
+  }
+
+  function handle(request: IncomingMessage, response: ServerResponse): void {
+    const url = request.url ?? '';
+    const path = pathOf(url);
+    if (path === '/api/mcp' || path.startsWith('/api/mcp/')) {
+      metrics.watchMcp(request, response);
+      gateway.handle(request, response);
+      return;
+    }
+    response.on('error', ignoreErrors);
+    metrics.watch(request, response, path);
+    const refusal = refusalOf(request, url, path);
+    if (refusal) answer(response, ...refusal);
+    else if (path === '/healthz') answerJson(response, 200, { status: 'ok' });
+    else if (path === '/readyz') answerReady(response);
+    else if (path === '/metrics') void answerMetrics(request, response);
+    else if (isLive(path)) live.handleRequest(request, response);
+    else toWeb(request, response, url);
+  }
+
+  /** Status and text for what is refused whatever it asks for. */
+  function refusalOf({ method = '', headers }: IncomingMessage, url: string, path: string): [number, string] | null {
+    const { host: hostHeader, origin } = headers;
+    if (url.length > urlMaxChars) return [414, 'The URL is too long.'];
+    if (isAmbiguous(path)) return [404, 'There is nothing here.'];
+    if (!origins.allowsHost(hostHeader)) {
+      return [403, 'This Host is not served here. If it is your own address, set MCPHUB_PUBLIC_URL to it.'];
+    }
+    const mayAct = !safeMethods.has(method) || isLive(path);
+    if (origin !== undefined && mayAct && !origins.allowsOrigin(origin, hostHeader)) {
+      return [403, 'Pages of this origin may not send requests here.'];
+    }
+    return null;
+  }
+
+  function answerReady(response: ServerResponse): void {
+    const failing = deps.failing();
+    if (closing) failing.push({ check: 'draining', since: new Date().toISOString(), detail: 'The hub is stopping.' });
+    answerJson(response, failing.length > 0 ? 503 : 200, { ready: failing.length === 0, failing });
+  }
+
+  async function answerMetrics(request: IncomingMessage, response: ServerResponse): Promise<void> {
+    try {
+      if (!isDirectLoopback(request)) {
+        const token = tokenOf(request);
+        const actor = token === null ? null : await deps.resolveActor(token, request.socket.remoteAddress);
+        if (!actor) return answer(response, 401, 'A key is needed.', { 'www-authenticate': 'Bearer realm="mcphub"' });
+        if (!can(actor, 'read', { type: 'setting' })) return answer(response, 404, 'There is nothing here.');
+      }
+      const text = await deps.registry.metrics();
+      if (isGone(response)) return;
+      response.writeHead(200, { 'content-type': deps.registry.contentType });
+      response.end(text);
+    } catch (error) {
+      log.error({ err: error }, 'metrics could not be told');
+      answer(response, 503, 'Metrics cannot be told right now.');
+    }
+  }
+
+  /** Passes a request on to the web program and streams its answer back. */
+  function toWeb(request: IncomingMessage, response: ServerResponse, path: string): void {
+    if (webPort === null) {
+      answerWebDown(request, response);
+      return;
+    }
+    const { method } = request;
+    const headers = headersForWeb(request);
+    const outgoing = httpRequest({ host: '127.0.0.1', port: webPort, path, method, headers, agent }, (incoming) => {
+      if (isGone(response)) return void incoming.destroy();
+      response.writeHead(incoming.statusCode ?? 502, incoming.statusMessage, endToEnd(incoming.rawHeaders));
+      incoming.pipe(response);
+      // Cut short on one side means cut short on the other: a truncated page must not look complete.
+      incoming.on('error', () => response.destroy());
+      incoming.on('aborted', () => response.destroy());
+    });
+    outgoing.on('error', (error: NodeJS.ErrnoException) => {
+      log.debug({ err: error }, 'the web program did not answer');
+      if (response.headersSent) response.destroy();
+      else answerWebDown(request, response);
+    });
+    response.on('close', () => {
+      if (!response.writableFinished) outgoing.destroy();
+    });
+    request.pipe(outgoing);
+  }
+
+  function headersForWeb(request: IncomingMessage): string[] {
+    const { rawHeaders, socket } = request;
+    const passed = endToEnd(rawHeaders).filter(
+      (_, at, list) => !untrusted.test((list[at - (at % 2)] ?? '').toLowerCase()),
+    );
+    const { host: hostHeader = '' } = request.headers;
+    passed.push('x-forwarded-host', hostHeader, 'x-forwarded-proto', deps.publicProtocol);
+    passed.push('x-forwarded-for', socket.remoteAddress ?? '');
+    return passed;
+  }
+
+  function upgrade(request: IncomingMessage, socket: Duplex, head: Buffer): void {
+    socket.on('error', ignoreErrors);
+    const { host: hostHeader, origin } = request.headers;
+    const isOurs = origins.allowsHost(hostHeader) && (origin === undefined || origins.allowsOrigin(origin, hostHeader));
+    if (!isLive(pathOf(request.url ?? ''))) refuseUpgrade(socket, '404 Not Found');
+    else if (!isOurs) refuseUpgrade(socket, '403 Forbidden');
+    else live.handleUpgrade(request, socket, head);
+  }
+
+  server.on('request', handle);
+  server.on('upgrade', upgrade);
+  server.on('clientError', (error: NodeJS.ErrnoException, socket) => {
+    if (error.code === 'ECONNRESET' || !socket.writable) return void socket.destroy();
+    const [status, text] = clientFaults.get(error.code ?? '') ?? ['400 Bad Request', 'The request is not valid HTTP.'];
+    const body = JSON.stringify({ jsonrpc: '2.0', id: null, error: { code: -32600, message: text } });
+    socket.end(
+      `HTTP/1.1 ${status}\r\nContent-Type: application/json\r\nContent-Length: ${Buffer.byteLength(body)}\r\nConnection: close\r\n\r\n${body}`,
+    );
+  });
+
+  return {
+    listen() {
+      return new Promise((resolve, reject) => {
+        server.once('error', (error: NodeJS.ErrnoException) => {
+          if (error.code !== 'EADDRINUSE') return reject(error);
+          const text = `Port ${port} on ${host} is already in use. Set PORT to another one, or stop what uses it.`;
+          reject(new HubError('CONFLICT', text, { cause: error, reason: 'port-in-use' }));
+        });
+        server.listen({ host, port }, () => resolve((server.address() as AddressInfo).port));
+      });
+    },
+    setWebPort(next) {
+      webPort = next;
+    },
+    close(graceMs = 0) {
+      closing ??= new Promise((resolve) => {
+        if (!server.listening) {
+          agent.destroy();
+          return resolve();
+        }
+        const cut = setTimeout(() => server.closeAllConnections(), graceMs);
+        server.close(() => {
+          clearTimeout(cut);
+          agent.destroy();
+          resolve();
+        });
+        server.closeIdleConnections();
+      });
+      return closing;
+    },
+  };
+}
+
+const clientFaults = new Map([
+  ['ERR_HTTP_REQUEST_TIMEOUT', ['408 Request Timeout', 'The request took too long to arrive.']],
+  ['HPE_HEADER_OVERFLOW', ['431 Request Header Fields Too Large', 'The headers are too large.']],
+]);
+
+/** Spellings that one program reads as another path than the next one does. None of our paths needs them. */
+function isAmbiguous(path: string): boolean {
+  return !path.startsWith('/') || path.includes('//') || /\\|%(2f|5c|00|2e)|\/\.\.?(\/|$)/i.test(path);
+}
+
+function isLive(path: string): boolean {
+  return path === '/socket.io' || path.startsWith('/socket.io/');
+}
+
+/** A request of this very machine that no proxy passed on. */
+function isDirectLoopback({ socket, headers }: IncomingMessage): boolean {
+  const address = socket.remoteAddress ?? '';
+  const isLoopback = address === '::1' || address.startsWith('127.') || address.startsWith('::ffff:127.');
+  return isLoopback && headers['x-forwarded-for'] === undefined && headers.forwarded === undefined;
+}
+
+/** Headers without those of the single connection, and without those that its Connection header names. */
+function endToEnd(rawHeaders: string[]): string[] {
+  const named = new Set(hopByHop);
+  for (let at = 0; at < rawHeaders.length; at += 2) {
+    if (rawHeaders[at]?.toLowerCase() !== 'connection') continue;
+    for (const name of rawHeaders[at + 1]?.split(',') ?? []) named.add(name.trim().toLowerCase());
+  }
+  return rawHeaders.filter((_, at) => !named.has((rawHeaders[at - (at % 2)] ?? '').toLowerCase()));
+}
+
+function answer(response: ServerResponse, status: number, text: string, headers: Record<string, string> = {}): void {
+  if (isGone(response) || response.headersSent) return;
+  response.writeHead(status, { 'content-type': 'text/plain; charset=utf-8', ...headers });
+  response.end(`${text}\n`);
+}
+
+function answerJson(response: ServerResponse, status: number, value: unknown): void {
+  response.writeHead(status, { 'content-type': 'application/json', 'cache-control': 'no-store' });
+  response.end(JSON.stringify(value));
+}
+
+function answerWebDown(request: IncomingMessage, response: ServerResponse): void {
+  const text = 'The dashboard is starting or restarting. MCP clients are served meanwhile.';
+  if (isGone(response) || response.headersSent) return;
+  const wantsPage = request.headers.accept?.includes('text/html') ?? false;
+  const page = `<!doctype html><meta charset="utf-8"><meta http-equiv="refresh" content="2"><title>MCPHub</title><p>${text}</p>`;
+  const problem = { type: 'urn:mcphub:error:unavailable', title: text, status: 503, detail: text, code: 'UNAVAILABLE' };
+  response.writeHead(503, {
+    'content-type': wantsPage ? 'text/html; charset=utf-8' : 'application/problem+json',
+    'retry-after': '2',
+    'cache-control': 'no-store',
+  });
+  response.end(wantsPage ? page : JSON.stringify(problem));
+}
+
+function refuseUpgrade(socket: Duplex, status: string): void {
+  socket.end(`HTTP/1.1 ${status}\r\nConnection: close\r\nContent-Length: 0\r\n\r\n`);
+}
