@@ -20,7 +20,7 @@ export default async function OverviewPage() {
   return (
     <OverviewView
       servers={servers}
-      hub={{ overview: figures, worker: stats }}
+      hub={{ ...figures, worker: stats }}
       calls={calls.data}
       rights={{ ...serverRights(ctx.actor), connect: canSome(ctx.actor, 'create', 'key') }}
     />

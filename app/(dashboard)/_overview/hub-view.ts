@@ -2,8 +2,7 @@ import type { ControlAnswer } from '@/lib/control/schema';
 import type { Overview } from '@/lib/telemetry/schema';
 
 /** What GET /api/v1/hub answers. */
-export interface HubView {
-  overview: Overview;
+export interface HubView extends Overview {
   /** null while the worker does not answer. */
   worker: ControlAnswer<'hub.stats'> | null;
 }

@@ -62,7 +62,7 @@ export function OverviewView(initial: OverviewViewProps) {
       action: 'Connect',
     },
     {
-      done: hub.overview.calls > 0 || calls.length > 0,
+      done: hub.calls > 0 || calls.length > 0,
       title: 'Make the first call',
       text: 'Run a tool from your client, or here in the playground.',
       href: '/playground',
@@ -100,7 +100,7 @@ export function OverviewView(initial: OverviewViewProps) {
         onRetry={(server) => void operations.run(server, 'restart')}
       />
       {rights.create && <Checklist steps={steps} />}
-      <Tiles overview={hub.overview} sessions={hub.worker?.sessions ?? null} />
+      <Tiles overview={hub} sessions={hub.worker?.sessions ?? null} />
       <section aria-labelledby="recent-calls" className="mt-6">
         <div className="mb-2 flex items-baseline justify-between">
           <h2 id="recent-calls" className="text-section">
