@@ -4,6 +4,7 @@ import { createControlClient } from '@/lib/control';
 import { type Database, openDatabase } from '@/lib/db';
 import { type Env, env, socketPaths } from '@/lib/env';
 import { type Bus, createBus } from '@/lib/events/bus';
+import { createRedisTransport } from '@/lib/events/redis';
 import { log as hubLog, type Log } from '@/lib/log';
 import { singleton } from '@/lib/singleton';
 
@@ -36,7 +37,7 @@ export function worker(): ReturnType<typeof createControlClient> {
   return singleton('web.worker', () => createControlClient(socketPaths(settings().MCPHUB_DATA_DIR).worker));
 }
 
-/** The bus of this process; shared events go to the worker. */
+/** The bus of this process; shared events go to the worker, and to other machines by Redis. */
 export function bus(): Bus {
   return singleton('web.bus', () => {
     const made = createBus((err, event) => log().warn({ err, event }, 'event not delivered'));
@@ -46,6 +47,11 @@ export function bus(): Bus {
       },
       close: async () => undefined,
     });
+    const { REDIS_URL } = settings();
+    if (REDIS_URL) {
+      const report = (err: unknown) => log().warn({ err }, 'events over Redis are interrupted');
+      void createRedisTransport({ url: REDIS_URL, deliver: made.deliver, report }).then(made.addTransport, report);
+    }
     return made;
   });
 }

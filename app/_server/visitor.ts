@@ -18,18 +18,19 @@ export function addressOf(headers: ReadableHeaders): string {
 }
 
 /**
- * The origin under which the visitor reaches the hub, null if it is none of ours. Beside the public URL every loopback
- * name counts, because no other site can make a browser believe that it is called "localhost".
+ * The origin under which the visitor reaches the hub, null if it is none of ours. Beside the name of the public URL every
+ * loopback name counts, because no other site can make a browser believe that it is called "localhost"; the port may be
+ * another one where it is forwarded.
  */
 export function visitorOrigin(headers: ReadableHeaders, publicUrl: string): string | null {
   const host = headers.get('x-forwarded-host') ?? headers.get('host');
-  const url = new URL(publicUrl);
-  if (!host) return null;
-  if (host.toLowerCase() === url.host) return url.origin;
+  const own = new URL(publicUrl);
+  if (!host || !/^[\w.:[\]-]+$/.test(host) || !URL.canParse(`http://${host}`)) return null;
+  // Behind a proxy that ends TLS the last hop is plain http; what the visitor sees is the public URL.
+  if (host.toLowerCase() === own.host) return own.origin;
   const scheme = headers.get('x-forwarded-proto') === 'https' ? 'https' : 'http';
-  const candidate = `${scheme}://${host}`;
-  if (!/^[\w.:[\]-]+$/.test(host) || !URL.canParse(candidate)) return null;
-  return loopbackNames.has(new URL(candidate).hostname) ? new URL(candidate).origin : null;
+  const visited = new URL(`${scheme}://${host}`);
+  return visited.hostname === own.hostname || loopbackNames.has(visited.hostname) ? visited.origin : null;
 }
 
 /**

@@ -12,6 +12,7 @@ describe('visitor', () => {
     [{ host: 'localhost:3000' }, local, 'http://localhost:3000'],
     [{ host: '[::1]:3000' }, local, 'http://[::1]:3000'],
     [{ host: '127.0.0.1:3000' }, local, 'http://127.0.0.1:3000'],
+    [{ host: 'hub.example.com:8443', 'x-forwarded-proto': 'https' }, publicUrl, 'https://hub.example.com:8443'],
     [{ host: 'evil.example' }, local, null],
     [{ host: 'localhost.evil.example:3000' }, local, null],
     [{ host: '127.0.0.1:3000@evil.example' }, local, null],
