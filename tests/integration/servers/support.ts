@@ -1,9 +1,9 @@
 // Actors and contexts for the tests of the catalogue's verbs.
 import { afterAll, beforeAll } from 'vitest';
 import { users } from '../../../drizzle/schema';
+import type { Ctx } from '../../../lib/access/context';
 import { builtInRoles } from '../../../lib/access/roles';
 import type { Actor, Permission } from '../../../lib/access/schema';
-import type { Ctx } from '../../../lib/access/context';
 import { type Bus, createBus } from '../../../lib/events/bus';
 import { type EventName, eventSchemas } from '../../../lib/events/schema';
 import { type DatabaseKind, openTestDatabase, type TestDatabase } from '../../support/database';

@@ -1,0 +1,101 @@
+// The verbs of groups on a real database.
+import { beforeAll, expect, it } from 'vitest';
+import type { Actor } from '../../../lib/access/schema';
+import { createGroup, createServer, deleteGroup, getGroup, listGroups, updateGroup } from '../../../lib/servers';
+import { eachDatabase } from '../../support/database';
+import { bench, codeOf } from './support';
+
+eachDatabase('verbs of groups', (kind) => {
+  const { ctx, take, actor } = bench(kind);
+  let admin: Actor;
+  let manager: Actor;
+  let user: Actor;
+
+  beforeAll(async () => {
+    [admin, manager, user] = await Promise.all([actor('admin'), actor('manager'), actor('user')]);
+    await createServer(ctx(admin), { name: 'one', type: 'stdio', command: 'node' });
+    await createServer(ctx(admin), { name: 'two', type: 'stdio', command: 'node' });
+  });
+
+  it('a created group holds its servers and members and voids their cached rights', async () => {
+    take();
+    const group = await createGroup(ctx(manager), {
+      name: 'first',
+      servers: [
+        { server: 'two', tools: ['a', 'b'] },
+        { server: 'One', tools: 'all' },
+      ],
+      members: [user.name.toUpperCase()],
+    });
+    expect(group).toMatchObject({
+      servers: [
+        { server: 'one', tools: 'all' },
+        { server: 'two', tools: ['a', 'b'] },
+      ],
+      members: [user.name],
+      prefix: 'always',
+    });
+    expect(take()).toEqual([
+      { name: 'group.created', payload: { id: group.id, name: 'first' } },
+      { name: 'access.changed', payload: { userId: user.id } },
+    ]);
+  });
+
+  it('a change of members concerns only those who came or went', async () => {
+    const other = await actor('user');
+    await createGroup(ctx(admin), { name: 'moving', members: [user.name, admin.name] });
+    take();
+    await updateGroup(ctx(admin), 'moving', { members: [admin.name, other.name] });
+    const touched = take().flatMap(({ name, payload }) => (name === 'access.changed' ? [payload] : []));
+    expect(touched).toHaveLength(2);
+    expect(touched).toEqual(expect.arrayContaining([{ userId: user.id }, { userId: other.id }]));
+    await deleteGroup(ctx(admin), 'moving');
+    expect(take().filter(({ name }) => name === 'access.changed')).toHaveLength(2);
+  });
+
+  it('unknown servers and users are named by pointer, and nothing is written', async () => {
+    await expect(
+      createGroup(ctx(admin), { name: 'broken', servers: [{ server: 'absent', tools: 'all' }] }),
+    ).rejects.toMatchObject({ code: 'INVALID_INPUT', extras: { faults: [{ pointer: '/servers/0/server' }] } });
+    await expect(createGroup(ctx(admin), { name: 'broken', members: [user.name, 'nobody'] })).rejects.toMatchObject({
+      extras: { faults: [{ pointer: '/members/1' }] },
+    });
+    const twice = [
+      { server: 'one', tools: 'all' as const },
+      { server: 'ONE', tools: 'all' as const },
+    ];
+    expect(await codeOf(createGroup(ctx(admin), { name: 'broken', servers: twice }))).toBe('INVALID_INPUT');
+    expect(await codeOf(getGroup(ctx(admin), 'broken'))).toBe('NOT_FOUND');
+  });
+
+  it('members see their group without the other members; strangers see nothing', async () => {
+    const group = await createGroup(ctx(admin), {
+      name: 'seen',
+      servers: [{ server: 'one', tools: 'all' }],
+      members: [user.name, admin.name],
+    });
+    const member: Actor = { ...user, groupIds: [group.id] };
+    expect(await getGroup(ctx(member), 'SEEN')).toMatchObject({ name: 'seen', members: [user.name] });
+    expect(await codeOf(updateGroup(ctx(member), 'seen', { description: 'x' }))).toBe('FORBIDDEN');
+    expect(await codeOf(createGroup(ctx(member), { name: 'own' }))).toBe('FORBIDDEN');
+    const stranger = await actor('user');
+    expect(await codeOf(getGroup(ctx(stranger), 'seen'))).toBe('NOT_FOUND');
+    expect(await listGroups(ctx(stranger))).toEqual([]);
+  });
+
+  it('of two groups with one name at once, and of two changes of one version, exactly one wins', async () => {
+    const created = await Promise.all([1, 2].map(() => codeOf(createGroup(ctx(admin), { name: 'raced' }))));
+    expect(created.sort()).toEqual(['CONFLICT', 'none']);
+    const changed = await Promise.all(
+      ['a', 'b'].map((description) => codeOf(updateGroup(ctx(admin), 'raced', { description }, { ifVersion: 1 }))),
+    );
+    expect(changed.sort()).toEqual(['STALE_VERSION', 'none']);
+  });
+
+  it('a group cannot take the name of a server, and keeps its servers when only its name changes', async () => {
+    await createGroup(ctx(admin), { name: 'named', servers: [{ server: 'two', tools: [] }] });
+    expect(await codeOf(updateGroup(ctx(admin), 'named', { name: 'ONE' }))).toBe('CONFLICT');
+    const renamed = await updateGroup(ctx(admin), 'named', { name: 'Named' });
+    expect(renamed).toMatchObject({ name: 'Named', servers: [{ server: 'two', tools: [] }] });
+  });
+});
