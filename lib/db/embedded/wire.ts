@@ -153,6 +153,7 @@ export async function serveWire(backend: Backend, socketPath: string, options: W
   function pump(): void {
     pumping ??= run().finally(() => {
       pumping = undefined;
+      if (!broken && next()) pump(); // somebody came between the last look and this moment
     });
   }
 
