@@ -1,7 +1,6 @@
 // Bundles the plain Node programs of the hub into dist/: Node 20 strips no types, and one file starts faster than many.
 // Packages stay outside the bundles and are loaded from node_modules.
 // Run: node scripts/build.mjs
-import { rmSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { fileURLToPath, pathToFileURL } from 'node:url';
 import { build } from 'esbuild';
@@ -14,9 +13,7 @@ const programs = {
   launcher: 'scripts/launcher.ts',
 };
 
-/** @param {string} [outdir] */
-export async function buildPrograms(outdir = join(root, 'dist')) {
-  rmSync(outdir, { recursive: true, force: true });
+async function buildPrograms(outdir = join(root, 'dist')) {
   await build({
     absWorkingDir: root,
     entryPoints: programs,
@@ -32,4 +29,8 @@ export async function buildPrograms(outdir = join(root, 'dist')) {
   });
 }
 
-if (import.meta.url === pathToFileURL(process.argv[1] ?? '').href) await buildPrograms();
+if (import.meta.url === pathToFileURL(process.argv[1] ?? '').href) {
+  await buildPrograms().catch(() => {
+    process.exitCode = 1; // esbuild has printed what is wrong
+  });
+}

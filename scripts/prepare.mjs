@@ -166,7 +166,7 @@ async function step(title, command, args, env) {
   const isTerminal = Boolean(process.stdout.isTTY);
   if (!isTerminal) say(`${title} …`);
   const ticker = setInterval(
-    () => (isTerminal ? process.stdout.write(`\r${title} … ${elapsed()}`) : say(`${title} … ${elapsed()}`)),
+    () => (isTerminal ? process.stdout.write(`\r\x1b[K${title} … ${elapsed()}`) : say(`${title} … ${elapsed()}`)),
     isTerminal ? 200 : 10_000,
   );
   const child = spawn(command, args, {
@@ -198,7 +198,7 @@ async function step(title, command, args, env) {
       });
       child.on('close', (exitCode, signal) => resolve(exitCode ?? signal));
     });
-    if (isTerminal) process.stdout.write('\r');
+    if (isTerminal) process.stdout.write('\r\x1b[K');
     if (code !== 0) {
       say(`${title} failed after ${elapsed()} (${command === process.execPath ? 'node' : command}: ${code})`);
       say(output.join('').trimEnd().split('\n').slice(-tailLines).join('\n'));
