@@ -1,7 +1,7 @@
 'use client';
 import { useEffect, useState } from 'react';
 import type { LogLine } from '@/lib/servers/schema';
-import { api } from '../api';
+import { api, type Page } from '../api';
 import { useLiveConnection, usePollingInterval } from './live-provider';
 import { gapBefore, mergeLines } from './log-lines';
 
@@ -10,10 +10,6 @@ export interface ServerLogs {
   /** False until the first answer. */
   loaded: boolean;
   error: unknown;
-}
-
-interface LogAnswer {
-  lines: LogLine[];
 }
 
 const firstLines = 500;
@@ -37,11 +33,11 @@ export function useServerLogs(server: { id: string; name: string }): ServerLogs 
     /** @param anew forgets what is known: another worker life counts from the beginning */
     async function load(after: number, anew = false): Promise<void> {
       try {
-        const answer = await api<LogAnswer>(
+        const answer = await api<Page<LogLine>>(
           `/servers/${encodeURIComponent(name)}/logs?after=${after}&limit=${firstLines}`,
           { signal: abort.signal },
         );
-        show(mergeLines(anew ? [] : known, answer.lines));
+        show(mergeLines(anew ? [] : known, answer.data));
       } catch (error) {
         if (!abort.signal.aborted) setLogs((shown) => ({ ...shown, loaded: true, error }));
       }

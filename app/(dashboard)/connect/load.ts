@@ -1,0 +1,28 @@
+// What the Connect guide needs to know of the visitor and of what they may reach.
+import { headers } from 'next/headers';
+import { settings, visitorOrigin } from '@/app/_server';
+import { canSome } from '@/lib/access/can';
+import type { Ctx } from '@/lib/access/context';
+import { listGroups, listServers } from '@/lib/servers';
+import { type System, systemOf } from '@/lib/servers/clients';
+
+export interface ConnectData {
+  /** Origin under which this visitor reaches the hub. */
+  base: string;
+  system: System;
+  groups: string[];
+  servers: string[];
+  mayCreateKey: boolean;
+}
+
+export async function loadConnect(ctx: Ctx): Promise<ConnectData> {
+  const [requestHeaders, groups, servers] = await Promise.all([headers(), listGroups(ctx), listServers(ctx)]);
+  const { MCPHUB_PUBLIC_URL } = settings();
+  return {
+    base: visitorOrigin(requestHeaders, MCPHUB_PUBLIC_URL) ?? MCPHUB_PUBLIC_URL,
+    system: systemOf(requestHeaders.get('user-agent') ?? ''),
+    groups: groups.map(({ name }) => name),
+    servers: servers.filter(({ enabled }) => enabled).map(({ name }) => name),
+    mayCreateKey: canSome(ctx.actor, 'create', 'key'),
+  };
+}
