@@ -8,6 +8,7 @@ import { createOutput } from './launcher/output';
 import { freePort, holderOf, portFault } from './launcher/port';
 import { type Program, type ProgramEvents, type ProgramSpec, startProgram } from './launcher/program';
 import { type Claim, claim } from './launcher/record';
+import { unknownSettings } from './launcher/unknown-settings';
 
 export interface LaunchOptions {
   /** "development" runs from the sources, by tsx and `next dev`. */
@@ -44,6 +45,7 @@ export async function launch({ mode, web: withWeb }: LaunchOptions): Promise<voi
     giveUp(describePortFault(fault, env));
   }
   warnAboutHost(env);
+  for (const warning of unknownSettings(Object.keys(process.env))) output.say(`Warning: ${warning}`);
 
   const programs: { database?: Program; worker?: Program; web?: Program } = {};
   let webPort: number | null = null;
@@ -118,13 +120,14 @@ export async function launch({ mode, web: withWeb }: LaunchOptions): Promise<voi
       {
         ended() {
           webPort = null;
+          tellWebPort();
         },
       },
     );
   }
 
   function tellWebPort(): void {
-    if (webPort !== null) programs.worker?.send({ type: 'web', port: webPort });
+    programs.worker?.send({ type: 'web', port: webPort });
   }
 
   /** Web first, so that nobody starts new work; the database last, so that the worker can write its last rows. */

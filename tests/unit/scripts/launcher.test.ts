@@ -1,6 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { createBackOff } from '../../../scripts/launcher/back-off';
 import { complaintOf, readable } from '../../../scripts/launcher/output';
+import { unknownSettings } from '../../../scripts/launcher/unknown-settings';
 
 describe('the delay before a program starts again', () => {
   const withoutJitter = () => 0.5;
@@ -41,5 +42,20 @@ describe('log lines on a terminal', () => {
     const fatal = JSON.stringify({ level: 60, msg: 'the database cannot start', err: { message: 'disk full' } });
     expect(complaintOf(fatal)).toBe('the database cannot start: disk full');
     expect(complaintOf(line)).toBeNull();
+  });
+});
+
+describe('a setting that does not exist', () => {
+  it('is named, with the one that was meant', () => {
+    expect(unknownSettings(['MCPHUB_DATADIR', 'MCPHUB_DATA_DIR', 'PATH'])).toEqual([
+      'MCPHUB_DATADIR is no setting and has no effect: did you mean MCPHUB_DATA_DIR?',
+    ]);
+    expect(unknownSettings(['MCPHUB_COLOUR_OF_THE_SKY'])).toEqual([
+      'MCPHUB_COLOUR_OF_THE_SKY is no setting and has no effect.',
+    ]);
+  });
+
+  it('is not reported for files of secrets and for names of the tests', () => {
+    expect(unknownSettings(['MCPHUB_MASTER_KEY_FILE', 'MCPHUB_TEST_REQUIRE', 'MCPHUB_INSTANCE'])).toEqual([]);
   });
 });
