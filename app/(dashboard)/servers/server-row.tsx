@@ -27,7 +27,7 @@ export function ServerRow({ server, state, rights, onOperate, onRemoved }: Serve
   );
   return (
     <TableRow data-server={server.name}>
-      <Td className="max-w-0 w-[45%] max-sm:w-full">
+      <Td className="max-sm:w-full max-sm:max-w-0">
         <div className="flex min-w-0 items-center gap-2">
           <Link href={`/servers/${encodeURIComponent(server.name)}`} className="truncate font-medium hover:underline">
             {server.name}
@@ -36,17 +36,14 @@ export function ServerRow({ server, state, rights, onOperate, onRemoved }: Serve
             <SourceBadge server={server} />
           </span>
         </div>
-        <div className="flex items-center gap-2 sm:hidden">
+        <div className="mt-0.5 sm:hidden">
           <StateBadge state={state} plain />
         </div>
-        <p className="truncate font-mono text-caption font-normal text-muted-foreground max-sm:hidden" title={target}>
-          {target}
-        </p>
       </Td>
       <Td className="max-sm:hidden">
         <StateBadge state={state} plain />
         {cause && (
-          <p className="max-w-80 truncate text-caption font-normal text-muted-foreground" title={cause}>
+          <p className="max-w-56 truncate text-caption font-normal text-muted-foreground" title={cause}>
             {state === 'retrying' && status?.nextRetryAt ? (
               <Countdown to={status.nextRetryAt} prefix="next try " />
             ) : (
@@ -54,6 +51,11 @@ export function ServerRow({ server, state, rights, onOperate, onRemoved }: Serve
             )}
           </p>
         )}
+      </Td>
+      <Td className="w-full max-w-0 max-xl:hidden">
+        <p className="truncate font-mono text-[0.75rem] text-muted-foreground" title={target}>
+          {target}
+        </p>
       </Td>
       <Td numeric className="max-sm:hidden">
         {server.toolCount}
