@@ -1,0 +1,268 @@
+// The OpenAPI 3.1 document, made from the zod schemas that the routes parse with. One row per method of a route; a test
+// holds rows and route files together, both ways.
+import { z } from 'zod';
+import { keyInputSchema, passwordChangeSchema, setupInputSchema } from '@/lib/access/schema';
+import {
+  groupInputSchema,
+  groupPatchSchema,
+  importInputSchema,
+  serverInputSchema,
+  serverPatchSchema,
+  toolCallInputSchema,
+} from '@/lib/servers/schema';
+import { callQuerySchema } from '@/lib/telemetry/schema';
+import { type AnswerName, answers } from './shapes';
+
+const bodies = {
+  ServerInput: serverInputSchema,
+  ServerPatch: serverPatchSchema,
+  GroupInput: groupInputSchema,
+  GroupPatch: groupPatchSchema,
+  ToolCallInput: toolCallInputSchema,
+  ImportInput: importInputSchema,
+  KeyInput: keyInputSchema,
+  SetupInput: setupInputSchema,
+  PasswordChange: passwordChangeSchema,
+} satisfies Record<string, z.ZodType>;
+
+const page = z.object({
+  limit: z.number().int().min(1).max(200).default(50).optional(),
+  cursor: z.string().optional().meta({ description: 'nextCursor of the page before' }),
+});
+const logQuery = z.object({
+  after: z.number().int().min(0).default(0).optional().meta({ description: 'Only lines with a higher seq' }),
+  limit: z.number().int().min(1).max(1000).default(200).optional(),
+});
+
+interface Operation {
+  summary: string;
+  body?: keyof typeof bodies;
+  query?: z.ZodObject;
+  /** Name of the answer's shape; none for 204. */
+  answer?: AnswerName;
+  status?: 200 | 201 | 204;
+  /** Answers with an ETag, or honours If-Match. */
+  versioned?: 'etag' | 'if-match' | 'both';
+  /** Statuses of problems beside 400, 401 and 503, which every operation can give. */
+  problems?: number[];
+  anonymous?: boolean;
+}
+
+const operate = (verb: string): Operation => ({
+  summary: `${verb} a server`,
+  answer: 'Server',
+  versioned: 'etag',
+  problems: [403, 404, 409],
+});
+
+export const operations: Record<string, Record<string, Operation>> = {
+  '/api/v1/servers': {
+    get: { summary: 'Servers that the caller may see', query: page, answer: 'ServerList' },
+    post: {
+      summary: 'Add a server and start it',
+      body: 'ServerInput',
+      answer: 'Server',
+      status: 201,
+      versioned: 'etag',
+      problems: [403, 409],
+    },
+  },
+  '/api/v1/servers/{name}': {
+    get: { summary: 'One server', answer: 'Server', versioned: 'etag', problems: [404] },
+    patch: {
+      summary: 'Change a server by a JSON merge patch; env and headers are merged, a masked value keeps the stored one',
+      body: 'ServerPatch',
+      answer: 'Server',
+      versioned: 'both',
+      problems: [403, 404, 409, 412],
+    },
+    delete: { summary: 'Remove a server', status: 204, versioned: 'if-match', problems: [403, 404, 409, 412] },
+  },
+  '/api/v1/servers/{name}/start': { post: operate('Start') },
+  '/api/v1/servers/{name}/stop': { post: operate('Stop') },
+  '/api/v1/servers/{name}/restart': { post: operate('Restart') },
+  '/api/v1/servers/{name}/tools': {
+    get: { summary: 'Tools of a server', query: page, answer: 'ToolList', problems: [404] },
+  },
+  '/api/v1/servers/{name}/logs': {
+    get: { summary: 'Last lines of stderr', query: logQuery, answer: 'LogLines', problems: [403, 404] },
+  },
+  '/api/v1/servers/{name}/instances': {
+    get: { summary: 'Running instances of a server', answer: 'InstanceList', problems: [404] },
+  },
+  '/api/v1/groups': {
+    get: { summary: 'Groups that the caller may see', query: page, answer: 'GroupList' },
+    post: {
+      summary: 'Add a group',
+      body: 'GroupInput',
+      answer: 'Group',
+      status: 201,
+      versioned: 'etag',
+      problems: [403, 409],
+    },
+  },
+  '/api/v1/groups/{name}': {
+    get: { summary: 'One group', answer: 'Group', versioned: 'etag', problems: [404] },
+    patch: {
+      summary: 'Change a group by a JSON merge patch; servers and members are replaced whole',
+      body: 'GroupPatch',
+      answer: 'Group',
+      versioned: 'both',
+      problems: [403, 404, 409, 412],
+    },
+    delete: { summary: 'Remove a group', status: 204, versioned: 'if-match', problems: [403, 404, 412] },
+  },
+  '/api/v1/tools': {
+    get: {
+      summary: 'Tools that the caller may see',
+      query: page.extend({ server: z.string().max(64).optional() }),
+      answer: 'ToolList',
+      problems: [404],
+    },
+  },
+  '/api/v1/tools/call': {
+    post: {
+      summary: 'Run a tool',
+      body: 'ToolCallInput',
+      answer: 'ToolCallResult',
+      problems: [403, 404, 429, 502, 504],
+    },
+  },
+  '/api/v1/import': {
+    post: {
+      summary: 'Import servers from the configuration of another MCP client; with dryRun only the plan',
+      body: 'ImportInput',
+      answer: 'ImportAnswer',
+      problems: [403, 409],
+    },
+  },
+  '/api/v1/calls': {
+    get: { summary: 'The call log, newest first', query: callQuerySchema, answer: 'CallList', problems: [403] },
+  },
+  '/api/v1/hub': {
+    get: { summary: 'Figures of the last 24 hours and of the worker', answer: 'Hub', problems: [403] },
+  },
+  '/api/v1/keys': {
+    get: { summary: 'API keys', query: page, answer: 'KeyList' },
+    post: { summary: 'Make an API key', body: 'KeyInput', answer: 'NewKey', status: 201, problems: [403] },
+  },
+  '/api/v1/keys/{id}': { delete: { summary: 'Revoke an API key', status: 204, problems: [403, 404] } },
+  '/api/v1/users': { get: { summary: 'Users', query: page, answer: 'UserList', problems: [403] } },
+  '/api/v1/me': { get: { summary: 'Who the caller is, and what it may do', answer: 'Me' } },
+  '/api/v1/me/password': {
+    post: { summary: 'Change the own password', body: 'PasswordChange', answer: 'SignedIn', problems: [403, 429] },
+  },
+  '/api/v1/setup': {
+    post: {
+      summary: 'Make the first admin with the one-time token',
+      body: 'SetupInput',
+      answer: 'SignedIn',
+      status: 201,
+      anonymous: true,
+      problems: [403, 404],
+    },
+  },
+};
+
+type Json = Record<string, unknown>;
+
+/** @param serverUrl the hub's public URL */
+export function openApiDocument(serverUrl: string): Json {
+  const schemas = Object.fromEntries([
+    ...Object.entries(bodies).map(([name, schema]) => [name, schemaOf(schema, 'input')]),
+    ...Object.entries(answers).map(([name, schema]) => [name, schemaOf(schema, 'output')]),
+  ]);
+  const paths = Object.fromEntries(
+    Object.entries(operations).map(([path, methods]) => [
+      path,
+      Object.fromEntries(Object.entries(methods).map(([method, row]) => [method, operationOf(path, method, row)])),
+    ]),
+  );
+  return {
+    openapi: '3.1.0',
+    jsonSchemaDialect: 'https://json-schema.org/draft/2020-12/schema',
+    info: {
+      title: 'MCPHub',
+      version: '1',
+      description: 'No right reads as 404, like absence. Unknown fields and parameters are refused.',
+    },
+    servers: [{ url: serverUrl }],
+    security: [{ bearer: [] }, { browserSession: [] }],
+    paths,
+    components: {
+      schemas,
+      securitySchemes: {
+        bearer: { type: 'http', scheme: 'bearer', description: 'An API key' },
+        browserSession: { type: 'apiKey', in: 'cookie', name: 'next-auth.session-token' },
+      },
+    },
+  };
+}
+
+function schemaOf(schema: z.ZodType, io: 'input' | 'output'): Json {
+  const { $schema: _dialect, ...rest } = z.toJSONSchema(schema, { io, unrepresentable: 'any' });
+  return rest;
+}
+
+function operationOf(path: string, method: string, row: Operation): Json {
+  const { status = 200 } = row;
+  return {
+    operationId: operationId(path, method),
+    summary: row.summary,
+    ...(row.anonymous && { security: [] }),
+    parameters: parametersOf(path, row),
+    ...(row.body && {
+      requestBody: { required: true, content: { 'application/json': { schema: reference(row.body) } } },
+    }),
+    responses: {
+      [status]: answerOf(row),
+      ...Object.fromEntries(problemsOf(row).map((code) => [code, problemAnswer])),
+    },
+  };
+}
+
+function operationId(path: string, method: string): string {
+  const words = path.replace('/api/v1/', '').split('/');
+  return [method, ...words.map((word) => word.replace(/^\{(.*)\}$/, 'by-$1'))].join('-');
+}
+
+function parametersOf(path: string, { query, versioned }: Operation): Json[] {
+  const inPath = [...path.matchAll(/\{(\w+)\}/g)].map(([, name]) => ({
+    name,
+    in: 'path',
+    required: true,
+    schema: { type: 'string' },
+  }));
+  const { properties = {}, required = [] } = query ? schemaOf(query, 'input') : {};
+  const inQuery = Object.entries(properties as Json).map(([name, schema]) => ({
+    name,
+    in: 'query',
+    required: (required as string[]).includes(name),
+    schema,
+  }));
+  const ifMatch = { name: 'If-Match', in: 'header', required: false, schema: { type: 'string', examples: ['"3"'] } };
+  return [...inPath, ...inQuery, ...(versioned === 'if-match' || versioned === 'both' ? [ifMatch] : [])];
+}
+
+function answerOf({ answer, versioned, status }: Operation): Json {
+  const hasTag = versioned === 'etag' || versioned === 'both';
+  return {
+    description: status === 204 ? 'Done' : status === 201 ? 'Created' : 'OK',
+    ...(hasTag && { headers: { ETag: { schema: { type: 'string' } } } }),
+    ...(answer && { content: { 'application/json': { schema: reference(answer) } } }),
+  };
+}
+
+/** Every operation can find its input, the caller's credential or the database wanting. */
+function problemsOf({ problems = [], body }: Operation): number[] {
+  return [...new Set([400, 401, 500, 503, ...(body ? [413, 415] : []), ...problems])].sort();
+}
+
+const problemAnswer = {
+  description: 'Problem details (RFC 9457)',
+  content: { 'application/problem+json': { schema: reference('Problem') } },
+};
+
+function reference(name: string): Json {
+  return { $ref: `#/components/schemas/${name}` };
+}

@@ -1,0 +1,4 @@
+import { route, settings } from '@/app/_server';
+import { openApiDocument } from './document';
+
+export const GET = route(async () => openApiDocument(settings().MCPHUB_PUBLIC_URL), { anonymous: true });

@@ -1,0 +1,190 @@
+// Answers of the REST API as zod. The types tie each to the shape that the verbs return, so they cannot drift apart.
+import { z } from 'zod';
+import { actions, type KeyView, keyScopeSchema, type MeView, resources, type UserView } from '@/lib/access/schema';
+import { controlCalls } from '@/lib/control/schema';
+import {
+  type GroupView,
+  type ImportPlan,
+  type ImportResult,
+  logLineSchema,
+  type ServerView,
+  serverInputSchema,
+  serverStatusSchema,
+  serverTypes,
+  type ToolView,
+} from '@/lib/servers/schema';
+import { type CallView, type Overview, outcomes } from '@/lib/telemetry/schema';
+
+const time = z.iso.datetime();
+const timeOrNull = time.nullable();
+const count = z.number().int().min(0);
+const object = z.record(z.string(), z.unknown());
+const prefix = z.enum(['always', 'never']);
+
+const server = z.object({
+  id: z.uuid(),
+  name: z.string(),
+  label: z.string().nullable().meta({ description: 'The name as it was imported, where it had to be made legal' }),
+  description: z.string(),
+  type: z.enum(serverTypes),
+  command: z.string().nullable(),
+  args: z.array(z.string()),
+  env: z.record(z.string(), z.string()).meta({ description: 'Values are masked: *** and the last 4 characters' }),
+  cwd: z.string().nullable(),
+  url: z.string().nullable(),
+  headers: z.record(z.string(), z.string()).meta({ description: 'Values are masked: *** and the last 4 characters' }),
+  enabled: z.boolean(),
+  desired: z.enum(['running', 'stopped']),
+  timeoutMs: z.number().int().nullable(),
+  prefix,
+  source: z.enum(['api', 'file']).meta({ description: 'Rows of the servers file are read-only here' }),
+  sourceFile: z.string().nullable(),
+  groups: z.array(z.string()),
+  toolCount: count,
+  createdAt: time,
+  updatedAt: time,
+  version: z.number().int(),
+}) satisfies z.ZodType<ServerView>;
+
+const group = z.object({
+  id: z.uuid(),
+  name: z.string(),
+  description: z.string(),
+  prefix,
+  servers: z.array(z.object({ server: z.string(), tools: z.union([z.literal('all'), z.array(z.string())]) })),
+  members: z.array(z.string()),
+  createdAt: time,
+  updatedAt: time,
+  version: z.number().int(),
+}) satisfies z.ZodType<GroupView>;
+
+const tool = z.object({
+  id: z.uuid(),
+  server: z.string(),
+  name: z.string(),
+  exposedName: z.string().meta({ description: 'The name on /api/mcp' }),
+  title: z.string().nullable(),
+  description: z.string().nullable(),
+  inputSchema: object,
+  outputSchema: object.nullable(),
+  annotations: object.nullable(),
+  enabled: z.boolean(),
+  changedAt: time,
+}) satisfies z.ZodType<ToolView>;
+
+const importPlan = z.object({
+  dialect: z.string(),
+  rows: z.array(
+    z.object({
+      name: z.string(),
+      label: z.string().nullable(),
+      server: serverInputSchema.nullable(),
+      state: z.enum(['add', 'conflict', 'unchanged', 'invalid']),
+      warnings: z.array(z.string()),
+    }),
+  ),
+}) satisfies z.ZodType<ImportPlan>;
+
+const importResult = z.object({
+  created: z.array(z.string()),
+  updated: z.array(z.string()),
+  skipped: z.array(z.string()),
+}) satisfies z.ZodType<ImportResult>;
+
+const call = z.object({
+  id: z.string(),
+  at: time,
+  requestId: z.string(),
+  actor: z.string(),
+  client: z.string().nullable(),
+  endpoint: z.string(),
+  server: z.string().nullable(),
+  tool: z.string().nullable(),
+  outcome: z.string().meta({ examples: [...outcomes] }),
+  errorCode: z.number().int().nullable(),
+  errorMessage: z.string().nullable(),
+  durationMs: z.number(),
+  requestBytes: count,
+  responseBytes: count,
+  arguments: z.unknown().meta({ description: 'Secrets removed, cut at 4 KiB' }),
+}) satisfies z.ZodType<CallView>;
+
+const overview = z.object({
+  since: time,
+  calls: count,
+  errors: count,
+  errorPercent: z.number().nullable(),
+  p50Ms: z.number().nullable(),
+  p95Ms: z.number().nullable(),
+  buckets: z.array(z.object({ at: time, calls: count, errors: count })),
+}) satisfies z.ZodType<Overview>;
+
+const key = z.object({
+  id: z.uuid(),
+  name: z.string(),
+  prefix: z.string(),
+  owner: z.string(),
+  scope: keyScopeSchema.nullable(),
+  expiresAt: timeOrNull,
+  lastUsedAt: timeOrNull,
+  lastUsedFrom: z.string().nullable(),
+  revokedAt: timeOrNull,
+  createdAt: time,
+}) satisfies z.ZodType<KeyView>;
+
+const user = z.object({
+  id: z.uuid(),
+  username: z.string(),
+  displayName: z.string().nullable(),
+  disabled: z.boolean(),
+  lastSignInAt: timeOrNull,
+  createdAt: time,
+}) satisfies z.ZodType<UserView>;
+
+const me = z.object({
+  kind: z.enum(['user', 'key', 'system', 'anonymous']),
+  id: z.string(),
+  userId: z.string().nullable(),
+  name: z.string(),
+  may: z.record(z.enum(resources), z.array(z.enum(actions))),
+}) satisfies z.ZodType<MeView>;
+
+const problem = z.object({
+  type: z.string(),
+  title: z.string(),
+  status: z.number().int(),
+  detail: z.string(),
+  instance: z.string().optional(),
+  code: z.string(),
+  requestId: z.string(),
+  hint: z.string().optional(),
+  errors: z.array(z.object({ pointer: z.string(), detail: z.string() })).optional(),
+});
+
+const listOf = (item: z.ZodType) => z.object({ data: z.array(item), nextCursor: z.string().nullable() });
+const liveServer = server.extend({
+  status: serverStatusSchema.nullable().meta({ description: 'Null while the worker does not answer' }),
+});
+
+/** Every answer that has a name in the document. */
+export const answers = {
+  Problem: problem,
+  Server: liveServer,
+  ServerList: listOf(liveServer),
+  Group: group,
+  GroupList: listOf(group),
+  ToolList: listOf(tool),
+  ToolCallResult: controlCalls['tools.call'].answer.extend({ requestId: z.string() }),
+  LogLines: z.object({ data: z.array(logLineSchema), dropped: count, nextCursor: z.null() }),
+  InstanceList: z.object({ data: serverStatusSchema.shape.instances, nextCursor: z.null() }),
+  ImportAnswer: z.union([importPlan, importResult]),
+  CallList: listOf(call),
+  Hub: overview.extend({ worker: controlCalls['hub.stats'].answer.nullable() }),
+  KeyList: listOf(key),
+  NewKey: z.object({ key, secret: z.string().meta({ description: 'Shown this once' }) }),
+  UserList: listOf(user),
+  Me: me,
+  SignedIn: z.object({ username: z.string() }),
+} satisfies Record<string, z.ZodType>;
+
+export type AnswerName = keyof typeof answers;
