@@ -1,0 +1,277 @@
+// A gateway on a real port, with servers that live in memory: they implement the same interface as real upstreams, so
+// a test decides when and what they answer. Rows of servers, groups and keys are plain values.
+import { setMaxListeners } from 'node:events';
+import { createServer, type Server } from 'node:http';
+import type { AddressInfo } from 'node:net';
+import { Client } from '@modelcontextprotocol/sdk/client/index.js';
+import { StreamableHTTPClientTransport } from '@modelcontextprotocol/sdk/client/streamableHttp.js';
+import pino from 'pino';
+import { createKeyring } from '../../lib/access/keyring';
+import { builtInRoles } from '../../lib/access/roles';
+import type { Actor } from '../../lib/access/schema';
+import { HubError } from '../../lib/errors';
+import { type Bus, createBus } from '../../lib/events/bus';
+import type { EndpointRows, EndpointServer, Listing } from '../../lib/servers/catalog';
+import { type CallRecord, createGateway, type Gateway, type GatewayLimits } from '../../worker/gateway';
+import { createOriginRules } from '../../worker/origin';
+import type { SupervisorEvents } from '../../worker/supervisor/types';
+import type { CallOptions, Upstream, UpstreamAnswer } from '../../worker/upstream/types';
+
+type Json = Record<string, unknown>;
+
+/** What a server in memory does with a request; what it throws becomes the call's failure. */
+export type Respond = (method: string, params: Json, options: CallOptions, signal: AbortSignal) => unknown;
+
+export class RpcFailure {
+  constructor(readonly value: { code: number; message: string }) {}
+}
+
+/** An upstream that is a function. Its answers come with their bytes, as real ones do. */
+export function memoryUpstream(capabilities: Json, respond: Respond, instructions?: string): Upstream {
+  let inflight = 0;
+  const closing = new AbortController();
+  setMaxListeners(0, closing.signal);
+  return {
+    handshake: {
+      protocolVersion: '2025-11-25',
+      serverInfo: { name: 'memory', version: '1' },
+      capabilities,
+      ...(instructions && { instructions }),
+    },
+    get inflight() {
+      return inflight;
+    },
+    call(method, params, options) {
+      const cancelled = new AbortController();
+      inflight++;
+      const answer = (async (): Promise<UpstreamAnswer> => {
+        const fail = new Promise<never>((_, reject) => {
+          cancelled.signal.addEventListener('abort', () => reject(new HubError('CANCELLED')));
+          closing.signal.addEventListener('abort', () => reject(new HubError('INTERRUPTED')));
+        });
+        fail.catch(() => undefined);
+        try {
+          const value = await Promise.race([respond(method, params ?? {}, options, cancelled.signal), fail]);
+          const isFailure = value instanceof RpcFailure;
+          const sent = isFailure ? value.value : value;
+          return { kind: isFailure ? 'error' : 'result', value: sent, raw: Buffer.from(JSON.stringify(sent)) };
+        } finally {
+          inflight--;
+        }
+      })();
+      answer.catch(() => undefined);
+      return { answer, cancel: () => cancelled.abort() };
+    },
+    notify: () => undefined,
+    close: async () => closing.abort(),
+  };
+}
+
+/** Tools by name; each answers with a text. */
+export function toolServer(
+  tools: Record<string, (args: Json) => unknown>,
+  extra: Partial<Record<string, unknown>> = {},
+) {
+  return memoryUpstream({ tools: {} }, (method, params) => {
+    if (method === 'tools/list') {
+      const names = Object.keys(tools);
+      return { tools: names.map((name) => ({ name, inputSchema: { type: 'object' }, ...extra })) };
+    }
+    const run = tools[String(params.name)];
+    if (method !== 'tools/call' || !run) return new RpcFailure({ code: -32602, message: `unknown: ${params.name}` });
+    return Promise.resolve(run((params.arguments ?? {}) as Json)).then((text) => ({
+      content: [{ type: 'text', text: String(text) }],
+    }));
+  });
+}
+
+/** Stands in for the supervisor: servers are opened and notified by hand. */
+export function createHandSupervisor() {
+  const upstreams = new Map<string, Upstream>();
+  const listeners: { [E in keyof SupervisorEvents]?: Set<SupervisorEvents[E]> } = {};
+  const listed: { serverId: string; tools: number; fault: string | null }[] = [];
+
+  function emit<E extends keyof SupervisorEvents>(event: E, ...args: Parameters<SupervisorEvents[E]>): void {
+    for (const listener of listeners[event] ?? []) (listener as (...all: typeof args) => void)(...args);
+  }
+
+  return {
+    listed: (serverId: string, outcome: { tools: number; fault: string | null }) =>
+      void listed.push({ serverId, ...outcome }),
+    outcomes: listed,
+    upstreamOf(serverId: string): Upstream {
+      const upstream = upstreams.get(serverId);
+      if (!upstream) throw new HubError('UPSTREAM_UNAVAILABLE', undefined, { server: serverId, reason: 'exited' });
+      return upstream;
+    },
+    on<E extends keyof SupervisorEvents>(event: E, listener: SupervisorEvents[E]) {
+      const set = (listeners[event] ?? new Set()) as Set<SupervisorEvents[E]>;
+      (listeners as Record<string, unknown>)[event] = set.add(listener);
+      return () => void set.delete(listener);
+    },
+    open(serverId: string, upstream: Upstream) {
+      upstreams.set(serverId, upstream);
+      emit('opened', serverId, upstream);
+    },
+    close: (serverId: string) => void upstreams.delete(serverId),
+    notify: (serverId: string, method: string, params?: Json) => emit('notification', serverId, method, params),
+    remove(serverId: string) {
+      upstreams.delete(serverId);
+      emit('removed', serverId);
+    },
+  };
+}
+
+export function serverRow(name: string, changes: Partial<EndpointServer> = {}): EndpointServer {
+  const base = { enabled: true, prefix: 'never' as const, ownerId: null, timeoutMs: null, disabledTools: [] };
+  return { id: `id-${name}`, name, ...base, ...changes };
+}
+
+export function keyActor(id: string, role: 'admin' | 'user' = 'admin', changes: Partial<Actor> = {}): Actor {
+  const permissions = builtInRoles.find(({ name }) => name === role)?.permissions ?? [];
+  return { kind: 'key', id, userId: `user-${id}`, name: id, permissions, groupIds: [], keyScope: null, ...changes };
+}
+
+export interface TestGateway {
+  url: string;
+  gateway: Gateway;
+  server: Server;
+  supervisor: ReturnType<typeof createHandSupervisor>;
+  bus: Bus;
+  rows: EndpointRows;
+  records: CallRecord[];
+  /** Credential → actor. */
+  keys: Map<string, Actor>;
+  stored: Map<string, Listing>;
+  ended: Set<string>;
+  /** A connected client of the official SDK. */
+  client(path?: string, key?: string): Promise<{ client: Client; transport: StreamableHTTPClientTransport }>;
+  post(body: unknown, options?: PostOptions): Promise<Response>;
+  /** Sends `initialize` and returns the session id. */
+  session(path?: string, key?: string, version?: string): Promise<string>;
+  close(): Promise<void>;
+}
+
+export interface PostOptions {
+  path?: string;
+  key?: string | null;
+  session?: string;
+  headers?: Record<string, string>;
+  method?: string;
+}
+
+export interface TestGatewayOptions {
+  servers?: EndpointServer[];
+  groups?: EndpointRows['groups'];
+  limits?: Partial<GatewayLimits>;
+  /** What another life of the gateway left behind. */
+  previous?: TestGateway;
+  now?: () => number;
+}
+
+const masterKey = Buffer.from('0123456789abcdef0123456789abcdef');
+
+export async function startGateway(options: TestGatewayOptions = {}): Promise<TestGateway> {
+  const { previous, limits, now } = options;
+  const log = pino({ level: process.env.LOG_LEVEL ?? 'silent' });
+  const supervisor = createHandSupervisor();
+  const bus = createBus((error) => log.error(error));
+  const rows = previous?.rows ?? { servers: options.servers ?? [], groups: options.groups ?? [] };
+  const keys = previous?.keys ?? new Map([['key-a', keyActor('a')]]);
+  const stored = previous?.stored ?? new Map<string, Listing>();
+  const ended = previous?.ended ?? new Set<string>();
+  const records: CallRecord[] = [];
+  const gateway = createGateway({
+    supervisor,
+    resolveActor: (token) => keys.get(token) ?? null,
+    catalogs: {
+      load: async () => structuredClone(stored),
+      store: async (serverId, listing) => {
+        stored.set(serverId, listing);
+        return { added: [], removed: [], changed: [] };
+      },
+    },
+    loadEndpoints: async () => structuredClone(rows),
+    keyring: createKeyring(masterKey),
+    endedSessions: { has: async (hash) => ended.has(hash), add: async (hash) => void ended.add(hash) },
+    callLog: { record: (entry) => void records.push(entry) },
+    bus,
+    log,
+    origins: createOriginRules('127.0.0.1', 'http://hub.example:3000'),
+    version: '0.0.0',
+    ...(limits && { limits }),
+    ...(now && { now }),
+  });
+  await gateway.start();
+  const server = createServer((request, response) => gateway.handle(request, response));
+  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
+  const url = `http://127.0.0.1:${(server.address() as AddressInfo).port}`;
+  const clients: Client[] = [];
+
+  function post(
+    body: unknown,
+    { path = '/api/mcp', key = 'key-a', session, headers, method = 'POST' }: PostOptions = {},
+  ) {
+    return fetch(url + path, {
+      method,
+      headers: {
+        ...(method === 'POST' && { 'content-type': 'application/json' }),
+        accept: 'application/json, text/event-stream',
+        ...(key !== null && { authorization: `Bearer ${key}` }),
+        ...(session && { 'mcp-session-id': session }),
+        ...headers,
+      },
+      ...(method !== 'GET' && method !== 'DELETE' && { body: toBody(body) }),
+    });
+  }
+
+  return {
+    url,
+    gateway,
+    server,
+    supervisor,
+    bus,
+    rows,
+    records,
+    keys,
+    stored,
+    ended,
+    post,
+    async client(path = '/api/mcp', key = 'key-a') {
+      const transport = new StreamableHTTPClientTransport(new URL(url + path), {
+        requestInit: { headers: { authorization: `Bearer ${key}` } },
+      });
+      const client = new Client({ name: 'test', version: '1' });
+      await client.connect(transport);
+      clients.push(client);
+      return { client, transport };
+    },
+    async session(path = '/api/mcp', key = 'key-a', version = '2025-11-25') {
+      const response = await post(initialize(version), { path, key });
+      const id = response.headers.get('mcp-session-id');
+      if (!id) throw new Error(`initialize gave ${response.status}: ${await response.text()}`);
+      await response.arrayBuffer();
+      return id;
+    },
+    async close() {
+      await Promise.all(clients.map((client) => client.close()));
+      gateway.close();
+      server.closeAllConnections();
+      await new Promise((resolve) => server.close(resolve));
+      await bus.close();
+    },
+  };
+}
+
+function toBody(body: unknown): BodyInit {
+  return typeof body === 'string' || body instanceof Uint8Array ? (body as BodyInit) : JSON.stringify(body);
+}
+
+export function initialize(protocolVersion = '2025-11-25', id: string | number = 1) {
+  const params = { protocolVersion, capabilities: {}, clientInfo: { name: 'raw', version: '1' } };
+  return { jsonrpc: '2.0', id, method: 'initialize', params };
+}
+
+export function rpc(method: string, params?: unknown, id: string | number = 1) {
+  return { jsonrpc: '2.0', id, method, ...(params !== undefined && { params }) };
+}
