@@ -11,12 +11,12 @@ import {
 } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import type { Duplex } from 'node:stream';
-import type { Registry } from 'prom-client';
 import { can } from '../lib/access/can';
 import type { Actor } from '../lib/access/schema';
 import { HubError } from '../lib/errors';
 import type { Log } from '../lib/log';
-import { createDoorMetrics } from './door-metrics';
+import type { Metrics } from '../lib/telemetry';
+import { watchRequest } from './door-metrics';
 import type { Gateway } from './gateway';
 import { ignoreErrors, isGone } from './gateway/exchange';
 import { tokenOf } from './gateway/request';
@@ -38,7 +38,7 @@ export interface DoorDeps {
   };
   /** What stands in the way of serving; empty when ready. Answered without I/O. */
   failing(): Failing[];
-  registry: Registry;
+  metrics: Metrics;
   /** For /metrics from other machines. */
   resolveActor(token: string, address?: string): Actor | null | Promise<Actor | null>;
   origins: OriginRules;
@@ -83,9 +83,8 @@ const untrusted = /^(x-mcphub-|x-forwarded-|x-middleware-|x-real-ip$|forwarded$)
 const safeMethods = new Set(['GET', 'HEAD', 'OPTIONS']);
 
 export function createDoor(deps: DoorDeps): Door {
-  const { gateway, live, origins, log, host, port } = deps;
+  const { gateway, live, metrics, origins, log, host, port } = deps;
   const timeouts = deps.timeouts ?? defaultTimeouts;
-  const metrics = createDoorMetrics(deps.registry);
   const agent: Agent = new HttpAgent({ keepAlive: true, maxSockets: 256, keepAliveMsecs: 5000 });
   let webPort: number | null = null;
   let closing: Promise<void> | null = null;
@@ -106,13 +105,12 @@ export function createDoor(deps: DoorDeps): Door {
   function handle(request: IncomingMessage, response: ServerResponse): void {
     const url = request.url ?? '';
     const path = pathOf(url);
+    watchRequest(metrics, request, response, path);
     if (path === '/api/mcp' || path.startsWith('/api/mcp/')) {
-      metrics.watchMcp(request, response);
       gateway.handle(request, response);
       return;
     }
     response.on('error', ignoreErrors);
-    metrics.watch(request, response, path);
     const refusal = refusalOf(request, url, path);
     if (refusal) answer(response, ...refusal);
     else if (path === '/healthz') answerJson(response, 200, { status: 'ok' });
@@ -151,9 +149,9 @@ export function createDoor(deps: DoorDeps): Door {
         if (!actor) return answer(response, 401, 'A key is needed.', { 'www-authenticate': 'Bearer realm="mcphub"' });
         if (!can(actor, 'read', { type: 'setting' })) return answer(response, 404, 'There is nothing here.');
       }
-      const text = await deps.registry.metrics();
+      const text = await metrics.text();
       if (isGone(response)) return;
-      response.writeHead(200, { 'content-type': deps.registry.contentType });
+      response.writeHead(200, { 'content-type': metrics.contentType });
       response.end(text);
     } catch (error) {
       log.error({ err: error }, 'metrics could not be told');

@@ -8,6 +8,7 @@ export {
   deleteServer,
   getServer,
   listServers,
+  listWatchable,
   requireServerLogs,
   restartServer,
   startServer,

@@ -5,7 +5,8 @@ import { eq, sql } from 'drizzle-orm';
 import { servers } from '../../drizzle/schema';
 import { can } from '../access/can';
 import type { Ctx } from '../access/context';
-import type { Tx } from '../db/types';
+import type { Actor } from '../access/schema';
+import type { Db, Tx } from '../db/types';
 import { HubError } from '../errors';
 import type { EventName } from '../events/schema';
 import { writeAudit } from '../telemetry/audit';
@@ -48,6 +49,12 @@ export async function requireServerLogs(ctx: Ctx, name: string): Promise<ServerV
     throw new HubError('FORBIDDEN', `You may see the server "${known.row.name}" but not its log.`);
   }
   return view(ctx, known);
+}
+
+/** The servers that an actor may see, each with whether their logs are open to it; for live updates. */
+export async function listWatchable(db: Db, actor: Actor): Promise<{ id: string; logs: boolean }[]> {
+  const known = (await readServers(db)).filter((each) => can(actor, 'read', serverResource(each)));
+  return known.map((each) => ({ id: each.row.id, logs: can(actor, 'read', { ...serverResource(each), type: 'log' }) }));
 }
 
 /**

@@ -14,8 +14,11 @@ const maxTools = 200;
 const methods: ReadonlySet<string> = new Set(['GET', 'POST', 'PUT', 'PATCH', 'DELETE', 'HEAD', 'OPTIONS']);
 
 export interface Metrics {
-  /** @param route a template such as `/api/mcp/{target}`, never a path that a client made up */
-  request(method: string, route: string, status: number, seconds: number): void;
+  /**
+   * @param route a template such as `/api/v1/servers/{name}`, never a path that a client made up
+   * @param seconds null for what lasts as long as its client likes, such as an event stream
+   */
+  request(method: string, route: string, status: number, seconds: number | null): void;
   /** @param tool original name; null when the called name was unknown */
   toolCall(server: string | null, tool: string | null, outcome: string, seconds: number): void;
   /** Makes `state` the server's only state. */
@@ -80,7 +83,7 @@ export function createMetrics(version: string, { defaults = true }: { defaults?:
   return {
     request(method, route, code, seconds) {
       requests.add(1, methods.has(method) ? method : 'OTHER', route, String(code));
-      observeResponse(seconds, route);
+      if (seconds !== null) observeResponse(seconds, route);
     },
     toolCall(server, tool, outcome, seconds) {
       const serverLabel = server ?? 'unknown';

@@ -88,7 +88,7 @@ export interface Gateway {
   stats(): { sessions: number; inflight: number };
   /** Tools that the server was last seen with. */
   toolCount(serverId: string): number;
-  /** From now on no new session begins. */
+  /** From now on no new session begins, and open event streams end; calls under way go on. */
   drain(): void;
   /** Ends all streams and timers. Idempotent. */
   close(): void;
@@ -203,6 +203,7 @@ export function createGateway(deps: GatewayDeps): Gateway {
     toolCount: (serverId) => catalog.listings.get(serverId)?.tools.length ?? 0,
     drain: () => {
       isDraining = true;
+      streams.endWhere(() => true);
     },
     close() {
       for (const stop of unsubscribe.splice(0)) stop();

@@ -1,0 +1,202 @@
+// Puts the worker together: which part gets what, in which order they begin and end. All parts are made and the port
+// is opened at once; what needs the database begins when it answers.
+import { randomBytes } from 'node:crypto';
+import { resolve } from 'node:path';
+import { bootstrapAccess, createActorResolver, loadKeyring } from '../lib/access';
+import { isDatabaseUnavailable, migrate, openDatabase, rootMessage } from '../lib/db';
+import { type Env, socketPaths } from '../lib/env';
+import { createBus } from '../lib/events/bus';
+import { createRedisTransport } from '../lib/events/redis';
+import type { Log } from '../lib/log';
+import { listDesired, listWatchable } from '../lib/servers';
+import { loadCatalogs, loadEndpoints, storeCatalog } from '../lib/servers/catalog';
+import { createCallLog, metrics as processMetrics } from '../lib/telemetry';
+import { createControl } from './control';
+import { createDoor } from './door';
+import { createEndedSessions, createGateway } from './gateway';
+import { createHealth } from './health';
+import { type ConfigWatch, type Retention, startRetention, watchConfig } from './jobs';
+import { createLive } from './live';
+import { createOriginRules } from './origin';
+import { createInstanceStore, createSupervisor } from './supervisor';
+
+export interface WorkerHub {
+  /** The port that is open. */
+  readonly port: number;
+  /** Resolves when servers run and the hub is ready: the link for the first admin while there is none. */
+  readonly ready: Promise<{ setupUrl: string | null }>;
+  /** Where the web program listens on 127.0.0.1. */
+  setWebPort(port: number | null): void;
+  /** Takes no new work, waits for requests under way, stops every server. Idempotent. */
+  close(): Promise<void>;
+}
+
+export interface WorkerOptions {
+  env: Env;
+  log: Log;
+  version: string;
+  /** What `${VAR}` in the servers file stands for, and what children inherit a few variables of. */
+  processEnv: Record<string, string | undefined>;
+}
+
+/** promises §1: how long requests under way may take once the hub stops. */
+const drainMs = 25_000;
+const databaseRetryMs = 250;
+
+/** @throws HubError CONFLICT when the port is taken; Error when the master key is unusable */
+export async function startWorkerHub({ env, log, version, processEnv }: WorkerOptions): Promise<WorkerHub> {
+  const startedAt = new Date().toISOString();
+  const sockets = socketPaths(env.MCPHUB_DATA_DIR);
+  const keyring = loadKeyring(env, log);
+  const installationId = keyring.secretFor(`installation:${env.MCPHUB_DATA_DIR}`).slice(0, 16);
+  const metrics = processMetrics(version);
+  const health = createHealth(['database', 'servers']);
+  const origins = createOriginRules(env.HOST, env.MCPHUB_PUBLIC_URL);
+  const bus = createBus((err, event) => log.warn({ err, event }, 'an event was not handled'));
+  const database = await openDatabase({ url: env.DATABASE_URL, socketDir: sockets.databaseDir, log, wait: false });
+  const { db } = database;
+  const access = createActorResolver({ db, bus, keyring, log });
+  const callLog = createCallLog(db, log, { onDropped: (rows) => metrics.dropped('call-log', rows) });
+  const supervisor = createSupervisor({
+    loadDesired: () => listDesired(db, processEnv),
+    log,
+    installationId,
+    egress: env.MCPHUB_EGRESS,
+    ownEnv: processEnv,
+    version,
+    store: createInstanceStore(db, installationId, log),
+  });
+  const gateway = createGateway({
+    supervisor,
+    resolveActor: access.resolveBearer,
+    catalogs: {
+      load: () => loadCatalogs(db),
+      store: (serverId, listing) => storeCatalog(db, serverId, listing),
+    },
+    loadEndpoints: () => loadEndpoints(db),
+    keyring,
+    endedSessions: createEndedSessions(db),
+    callLog,
+    bus,
+    log,
+    origins,
+    version,
+  });
+  const live = createLive({
+    resolveSession: access.resolveSession,
+    serversOf: (actor) => listWatchable(db, actor),
+    allowsOrigin: origins.allowsOrigin,
+    bus,
+    supervisor,
+    log,
+    src: randomBytes(6).toString('base64url'),
+  });
+  const door = createDoor({
+    gateway,
+    live,
+    failing: health.failing,
+    metrics,
+    resolveActor: access.resolveBearer,
+    origins,
+    host: env.HOST,
+    port: env.PORT,
+    publicProtocol: new URL(env.MCPHUB_PUBLIC_URL).protocol.slice(0, -1),
+    log,
+  });
+  let config: ConfigWatch | undefined;
+  let retention: Retention | undefined;
+  const control = createControl({
+    socketPath: sockets.worker,
+    gateway,
+    supervisor,
+    bus,
+    log,
+    hub: () => ({ startedAt, version, configFaults: [...(config?.faults ?? [])], configFile: config?.file ?? null }),
+  });
+
+  for (const event of ['server.created', 'server.updated', 'server.deleted'] as const) {
+    bus.on(event, () => supervisor.reconcile());
+  }
+  bus.on('server.restart', ({ id }) => supervisor.restart(id));
+  bus.on('call.finished', ({ server, tool, outcome, durationMs }) =>
+    metrics.toolCall(server, tool, outcome, durationMs / 1000),
+  );
+  const serverNames = new Map<string, string>();
+  supervisor.on('status', ({ id, name, state }) => {
+    const before = serverNames.get(id);
+    if (before !== undefined && before !== name) metrics.removeServer(before);
+    serverNames.set(id, name);
+    metrics.serverStatus(name, state);
+  });
+  supervisor.on('removed', (id) => {
+    metrics.removeServer(serverNames.get(id) ?? '');
+    serverNames.delete(id);
+  });
+
+  const stopping = new AbortController();
+
+  /** The schema, once the database is there. A fault of the schema itself ends the worker. */
+  async function prepareDatabase(): Promise<void> {
+    for (;;) {
+      try {
+        await migrate(database);
+        health.pass('database');
+        return;
+      } catch (error) {
+        if (stopping.signal.aborted || !isDatabaseUnavailable(error)) throw error;
+        health.fail('database', rootMessage(error));
+        await new Promise((done) => setTimeout(done, databaseRetryMs));
+      }
+    }
+  }
+
+  async function begin(): Promise<{ setupUrl: string | null }> {
+    await prepareDatabase();
+    const { setupToken } = await bootstrapAccess({ db, env, log });
+    const path = resolve(env.MCPHUB_CONFIG ?? 'mcp.json');
+    config = await watchConfig({ db, bus, log, path, required: env.MCPHUB_CONFIG !== undefined });
+    await gateway.start();
+    await supervisor.start();
+    retention = startRetention({ db, log });
+    health.watchDatabase(db);
+    health.pass('servers');
+    return { setupUrl: setupToken && `${env.MCPHUB_PUBLIC_URL}/setup?token=${setupToken}` };
+  }
+
+  async function close(): Promise<void> {
+    health.fail('draining', 'The hub is stopping.');
+    stopping.abort();
+    // Event streams would hold the door open for ever, so they end first; calls under way have their time.
+    gateway.drain();
+    await config?.close();
+    await live.close();
+    await door.close(drainMs);
+    await control.close();
+    gateway.close();
+    await supervisor.stop();
+    await retention?.close();
+    await callLog.close();
+    await access.close();
+    await bus.close();
+    health.close();
+    await database.close();
+  }
+
+  await control.listen();
+  const port = await door.listen();
+  if (env.REDIS_URL) {
+    const report = (err: unknown) => log.warn({ err }, 'events over Redis are interrupted');
+    void createRedisTransport({ url: env.REDIS_URL, deliver: bus.deliver, report }).then(bus.addTransport, report);
+  }
+  const ready = begin();
+  let closing: Promise<void> | null = null;
+  return {
+    port,
+    ready,
+    setWebPort: door.setWebPort,
+    close: () => {
+      closing ??= close();
+      return closing;
+    },
+  };
+}
