@@ -8,7 +8,7 @@ import { basename, dirname, join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { envSchema, fileSettings } from '../lib/env';
 import { errorTable } from '../lib/errors';
-import { cycles, reach, readTree, type SourceFile, type SourceTree } from './support/source-tree';
+import { cycles, reach, readTree, type SourceFile, type SourceTree, type Walk } from './support/source-tree';
 
 interface Rule {
   name: string;
@@ -23,10 +23,13 @@ interface Rule {
 const root = join(import.meta.dirname, '..');
 const places = ['app', 'lib', 'worker', 'drizzle', 'scripts', 'tests', 'next.config.ts', 'proxy.ts'];
 
-/** The file must never reach, directly or through others, what `never` matches. */
-function neverReaches(never: RegExp, through?: (file: SourceFile) => boolean) {
+/** The file must never reach, directly or through others, what `never` matches; nothing behind that is looked at. */
+function neverReaches(never: RegExp, walk: Walk = {}) {
+  const through = (file: SourceFile) => !never.test(file.path) && (walk.through?.(file) ?? true);
   return ({ path }: SourceFile, tree: SourceTree): string[] =>
-    [...reach(tree, path, through)].filter(([target]) => never.test(target)).map(([, trail]) => trail.join(' -> '));
+    [...reach(tree, path, { ...walk, through })]
+      .filter(([target]) => never.test(target))
+      .map(([, trail]) => trail.join(' -> '));
 }
 
 const nodeModules = `node:|(${builtinModules.filter((name) => !name.startsWith('_')).join('|')})(/|$)`;
@@ -126,10 +129,10 @@ const rules: Rule[] = [
     binds: /^app\//,
     check: (file, tree) =>
       file.directive === 'use client'
-        ? neverReaches(
-            serverOnly,
-            (each) => each.directive !== 'use server', // a call over the wire, not code of the bundle
-          )(file, tree)
+        ? neverReaches(serverOnly, {
+            valuesOnly: true,
+            through: (each) => each.directive !== 'use server', // a call over the wire, not code of the bundle
+          })(file, tree)
         : [],
     planted: {
       'app/button.tsx': "'use client';\nimport '../lib/db';",

@@ -11,6 +11,8 @@ export interface SourceFile {
   program: ParseResult['program'];
   /** Files of the tree by path (without ending when there is no such file), and packages by the name as written. */
   imports: string[];
+  /** Those that are more than types, and so get into a bundle. */
+  values: string[];
   directive: 'use client' | 'use server' | null;
 }
 
@@ -39,16 +41,28 @@ function readSource(root: string, path: string): SourceFile {
   const { module, errors, program } = parseSync(path, text);
   if (errors.length > 0) throw new Error(`${path}: ${errors[0]?.message}`);
   const dynamic = module.dynamicImports.map(({ moduleRequest }) => text.slice(moduleRequest.start, moduleRequest.end));
-  const specifiers = [
-    ...module.staticImports.map((entry) => entry.moduleRequest.value),
-    ...module.staticExports.flatMap(({ entries }) => entries.flatMap((entry) => entry.moduleRequest?.value ?? [])),
+  const entries = [
+    ...module.staticImports.map((each) => ({
+      specifier: each.moduleRequest.value,
+      isType: each.entries.length > 0 && each.entries.every((entry) => entry.isType),
+    })),
+    ...module.staticExports.flatMap((each) =>
+      each.entries.map((entry) => ({ specifier: entry.moduleRequest?.value, isType: entry.isType })),
+    ),
     // A computed import cannot be followed.
-    ...dynamic.filter((written) => /^(['"]).*\1$/.test(written)).map((written) => written.slice(1, -1)),
-    ...[...text.matchAll(/\bimport\((['"])([^'"]+)\1\)\./g)].map((match) => match[2] ?? ''), // import('…').Type
+    ...dynamic
+      .filter((written) => /^(['"]).*\1$/.test(written))
+      .map((written) => ({ specifier: written.slice(1, -1), isType: false })),
+    // import('…').Type
+    ...[...text.matchAll(/\bimport\((['"])([^'"]+)\1\)\./g)].map((match) => ({ specifier: match[2], isType: true })),
   ];
-  const imports = [...new Set(specifiers)].map((specifier) => resolveImport(root, path, specifier));
+  const resolved = entries.flatMap(({ specifier, isType }) =>
+    specifier === undefined ? [] : { target: resolveImport(root, path, specifier), isType },
+  );
+  const imports = [...new Set(resolved.map(({ target }) => target))];
+  const values = [...new Set(resolved.filter(({ isType }) => !isType).map(({ target }) => target))];
   const directive = /^(?:\s|\/\/.*|\/\*[\s\S]*?\*\/)*(['"])(use client|use server)\1/.exec(text)?.[2];
-  return { path, text, program, imports, directive: (directive as SourceFile['directive']) ?? null };
+  return { path, text, program, imports, values, directive: (directive as SourceFile['directive']) ?? null };
 }
 
 function resolveImport(root: string, from: string, specifier: string): string {
@@ -61,16 +75,20 @@ function resolveImport(root: string, from: string, specifier: string): string {
   return relative(root, found).replaceAll('\\', '/');
 }
 
-/**
- * Everything reachable from a file, each with the way there, so that a failure names the whole chain.
- * @param through which files to follow; what is not followed is still reached itself
- */
-export function reach(tree: SourceTree, from: string, through: (file: SourceFile) => boolean = () => true) {
+export interface Walk {
+  /** Which files to follow; what is not followed is still reached itself. */
+  through?: (file: SourceFile) => boolean;
+  /** Follow only what gets into a bundle. */
+  valuesOnly?: boolean;
+}
+
+/** Everything reachable from a file, each with the way there, so that a failure names the whole chain. */
+export function reach(tree: SourceTree, from: string, { through = () => true, valuesOnly = false }: Walk = {}) {
   const trails = new Map<string, string[]>();
   const visit = (path: string, trail: string[]) => {
     const file = tree.get(path);
     if (!file || (trail.length > 1 && !through(file))) return;
-    for (const target of file.imports) {
+    for (const target of valuesOnly ? file.values : file.imports) {
       if (trails.has(target)) continue;
       trails.set(target, [...trail, target]);
       visit(target, [...trail, target]);
