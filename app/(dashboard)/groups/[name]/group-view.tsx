@@ -1,0 +1,86 @@
+'use client';
+// One group: its URL, what it offers, to whom; changed in place.
+import { useQueryClient } from '@tanstack/react-query';
+import { Cable, Trash2 } from 'lucide-react';
+import Link from 'next/link';
+import { useRouter } from 'next/navigation';
+import { Button, buttonClass } from '@/app/_ui/button';
+import { ConfirmDialog } from '@/app/_ui/confirm-dialog';
+import { CopyButton } from '@/app/_ui/copy-button';
+import { plural } from '@/app/_ui/format';
+import { PageHeader } from '@/app/_ui/page-header';
+import { Panel } from '@/app/_ui/panel';
+import { toast } from '@/app/_ui/toaster';
+import { endpointUrl } from '@/lib/servers/clients';
+import type { GroupView as Group } from '@/lib/servers/schema';
+import { deleteGroupAction, updateGroupAction } from '../actions';
+import { GroupForm, valuesOf } from '../group-form';
+import type { GroupContext } from '../load';
+
+export function GroupView({ group, around }: { group: Group; around: GroupContext }) {
+  const router = useRouter();
+  const client = useQueryClient();
+  const url = endpointUrl(around.base, group.name);
+
+  return (
+    <>
+      <PageHeader
+        title={group.name}
+        description={group.description || undefined}
+        actions={
+          <>
+            <Link href={`/connect?endpoint=${encodeURIComponent(group.name)}`} className={buttonClass('primary')}>
+              <Cable aria-hidden />
+              Connect
+            </Link>
+            {around.rights.delete && (
+              <ConfirmDialog
+                trigger={
+                  <Button variant="secondary">
+                    <Trash2 aria-hidden />
+                    Delete…
+                  </Button>
+                }
+                title={`Delete group ${group.name}?`}
+                confirm="Delete"
+                onConfirm={async () => {
+                  const answer = await deleteGroupAction({ name: group.name });
+                  if (!answer.ok) throw new Error(answer.message);
+                  await client.invalidateQueries({ queryKey: ['groups'] });
+                  toast(`Group ${group.name} deleted`);
+                  router.push('/groups');
+                }}
+              >
+                Its URL stops working at once
+                {group.members.length > 0 &&
+                  `, and ${plural(group.members.length, 'member')} lose what only this group offers`}
+                . The servers themselves stay.
+              </ConfirmDialog>
+            )}
+          </>
+        }
+      />
+      <div className="mb-4 flex items-center gap-1">
+        <code className="min-w-0 rounded-control bg-sunken px-2 py-1 font-mono text-[0.75rem] break-all">{url}</code>
+        <CopyButton text={url} label="Copy the URL" />
+      </div>
+      <Panel className="max-w-3xl py-3">
+        <GroupForm
+          values={valuesOf(group)}
+          around={around}
+          submitLabel="Save"
+          readOnly={!around.rights.update}
+          onSubmit={async (values) => {
+            const answer = await updateGroupAction({ name: group.name, patch: values, ifVersion: group.version });
+            if (!answer.ok) return answer;
+            await client.invalidateQueries({ queryKey: ['groups'] });
+            toast('Saved');
+            if (answer.data.name === group.name) router.refresh();
+            else router.replace(`/groups/${encodeURIComponent(answer.data.name)}`);
+            return null;
+          }}
+        />
+      </Panel>
+    </>
+  );
+}

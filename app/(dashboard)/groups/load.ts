@@ -1,0 +1,35 @@
+// What the pages of groups need beside the groups themselves.
+import { headers } from 'next/headers';
+import { settings, visitorOrigin } from '@/app/_server';
+import { listUsers } from '@/lib/access';
+import { canSome } from '@/lib/access/can';
+import type { Ctx } from '@/lib/access/context';
+import { listServers } from '@/lib/servers';
+
+export interface GroupContext {
+  /** Origin under which this visitor reaches the hub. */
+  base: string;
+  servers: { name: string; toolCount: number }[];
+  /** Names of users; empty for those who may not see them. */
+  users: string[];
+  rights: { create: boolean; update: boolean; delete: boolean };
+}
+
+export async function loadGroupContext(ctx: Ctx): Promise<GroupContext> {
+  const [requestHeaders, servers, users] = await Promise.all([
+    headers(),
+    listServers(ctx),
+    canSome(ctx.actor, 'read', 'user') ? listUsers(ctx) : [],
+  ]);
+  const { MCPHUB_PUBLIC_URL } = settings();
+  return {
+    base: visitorOrigin(requestHeaders, MCPHUB_PUBLIC_URL) ?? MCPHUB_PUBLIC_URL,
+    servers: servers.map(({ name, toolCount }) => ({ name, toolCount })),
+    users: users.map(({ username }) => username),
+    rights: {
+      create: canSome(ctx.actor, 'create', 'group'),
+      update: canSome(ctx.actor, 'update', 'group'),
+      delete: canSome(ctx.actor, 'delete', 'group'),
+    },
+  };
+}
