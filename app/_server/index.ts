@@ -8,12 +8,9 @@ export {
   type Call,
   ifVersion,
   listAnswer,
-  notFound,
-  openCursor,
   pageOf,
   pageQuery,
   route,
-  sealCursor,
   versioned,
 } from './rest';
 export { changePassword, isSetupNeeded, setUp, signInWithPassword, signOut } from './sign-in';

@@ -128,12 +128,12 @@ export const pageQuery = {
 };
 
 /** An opaque cursor that only this hub can make. `list` names the list, so that a cursor of another one is refused. */
-export function sealCursor(list: string, position: unknown): string {
+function sealCursor(list: string, position: unknown): string {
   return keyring().seal('cursor', { list, position });
 }
 
 /** @throws HubError INVALID_INPUT for a cursor that is altered or of another list */
-export function openCursor<S extends z.ZodType>(list: string, cursor: string, schema: S): z.output<S> {
+function openCursor<S extends z.ZodType>(list: string, cursor: string, schema: S): z.output<S> {
   const opened = z.object({ list: z.literal(list), position: z.unknown() }).safeParse(keyring().open('cursor', cursor));
   const position = schema.safeParse(opened.data?.position);
   if (opened.success && position.success) return position.data;
@@ -174,8 +174,3 @@ export function ifVersion(request: Request): number | undefined {
   if (version === undefined) throw new HubError('STALE_VERSION');
   return Number(version);
 }
-
-/** For a path without a route: 404 as everywhere else. */
-export const notFound = route(async () => {
-  throw new HubError('NOT_FOUND');
-});

@@ -6,6 +6,7 @@ import { NextRequest } from 'next/server';
 import { afterEach, beforeEach, expect, it } from 'vitest';
 import { route } from '../../../app/_server';
 import { keyring } from '../../../app/_server/hub';
+import * as unknownPath from '../../../app/api/v1/[...unknown]/route';
 import * as oneKey from '../../../app/api/v1/keys/[id]/route';
 import * as keys from '../../../app/api/v1/keys/route';
 import * as me from '../../../app/api/v1/me/route';
@@ -118,6 +119,13 @@ eachDatabase('REST', (kind) => {
     expect(JSON.parse(text)).toMatchObject({ status, ...problem });
     expect(text).not.toMatch(/at .*\.ts|node_modules|Zod/);
     expect((await ask(keys.GET, '/keys', { headers: withKey() })).status).toBe(200);
+  });
+
+  it('answers in JSON under paths that do not exist: 401 to strangers, 404 to all others', async () => {
+    expect((await ask(unknownPath.GET, '/nothing')).status).toBe(401);
+    const response = await ask(unknownPath.DELETE, '/nothing/at/all?x=1', { method: 'DELETE', headers: withKey() });
+    expect(response.status).toBe(404);
+    expect(await response.json()).toMatchObject({ code: 'NOT_FOUND', instance: '/api/v1/nothing/at/all' });
   });
 
   it('refuses parameters that it does not know', async () => {
