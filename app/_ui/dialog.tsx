@@ -19,7 +19,7 @@ export interface DialogContentProps {
   children: ReactNode;
 }
 
-const widths = { sm: 'max-w-md', md: 'max-w-xl', lg: 'max-w-3xl' } as const;
+const widths = { sm: 'max-w-md', md: 'max-w-xl', lg: 'max-w-2xl' } as const;
 
 export function DialogContent({ title, description, size = 'md', children }: DialogContentProps) {
   return (

@@ -67,10 +67,10 @@ export default function AddServerDialog({ open, onOpenChange, onAdded }: AddServ
                 submitLabel="Add server"
                 onSubmit={create}
                 footer={(submit) => (
-                  <>
-                    {refusal && <Notice tone="bad" title={refusal.message} hint={refusal.hint} />}
+                  <div className="sticky -bottom-1 -mx-5 border-t border-border bg-popover">
+                    {refusal && <Notice className="mx-5 mt-3" tone="bad" title={refusal.message} hint={refusal.hint} />}
                     <DialogFooter>{submit}</DialogFooter>
-                  </>
+                  </div>
                 )}
               />
             </DialogBody>

@@ -6,7 +6,7 @@ import { Button, type ButtonSize, buttonClass } from '@/app/_ui/button';
 import { ConfirmDialog } from '@/app/_ui/confirm-dialog';
 import { Menu, MenuContent, MenuItem, MenuSeparator, MenuTrigger } from '@/app/_ui/menu';
 import { deleteServerAction } from './actions';
-import { type Operation, operationsOf, type ServerRights, type ShownServer } from './shown-server';
+import { needsAttention, type Operation, operationsOf, type ServerRights, type ShownServer } from './shown-server';
 
 const looks = {
   start: { label: 'Start', Icon: Play },
@@ -28,11 +28,18 @@ export function ServerActions({ server, rights, size = 'md', onOperate, onRemove
   const [first, ...rest] = operations;
   const mayRemove = rights.delete && server.source === 'api';
   if (!first && !mayRemove) return null;
+  // In a list only what helps stands out: a start, or another try of what failed.
+  const quiet = size === 'sm' && first === 'restart' && !needsAttention(server.status?.state);
   const FirstIcon = first && looks[first].Icon;
   return (
     <div className="flex items-center justify-end gap-1">
       {first && FirstIcon && (
-        <Button size={size} onClick={() => onOperate(first)} aria-label={`${looks[first].label} ${server.name}`}>
+        <Button
+          size={size}
+          variant={quiet ? 'ghost' : 'secondary'}
+          onClick={() => onOperate(first)}
+          aria-label={`${looks[first].label} ${server.name}`}
+        >
           <FirstIcon aria-hidden />
           {looks[first].label}
         </Button>

@@ -140,7 +140,9 @@ export function ServerForm({ values, fixedType, submitLabel, onSubmit, footer }:
           error={errors.timeoutSeconds?.message}
           hint="Silence after which a call fails. Progress extends it."
         >
-          {(control) => <Input {...control} inputMode="decimal" placeholder="60" {...register('timeoutSeconds')} />}
+          {(control) => (
+            <Input {...control} inputMode="decimal" placeholder="Default" {...register('timeoutSeconds')} />
+          )}
         </Field>
         <Field label="Tool names on its own URL">
           {(control) => (

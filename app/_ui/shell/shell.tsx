@@ -70,16 +70,17 @@ export function Shell({ blocks, user, onSignOut, initiallyCollapsed, live, banne
               <Nav blocks={blocks} onNavigate={() => setDrawerOpen(false)} />
             </SheetContent>
           </Sheet>
-          <Button
-            variant="ghost"
-            size="icon"
-            className="-ml-2 hidden md:inline-flex"
-            onClick={toggle}
-            aria-expanded={!collapsed}
-            aria-label={collapsed ? 'Widen the navigation' : 'Narrow the navigation'}
-          >
-            <PanelLeft aria-hidden />
-          </Button>
+          <span className="-ml-2 max-md:hidden">
+            <Button
+              variant="ghost"
+              size="icon"
+              onClick={toggle}
+              aria-expanded={!collapsed}
+              aria-label={collapsed ? 'Widen the navigation' : 'Narrow the navigation'}
+            >
+              <PanelLeft aria-hidden />
+            </Button>
+          </span>
           <Breadcrumb />
           <div className="ml-auto flex items-center gap-1">
             {live}

@@ -37,9 +37,7 @@ export function FaultPanel({ server, state, onRetry }: FaultPanelProps) {
         actions={<Fix server={server} state={state} onRetry={onRetry} />}
         hint={
           <span className="flex flex-wrap gap-x-4 text-muted-foreground">
-            <span>
-              since <RelativeTime at={status.since} />
-            </span>
+            <RelativeTime at={status.since} />
             {status.attempt > 0 && <span className="figures">attempt {status.attempt}</span>}
             {status.nextRetryAt && <Countdown to={status.nextRetryAt} prefix="next try " />}
           </span>

@@ -81,9 +81,9 @@ function ToolRow({ tool, mayCall }: { tool: ToolView; mayCall: boolean }) {
   const [open, setOpen] = useState(false);
   const tryHref = `/playground?${new URLSearchParams({ server: tool.server, tool: tool.name })}`;
   return (
-    <li>
+    <li className="relative">
       <details onToggle={(event) => setOpen(event.currentTarget.open)} className="group">
-        <summary className="flex items-start gap-2 px-4 py-2.5 text-table hover:bg-accent/60 focus-visible:-outline-offset-2 [&::-webkit-details-marker]:hidden">
+        <summary className="flex items-start gap-2 py-2.5 pr-20 pl-4 text-table hover:bg-accent/60 focus-visible:-outline-offset-2 [&::-webkit-details-marker]:hidden">
           <ChevronRight
             aria-hidden
             className="mt-0.5 size-4 shrink-0 text-muted-foreground transition-transform duration-[120ms] group-open:rotate-90"
@@ -113,11 +113,13 @@ function ToolRow({ tool, mayCall }: { tool: ToolView; mayCall: boolean }) {
         )}
       </details>
       {mayCall && (
-        <div className="-mt-1 pb-2.5 pl-10">
-          <Link href={tryHref} className={buttonClass('secondary', 'sm')} aria-label={`Try ${tool.name}`}>
-            Try
-          </Link>
-        </div>
+        <Link
+          href={tryHref}
+          className={buttonClass('secondary', 'sm', 'absolute top-2 right-4')}
+          aria-label={`Try ${tool.name}`}
+        >
+          Try
+        </Link>
       )}
     </li>
   );
