@@ -1,0 +1,48 @@
+// Names and labels that dashboards rely on.
+import { describe, expect, it } from 'vitest';
+import { createMetrics } from '../../../../lib/telemetry/metrics';
+
+describe('metrics', () => {
+  it('count requests, calls and losses under the promised names', async () => {
+    const metrics = createMetrics('1.2.3', { defaults: false });
+    metrics.request('POST', '/api/mcp', 200, 0.002);
+    metrics.request('POST', '/api/mcp', 200, 0.002);
+    metrics.request('BREW', '/api/mcp', 405, 0.001);
+    metrics.toolCall('files', 'read', 'ok', 0.05);
+    metrics.toolCall(null, null, 'denied', 0.001);
+    metrics.dropped('call-log', 3);
+    const text = await metrics.text();
+    expect(text).toContain('mcphub_requests_total{method="POST",route="/api/mcp",status="200"} 2');
+    expect(text).toContain('mcphub_requests_total{method="OTHER",route="/api/mcp",status="405"} 1');
+    expect(text).toContain('mcphub_response_time_seconds_count{route="/api/mcp"} 3');
+    expect(text).toContain('mcphub_tool_calls_total{server_name="files",tool="read",outcome="ok"} 1');
+    expect(text).toContain('mcphub_tool_calls_total{server_name="unknown",tool="unknown",outcome="denied"} 1');
+    expect(text).toContain('mcphub_tool_call_duration_seconds_count{server_name="files",tool="read"} 1');
+    expect(text).toContain('mcphub_records_dropped_total{sink="call-log"} 3');
+    expect(text).toContain(`mcphub_build_info{version="1.2.3",node="${process.version}"} 1`);
+  });
+
+  it('are the same at a second scrape', async () => {
+    const metrics = createMetrics('1', { defaults: false });
+    metrics.dropped('x', 2);
+    expect(await metrics.text()).toBe(await metrics.text());
+  });
+
+  it('show a server in one state, and forget a removed one', async () => {
+    const metrics = createMetrics('1', { defaults: false });
+    metrics.serverStatus('files', 'starting');
+    metrics.serverStatus('files', 'ready');
+    expect(await metrics.text()).toContain('mcphub_server_status{server_name="files",status="starting"} 0');
+    expect(await metrics.text()).toContain('mcphub_server_status{server_name="files",status="ready"} 1');
+    metrics.removeServer('files');
+    expect(await metrics.text()).not.toContain('server_name="files"');
+  });
+
+  it('give 200 tools a label of their own and call the rest "other"', async () => {
+    const metrics = createMetrics('1', { defaults: false });
+    for (let index = 0; index < 300; index++) metrics.toolCall('many', `tool${index}`, 'ok', 0.01);
+    const lines = (await metrics.text()).split('\n').filter((line) => line.startsWith('mcphub_tool_calls_total{'));
+    expect(lines).toHaveLength(201);
+    expect(lines).toContain('mcphub_tool_calls_total{server_name="many",tool="other",outcome="ok"} 100');
+  });
+});
