@@ -12,13 +12,14 @@ const statementTimeoutMs = 5_000;
 const connectTimeoutSeconds = 5;
 /** The embedded database has one backend: more connections would only queue there instead of here. */
 const poolSize = { embedded: 4, postgres: 10 };
-const closeTimeoutSeconds = 5;
+/** The driver waits this long for connections that broke with a query on them, too: it never learns their end. */
+const closeTimeoutSeconds = 2;
 
 export interface Database {
   db: Db;
   kind: 'embedded' | 'postgres';
   log: Log;
-  /** Lets queries in flight finish for 5 s, then cuts them. May be called twice. */
+  /** Lets queries in flight finish for 2 s, then cuts them. May be called twice. */
   close(): Promise<void>;
 }
 

@@ -48,6 +48,8 @@ export function withRedis(name: string, suite: (url: string) => void): void {
 export interface TestDatabase extends Database {
   /** Opens one more pool on the same database, as another process would. */
   another(): Promise<Database>;
+  /** Ends every connection from the server's side, as its restart would. */
+  cutConnections(): Promise<void>;
   /** For programs: what they need as DATABASE_URL (postgres) or as the folder of the socket (embedded). */
   url: string | undefined;
   socketDir: string;
@@ -62,10 +64,17 @@ async function openEmbedded(): Promise<TestDatabase> {
   const dataDir = mkdtempSync(join(tmpdir(), 'mcphub-test-'));
   await copyEmbeddedTemplate(dataDir);
   const socketDir = runtimeDir(dataDir);
-  const server = await startEmbedded(dataDir, socketDir);
-  return withPools({ url: undefined, socketDir }, async () => {
-    await server.close();
-    rmSync(dataDir, { recursive: true, force: true });
+  let server = await startEmbedded(dataDir, socketDir);
+  return withPools({
+    where: { url: undefined, socketDir },
+    async cut() {
+      await server.close();
+      server = await startEmbedded(dataDir, socketDir);
+    },
+    async remove() {
+      await server.close();
+      rmSync(dataDir, { recursive: true, force: true });
+    },
   });
 }
 
@@ -76,16 +85,25 @@ async function openOnPostgres(): Promise<TestDatabase> {
   await admin`create database ${admin(name)}`;
   const url = new URL(postgresUrl);
   url.pathname = `/${name}`;
-  return withPools({ url: url.href, socketDir: '' }, async () => {
-    await admin`drop database ${admin(name)} with (force)`;
-    await admin.end();
+  return withPools({
+    where: { url: url.href, socketDir: '' },
+    async cut() {
+      await admin`select pg_terminate_backend(pid) from pg_stat_activity where datname = ${name}`;
+    },
+    async remove() {
+      await admin`drop database ${admin(name)} with (force)`;
+      await admin.end();
+    },
   });
 }
 
-async function withPools(
-  where: { url: string | undefined; socketDir: string },
-  remove: () => Promise<void>,
-): Promise<TestDatabase> {
+interface Server {
+  where: { url: string | undefined; socketDir: string };
+  cut(): Promise<void>;
+  remove(): Promise<void>;
+}
+
+async function withPools({ where, cut, remove }: Server): Promise<TestDatabase> {
   const pools: Database[] = [];
   async function another() {
     const pool = await openDatabase({ ...where, log: silentLog });
@@ -99,7 +117,16 @@ async function withPools(
     await Promise.all(pools.map((pool) => pool.close()));
     await remove();
   }
-  return { ...first, ...where, another, close: () => (closing ??= close()) };
+  return {
+    ...first,
+    ...where,
+    another,
+    cutConnections: cut,
+    close() {
+      closing ??= close();
+      return closing;
+    },
+  };
 }
 
 /**

@@ -1,6 +1,7 @@
 // The embedded database as a program of its own, started from source.
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
+import { finished } from 'node:stream/promises';
 import { until } from './until';
 
 export interface EmbeddedProcess {
@@ -27,7 +28,9 @@ export async function startEmbeddedProcess(dataDir: string): Promise<EmbeddedPro
   child.on('message', (message) => {
     ready ||= (message as { type?: unknown }).type === 'ready';
   });
-  const exited = once(child, 'exit').then(([code, signal]) => {
+  // Not the event "close": it does not come when the channel was disconnected before.
+  const streams = [child.stdout, child.stderr].map((stream) => stream && finished(stream));
+  const exited = Promise.all([once(child, 'exit'), ...streams]).then(([[code, signal]]) => {
     gone = true;
     return { code: code as number | null, signal: signal as NodeJS.Signals | null };
   });

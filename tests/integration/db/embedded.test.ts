@@ -15,6 +15,7 @@ import { join } from 'node:path';
 import postgres from 'postgres';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { FolderLockedError, lockFolder } from '../../../lib/db/embedded/lock';
+import { DamagedDatabaseError, startEmbedded } from '../../../lib/db/embedded/program';
 import { runtimeDir } from '../../../lib/env';
 import { copyEmbeddedTemplate } from '../../support/database';
 import { type EmbeddedProcess, startEmbeddedProcess } from '../../support/embedded-process';
@@ -126,20 +127,27 @@ describe('embedded database program', () => {
     expect(await pool()`select 1 as a`).toEqual([{ a: 1 }]);
   });
 
+  it('refuses a damaged folder in one line and exit code 1', async () => {
+    await copyEmbeddedTemplate(dataDir);
+    rmSync(join(dataDir, 'database', 'PG_VERSION'));
+    const { exited, output } = await start();
+    expect(await exited).toEqual({ code: 1, signal: null });
+    expect(output().trim().split('\n')).toHaveLength(1);
+    expect(output()).toContain(`The database in ${join(dataDir, 'database')} cannot be opened`);
+  });
+
   it.each([
     ['has no PG_VERSION', (folder: string) => rmSync(join(folder, 'PG_VERSION'))],
     ['has a cut control file', (folder: string) => truncateSync(join(folder, 'global', 'pg_control'), 10)],
     ['lost its write-ahead log', (folder: string) => rmSync(join(folder, 'pg_wal'), { recursive: true })],
-  ])('refuses a folder that %s in one line, and removes nothing of it', async (_name, damage) => {
+  ])('removes nothing of a folder that %s, and frees it', async (_name, damage) => {
     await copyEmbeddedTemplate(dataDir);
     const folder = join(dataDir, 'database');
     damage(folder);
     const before = readdirSync(folder);
-    const { exited, output } = await start();
-    expect(await exited).toEqual({ code: 1, signal: null });
-    expect(output().trim().split('\n')).toHaveLength(1);
-    expect(output()).toContain(`The database in ${folder} cannot be opened`);
+    await expect(startEmbedded(dataDir, runtimeDir(dataDir))).rejects.toThrow(DamagedDatabaseError);
     expect(readdirSync(folder)).toEqual(expect.arrayContaining(before));
+    lockFolder(dataDir).release();
   });
 });
 
