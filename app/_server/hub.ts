@@ -60,8 +60,10 @@ export function keyring(): Keyring {
   return singleton('web.keyring', () => loadKeyring(settings(), log()));
 }
 
+/** Credential → actor. Throws while the master key cannot be read, and works again once it can. */
 export function resolver(): Promise<ActorResolver> {
-  return singleton('web.resolver', async () =>
-    createActorResolver({ db: (await database()).db, bus: bus(), keyring: keyring(), log: log() }),
-  );
+  return singleton('web.resolver', () => {
+    const parts = { bus: bus(), keyring: keyring(), log: log() };
+    return database().then(({ db }) => createActorResolver({ db, ...parts }));
+  });
 }
