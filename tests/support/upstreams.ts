@@ -107,16 +107,18 @@ export async function startProgram(command: string, args: string[], env: Record<
   return { url, child, stop };
 }
 
+type Falsy = false | 0 | '' | null | undefined;
+
 /** Polls until `check` gives something truthy. @throws Error naming `what` after the deadline */
 export async function until<T>(
   what: string,
   check: () => T | Promise<T>,
   deadlineMs = 10_000,
-): Promise<NonNullable<T>> {
+): Promise<Exclude<T, Falsy>> {
   const end = performance.now() + deadlineMs;
   for (;;) {
     const found = await check();
-    if (found) return found;
+    if (found) return found as Exclude<T, Falsy>;
     if (performance.now() > end) throw new Error(`not within ${deadlineMs} ms: ${what}`);
     await new Promise((resolve) => setTimeout(resolve, 20));
   }

@@ -52,6 +52,8 @@ export function createSupervisor(options: SupervisorOptions): Supervisor {
   const unsent = new Map<string, LogLine[]>();
   let reconciling: Promise<void> | null = null;
   let nextReconcile: Promise<void> | null = null;
+  /** Until the sweep is over nothing may start: it could not tell new processes from old ones. */
+  let swept = false;
   let stopped = false;
   let stopping: Promise<void> | null = null;
 
@@ -79,13 +81,18 @@ export function createSupervisor(options: SupervisorOptions): Supervisor {
   function create(desired: DesiredServer): Instance {
     const instance: Instance = createInstance(desired, {
       ...shared,
-      logged: (line) => queueLine(desired.id, line),
+      logged: (line) => {
+        if (isKnown()) queueLine(desired.id, line);
+      },
       report: (error) => log.error({ err: error, server: desired.name }, 'a server could not be brought into line'),
       emit: (event, ...args) => {
+        if (!isKnown()) return;
         if (event === 'status') record(desired.id);
         emit(event, ...args);
       },
     });
+    // After "removed" nothing more is told of a server: a late state would bring it back to life elsewhere.
+    const isKnown = () => instances.get(desired.id) === instance;
     instances.set(desired.id, instance);
     return instance;
   }
@@ -148,7 +155,7 @@ export function createSupervisor(options: SupervisorOptions): Supervisor {
   }
 
   function reconcile(): Promise<void> {
-    if (stopped) return Promise.resolve();
+    if (!swept || stopped) return Promise.resolve();
     if (!reconciling) {
       reconciling = reconcileOnce().finally(() => {
         reconciling = null;
@@ -196,6 +203,7 @@ export function createSupervisor(options: SupervisorOptions): Supervisor {
       const left = await trees.sweep(options.installationId);
       if (left > 0) log.warn({ processes: left }, 'ended processes that an earlier run left behind');
       await store?.reset();
+      swept = true;
       repeat(reconcileMs, reconcile);
       repeat(measureMs, measure);
       await reconcile();

@@ -39,7 +39,10 @@ export interface SupervisorEvents {
 export interface Supervisor {
   /** Sweeps processes that an earlier life of this installation left behind, then reconciles now and on a timer. */
   start(): Promise<void>;
-  /** Compares desired and actual state now. Concurrent calls share one run; a call during a run causes one more. */
+  /**
+   * Compares desired and actual state now. Concurrent calls share one run; a call during a run causes one more. Does
+   * nothing before start() has swept.
+   */
   reconcile(): Promise<void>;
   /** Ends the server's instances and starts them at once with a fresh back-off. */
   restart(serverId: string): Promise<void>;

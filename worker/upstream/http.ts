@@ -27,6 +27,9 @@ const resumesMax = 5;
 /** JSON-RPC code that servers built on the reference SDK send with 400 for a session they do not know. */
 const noSessionCode = -32000;
 
+/** What may be sent while a new session is made; everything else waits for it. */
+const handshakeMethods = new Set(['initialize', 'notifications/initialized']);
+
 const reservedHeaders = new Set([
   'host',
   'connection',
@@ -186,6 +189,13 @@ export function openHttp(
 
     start(): void {
       if (this.aborted || closed) return;
+      if (renewing && !handshakeMethods.has(this.method)) {
+        renewing.then(
+          () => this.start(),
+          (error: HubError) => this.fail(error),
+        );
+        return;
+      }
       if (this.id === undefined && this.body !== null) notifying.add(this);
       this.status = 0;
       this.stream = null;
@@ -461,7 +471,7 @@ export function openHttp(
   }
 
   function renewSession(used: string | null): Promise<void> {
-    if (session !== used) return Promise.resolve();
+    if (!renewing && session !== used) return Promise.resolve();
     renewing ??= (async () => {
       if (!renew) throw unavailable('The server has forgotten the session.', 'session-lost');
       session = null;
