@@ -1,12 +1,12 @@
 // The last calls, newest first.
 import Link from 'next/link';
-import { Badge } from '@/app/_ui/badge';
 import { buttonClass } from '@/app/_ui/button';
 import { EmptyState } from '@/app/_ui/empty-state';
 import { Figure } from '@/app/_ui/figure';
 import { RelativeTime } from '@/app/_ui/relative-time';
 import { Table, TableBody, TableHead, TableRow, Td, Th } from '@/app/_ui/table';
 import type { CallView } from '@/lib/telemetry/schema';
+import { OutcomeBadge } from '../calls/outcome-badge';
 
 export function RecentCalls({ calls }: { calls: readonly CallView[] }) {
   if (calls.length === 0) {
@@ -47,7 +47,7 @@ export function RecentCalls({ calls }: { calls: readonly CallView[] }) {
             </Td>
             <Td className="max-w-48 truncate max-md:hidden">{call.client ?? call.actor}</Td>
             <Td>
-              <OutcomeWord outcome={call.outcome} />
+              <OutcomeBadge outcome={call.outcome} />
             </Td>
             <Td numeric>
               <Figure value={call.durationMs} as="duration" />
@@ -60,9 +60,4 @@ export function RecentCalls({ calls }: { calls: readonly CallView[] }) {
       </TableBody>
     </Table>
   );
-}
-
-function OutcomeWord({ outcome }: { outcome: string }) {
-  if (outcome === 'ok') return <span className="text-muted-foreground">ok</span>;
-  return <Badge tone={outcome === 'cancelled' ? 'idle' : 'bad'}>{outcome.replaceAll('_', ' ')}</Badge>;
 }

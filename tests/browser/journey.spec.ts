@@ -1,0 +1,182 @@
+// From a new hub to the first call in the log, as a person does it in the browser. Every page on the way is checked
+// for WCAG 2.2 AA in both themes.
+import { join } from 'node:path';
+import AxeBuilder from '@axe-core/playwright';
+import { expect, type Page, test } from '@playwright/test';
+import { type Hub, startHub } from '../support/hub';
+
+const everything = join(process.cwd(), 'node_modules/@modelcontextprotocol/server-everything/dist/index.js');
+const password = 'a long test password';
+
+let hub: Hub;
+let page: Page;
+
+test.describe.configure({ mode: 'serial' });
+
+test.beforeAll(async ({ browser }) => {
+  test.setTimeout(240_000);
+  hub = await startHub({
+    web: true,
+    // No admin by settings: the hub prints its one-time link.
+    env: { MCPHUB_ADMIN_USERNAME: '', MCPHUB_ADMIN_PASSWORD: '', MCPHUB_BOOTSTRAP_API_KEY: '' },
+  });
+  page = await browser.newPage();
+});
+
+test.afterAll(async () => {
+  await page?.close();
+  await hub?.stop();
+});
+
+/** What axe finds in both themes, one line per fault. */
+async function axeFaults(): Promise<string[]> {
+  const faults: string[] = [];
+  for (const colorScheme of ['light', 'dark'] as const) {
+    await page.emulateMedia({ colorScheme, reducedMotion: 'reduce' });
+    await expect(page.locator('html')).toHaveClass(new RegExp(`\\b${colorScheme}\\b`));
+    const { violations } = await new AxeBuilder({ page })
+      .withTags(['wcag2a', 'wcag2aa', 'wcag21a', 'wcag21aa', 'wcag22aa'])
+      .analyze();
+    for (const { id, nodes } of violations) {
+      faults.push(...nodes.map((node) => `${colorScheme} ${id}: ${node.target.join(' ')}: ${node.failureSummary}`));
+    }
+  }
+  await page.emulateMedia({ colorScheme: null, reducedMotion: null });
+  return faults;
+}
+
+async function expectFitsPhone(): Promise<void> {
+  const desktop = page.viewportSize();
+  await page.setViewportSize({ width: 390, height: 844 });
+  const overhang = await page.evaluate(() => document.documentElement.scrollWidth - window.innerWidth);
+  expect(overhang, 'the page scrolls sideways on a phone').toBeLessThanOrEqual(0);
+  if (desktop) await page.setViewportSize(desktop);
+}
+
+test('the printed link makes the first admin and leads to the overview, signed in', async () => {
+  const link = /https?:\/\/\S+\/setup\?token=[\w-]+/.exec(hub.logs())?.[0];
+  expect(link, hub.logs()).toBeTruthy();
+  await page.goto(link as string);
+  expect(await axeFaults()).toEqual([]);
+  await page.getByLabel('Password').fill('short');
+  await page.getByRole('button', { name: 'Create admin' }).click();
+  await expect(page.getByText('use at least 12 characters')).toBeVisible();
+  await page.getByLabel('Password').fill(password);
+  await page.getByRole('button', { name: 'Create admin' }).click();
+  await expect(page.getByRole('heading', { name: 'Overview', level: 1 })).toBeVisible();
+  await expect(page.getByText('First steps')).toBeVisible();
+  expect(await axeFaults()).toEqual([]);
+  await expectFitsPhone();
+});
+
+test('the setup page is gone once there is an admin', async () => {
+  const response = await page.request.get(`${hub.url}/setup`);
+  expect(response.status()).toBe(404);
+});
+
+test('a pasted configuration with a fault names its place and writes nothing', async () => {
+  await page.goto(`${hub.url}/servers?add=true`);
+  await page.getByLabel('Configuration, command or URL').fill('{"mcpServers": {"demo": {"command": "node",}}');
+  await page.getByRole('button', { name: 'Preview' }).click();
+  await expect(page.getByRole('dialog').getByRole('alert')).toContainText(/line 1/i);
+});
+
+test('a pasted configuration is previewed, confirmed, and its server turns ready, by keyboard alone', async () => {
+  await page.goto(`${hub.url}/servers`);
+  await page.getByRole('button', { name: 'Add server' }).focus();
+  await page.keyboard.press('Enter');
+  const dialog = page.getByRole('dialog', { name: 'Add a server' });
+  await expect(dialog).toBeVisible();
+  const box = dialog.getByLabel('Configuration, command or URL');
+  await box.focus();
+  const config = { mcpServers: { demo: { command: process.execPath, args: [everything] } } };
+  await page.keyboard.insertText(JSON.stringify(config));
+  expect(await axeFaults()).toEqual([]);
+  await page.keyboard.press('Control+Enter');
+  const confirm = dialog.getByRole('button', { name: 'Add 1 server' });
+  await expect(confirm).toBeVisible();
+  expect(await axeFaults()).toEqual([]);
+  await confirm.focus();
+  await page.keyboard.press('Enter');
+  await expect(dialog).toBeHidden();
+  await expect(page.locator('tr[data-server="demo"] [data-state="ready"]').first()).toBeVisible({ timeout: 30_000 });
+  expect(await axeFaults()).toEqual([]);
+  await expectFitsPhone();
+});
+
+test('the page of a server shows its instance, its tools and its log', async () => {
+  await page.getByRole('link', { name: 'demo', exact: true }).click();
+  await expect(page.getByRole('heading', { name: 'demo', level: 1 })).toBeVisible();
+  await expect(page.getByText(/^pid \d+$/)).toBeVisible();
+  expect(await axeFaults()).toEqual([]);
+  await expectFitsPhone();
+  for (const tab of ['Tools', 'Logs', 'Config']) {
+    await page.getByRole('tab', { name: tab }).click();
+    await expect(page.getByRole('tabpanel', { name: tab })).toBeVisible();
+    await expect(page).toHaveURL(new RegExp(`tab=${tab.toLowerCase()}`));
+    expect(await axeFaults(), tab).toEqual([]);
+    await expectFitsPhone();
+  }
+});
+
+test('a tool runs from its form, and the call is in the log', async () => {
+  await page.goto(`${hub.url}/servers/demo?tab=tools`);
+  await page.getByRole('link', { name: 'Try echo' }).click();
+  await expect(page).toHaveURL(/\/playground\?server=demo&tool=echo/);
+  await page.getByLabel('message').fill('hello from the browser');
+  await page.getByRole('button', { name: 'Run', exact: true }).click();
+  await expect(
+    page
+      .getByLabel('Result')
+      .getByText(/hello from the browser/)
+      .first(),
+  ).toBeVisible();
+  expect(await axeFaults()).toEqual([]);
+  await expectFitsPhone();
+
+  await page.getByRole('link', { name: 'Calls', exact: true }).click();
+  await expect(page.locator('[data-call]').filter({ hasText: 'echo' })).toBeVisible();
+  expect(await axeFaults()).toEqual([]);
+  await expectFitsPhone();
+});
+
+test('a server that cannot start is red within two seconds, with its cause', async () => {
+  await page.goto(`${hub.url}/servers?add=true`);
+  await page.getByLabel('Configuration, command or URL').fill('mcphub-no-such-program --stdio');
+  await page.getByRole('button', { name: 'Preview' }).click();
+  await page.getByRole('button', { name: 'Add 1 server' }).click();
+  const row = page.locator('tr[data-server]').filter({ hasNot: page.locator('text="demo"') });
+  await expect(row.locator('[data-state="crashed"], [data-state="retrying"]').first()).toBeVisible({ timeout: 2_000 });
+  await row.getByRole('link').click();
+  await expect(page.getByRole('region', { name: 'What is wrong' })).toContainText('mcphub-no-such-program');
+  expect(await axeFaults()).toEqual([]);
+  await page.goto(hub.url);
+  await expect(page.getByRole('region', { name: 'Needs attention' })).toBeVisible();
+  expect(await axeFaults()).toEqual([]);
+});
+
+test('groups, keys and connect are readable for everybody, on a phone too', async () => {
+  for (const path of ['/groups', '/keys', '/connect', '/nothing-here']) {
+    await page.goto(hub.url + path);
+    await expect(page.locator('main')).toBeVisible();
+    expect(await axeFaults(), path).toEqual([]);
+    await expectFitsPhone();
+  }
+});
+
+test('a page asked for without a session comes back after the sign-in', async () => {
+  await page.goto(hub.url);
+  await page.getByRole('button', { name: 'Account of admin' }).click();
+  await page.getByRole('menuitem', { name: 'Sign out' }).click();
+  await expect(page.getByRole('heading', { name: 'Sign in' })).toBeVisible();
+  await page.goto(`${hub.url}/servers?q=demo`);
+  await expect(page).toHaveURL(/\/signin\?next=/);
+  expect(await axeFaults()).toEqual([]);
+  await page.getByLabel('Name').fill('admin');
+  await page.getByLabel('Password').fill('not the password');
+  await page.getByRole('button', { name: 'Sign in' }).click();
+  await expect(page.getByRole('alert').filter({ hasText: /\w/ })).toBeVisible();
+  await page.getByLabel('Password').fill(password);
+  await page.getByRole('button', { name: 'Sign in' }).click();
+  await expect(page).toHaveURL(`${hub.url}/servers?q=demo`);
+});
