@@ -1,0 +1,68 @@
+import { describe, expect, it } from 'vitest';
+import { emptyServerForm, inputOf, patchOf, valuesOf } from '../../../../app/(dashboard)/servers/server-form-values';
+import { type ServerView, serverInputSchema, serverPatchSchema } from '../../../../lib/servers/schema';
+
+const view: ServerView = {
+  id: '00000000-0000-4000-8000-000000000000',
+  name: 'files',
+  label: null,
+  description: '',
+  type: 'stdio',
+  command: 'npx',
+  args: ['-y', 'server-files', '/srv/with space'],
+  env: { TOKEN: '***5678', MODE: '***' },
+  cwd: null,
+  url: null,
+  headers: {},
+  enabled: true,
+  desired: 'running',
+  timeoutMs: 1_500,
+  prefix: 'never',
+  source: 'api',
+  sourceFile: null,
+  groups: [],
+  toolCount: 3,
+  createdAt: '2030-01-01T00:00:00.000Z',
+  updatedAt: '2030-01-01T00:00:00.000Z',
+  version: 1,
+};
+
+describe('the form of a server', () => {
+  it('leaves out optional fields that are empty', () => {
+    const input = inputOf({ ...emptyServerForm, name: ' files ', command: 'npx' });
+    expect(input).toEqual({
+      type: 'stdio',
+      name: 'files',
+      command: 'npx',
+      args: [],
+      env: {},
+      prefix: 'never',
+      enabled: true,
+    });
+    expect(serverInputSchema.safeParse(input).success).toBe(true);
+  });
+
+  it('takes one argument per line and keeps the spaces inside of one', () => {
+    const input = inputOf({ ...emptyServerForm, name: 'a', command: 'x', args: '-y\n\n/srv/with space\n' });
+    expect(input).toMatchObject({ args: ['-y', '/srv/with space'] });
+  });
+
+  it('sends what was not touched back as it was shown, masked', () => {
+    const patch = patchOf(view, valuesOf(view));
+    expect(patch).toMatchObject({ env: view.env, args: view.args, timeoutMs: 1_500, cwd: null });
+    expect(patch).not.toHaveProperty('name');
+    expect(serverPatchSchema.safeParse(patch).success).toBe(true);
+  });
+
+  it('removes a variable by null', () => {
+    const values = { ...valuesOf(view), env: [{ key: 'MODE', value: 'fast' }] };
+    expect(patchOf(view, values).env).toEqual({ TOKEN: null, MODE: 'fast' });
+  });
+
+  it('refuses a time-out that is no number, at its place', () => {
+    const parsed = serverInputSchema.safeParse(
+      inputOf({ ...emptyServerForm, name: 'a', command: 'x', timeoutSeconds: 'soon' }),
+    );
+    expect(parsed.error?.issues[0]?.path).toEqual(['timeoutMs']);
+  });
+});
