@@ -1,5 +1,6 @@
-// All tables of the product. Columns that hold a definition of somebody else (a tool, a resource) keep it whole as
-// jsonb, so that fields unknown to us survive. Times are UTC.
+// All tables of the product. Columns that hold a definition of somebody else (a tool, a resource) keep it whole, so that
+// fields unknown to us survive; as json, not jsonb, because the order of a schema's properties is what people and models
+// read. Times are UTC.
 import { sql } from 'drizzle-orm';
 import {
   bigserial,
@@ -7,7 +8,7 @@ import {
   customType,
   index,
   integer,
-  jsonb,
+  json,
   pgTable,
   primaryKey,
   real,
@@ -61,7 +62,7 @@ export const roles = pgTable('roles', {
   name: text().notNull().unique(),
   description: text().notNull().default(''),
   builtIn: boolean().notNull().default(false),
-  permissions: jsonb().$type<Permission[]>().notNull(),
+  permissions: json().$type<Permission[]>().notNull(),
   createdAt: createdAt(),
   updatedAt: updatedAt(),
 });
@@ -87,12 +88,12 @@ export const servers = pgTable('servers', {
   description: text().notNull().default(''),
   type: text({ enum: ['stdio', 'streamable-http', 'sse', 'openapi'] }).notNull(),
   command: text(),
-  args: jsonb().$type<string[]>().notNull().default([]),
-  env: jsonb().$type<Record<string, string>>().notNull().default({}),
+  args: json().$type<string[]>().notNull().default([]),
+  env: json().$type<Record<string, string>>().notNull().default({}),
   cwd: text(),
   url: text(),
-  headers: jsonb().$type<Record<string, string>>().notNull().default({}),
-  endpoints: jsonb().$type<{ url: string; weight: number }[]>().notNull().default([]),
+  headers: json().$type<Record<string, string>>().notNull().default({}),
+  endpoints: json().$type<{ url: string; weight: number }[]>().notNull().default([]),
   /** False: the server is switched off and its tools are not listed. */
   enabled: boolean().notNull().default(true),
   /** What the supervisor works towards while the server is enabled. */
@@ -110,7 +111,7 @@ export const servers = pgTable('servers', {
   idleStopSeconds: integer(),
   /** Silence allowed during a call, in milliseconds; progress extends it. */
   timeoutMs: integer(),
-  limits: jsonb().$type<Record<string, number>>().notNull().default({}),
+  limits: json().$type<Record<string, number>>().notNull().default({}),
   /** Tool names on this server's own endpoint: as they are (never) or with the server's name (always). */
   prefix: text({ enum: ['always', 'never'] })
     .notNull()
@@ -121,7 +122,7 @@ export const servers = pgTable('servers', {
     .default('api'),
   sourceFile: text(),
   /** Keys of an imported entry that we do not know, kept for its export. */
-  extra: jsonb().$type<Record<string, unknown>>().notNull().default({}),
+  extra: json().$type<Record<string, unknown>>().notNull().default({}),
   createdBy: uuid().references(() => users.id, { onDelete: 'set null' }),
   createdAt: createdAt(),
   updatedAt: updatedAt(),
@@ -162,7 +163,7 @@ export const groupServers = pgTable(
       .notNull()
       .references(() => servers.id, { onDelete: 'cascade' }),
     /** Original tool names; null means all tools of the server. */
-    tools: jsonb().$type<string[]>(),
+    tools: json().$type<string[]>(),
   },
   (table) => [
     primaryKey({ columns: [table.groupId, table.serverId] }),
@@ -211,7 +212,7 @@ export const instances = pgTable(
     pid: integer(),
     startedAt: at(),
     restarts: integer().notNull().default(0),
-    lastExit: jsonb().$type<LastExit>(),
+    lastExit: json().$type<LastExit>(),
     updatedAt: updatedAt(),
   },
   (table) => [uniqueIndex('instances_server_ordinal_key').on(table.serverId, table.ordinal)],
@@ -223,14 +224,14 @@ export const serverCatalogs = pgTable('server_catalogs', {
     .primaryKey()
     .references(() => servers.id, { onDelete: 'cascade' }),
   protocolVersion: text().notNull(),
-  serverInfo: jsonb().$type<Record<string, unknown>>().notNull(),
-  capabilities: jsonb().$type<Record<string, unknown>>().notNull(),
+  serverInfo: json().$type<Record<string, unknown>>().notNull(),
+  capabilities: json().$type<Record<string, unknown>>().notNull(),
   instructions: text(),
-  resources: jsonb().$type<Record<string, unknown>[]>().notNull().default([]),
-  resourceTemplates: jsonb().$type<Record<string, unknown>[]>().notNull().default([]),
-  prompts: jsonb().$type<Record<string, unknown>[]>().notNull().default([]),
+  resources: json().$type<Record<string, unknown>[]>().notNull().default([]),
+  resourceTemplates: json().$type<Record<string, unknown>[]>().notNull().default([]),
+  prompts: json().$type<Record<string, unknown>[]>().notNull().default([]),
   /** Items that could not be taken over, each with the reason. */
-  faults: jsonb().$type<{ kind: string; name: string; reason: string }[]>().notNull().default([]),
+  faults: json().$type<{ kind: string; name: string; reason: string }[]>().notNull().default([]),
   listedAt: at().notNull(),
 });
 
@@ -247,7 +248,7 @@ export const tools = pgTable(
     title: text(),
     description: text(),
     /** The whole definition as the server sent it. */
-    definition: jsonb().$type<Record<string, unknown>>().notNull(),
+    definition: json().$type<Record<string, unknown>>().notNull(),
     /** SHA-256 (hex) over name, title, description, schemas and annotations. */
     definitionHash: text().notNull(),
     enabled: boolean().notNull().default(true),
@@ -293,7 +294,7 @@ export const apiKeys = pgTable(
     prefix: text().notNull(),
     /** SHA-256 (hex) of the whole secret; the secret itself is shown once and never stored. */
     secretHash: text().notNull().unique(),
-    scope: jsonb().$type<KeyScope>(),
+    scope: json().$type<KeyScope>(),
     expiresAt: at(),
     lastUsedAt: at(),
     lastUsedFrom: text(),
@@ -335,7 +336,7 @@ export const requestLogs = pgTable(
     requestBytes: integer().notNull(),
     responseBytes: integer().notNull(),
     /** Arguments with secrets removed, cut at a few KiB. */
-    arguments: jsonb(),
+    arguments: json(),
   },
   (table) => [
     index('request_logs_at_idx').on(table.at.desc()),
@@ -357,8 +358,8 @@ export const auditLogs = pgTable(
     resourceType: text().notNull(),
     resourceId: text(),
     resourceName: text(),
-    before: jsonb(),
-    after: jsonb(),
+    before: json(),
+    after: json(),
     requestId: text(),
   },
   (table) => [index('audit_logs_at_idx').on(table.at.desc())],
@@ -366,6 +367,6 @@ export const auditLogs = pgTable(
 
 export const settings = pgTable('settings', {
   key: text().primaryKey(),
-  value: jsonb().notNull(),
+  value: json().notNull(),
   updatedAt: updatedAt(),
 });

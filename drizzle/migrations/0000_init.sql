@@ -4,7 +4,7 @@ CREATE TABLE "api_keys" (
 	"name" text NOT NULL,
 	"prefix" text NOT NULL,
 	"secret_hash" text NOT NULL,
-	"scope" jsonb,
+	"scope" json,
 	"expires_at" timestamp with time zone,
 	"last_used_at" timestamp with time zone,
 	"last_used_from" text,
@@ -23,8 +23,8 @@ CREATE TABLE "audit_logs" (
 	"resource_type" text NOT NULL,
 	"resource_id" text,
 	"resource_name" text,
-	"before" jsonb,
-	"after" jsonb,
+	"before" json,
+	"after" json,
 	"request_id" text
 );
 --> statement-breakpoint
@@ -50,7 +50,7 @@ CREATE TABLE "group_members" (
 CREATE TABLE "group_servers" (
 	"group_id" uuid NOT NULL,
 	"server_id" uuid NOT NULL,
-	"tools" jsonb,
+	"tools" json,
 	CONSTRAINT "group_servers_group_id_server_id_pk" PRIMARY KEY("group_id","server_id")
 );
 --> statement-breakpoint
@@ -76,7 +76,7 @@ CREATE TABLE "instances" (
 	"pid" integer,
 	"started_at" timestamp with time zone,
 	"restarts" integer DEFAULT 0 NOT NULL,
-	"last_exit" jsonb,
+	"last_exit" json,
 	"updated_at" timestamp with time zone DEFAULT now() NOT NULL
 );
 --> statement-breakpoint
@@ -98,7 +98,7 @@ CREATE TABLE "request_logs" (
 	"duration_ms" real NOT NULL,
 	"request_bytes" integer NOT NULL,
 	"response_bytes" integer NOT NULL,
-	"arguments" jsonb
+	"arguments" json
 );
 --> statement-breakpoint
 CREATE TABLE "roles" (
@@ -106,7 +106,7 @@ CREATE TABLE "roles" (
 	"name" text NOT NULL,
 	"description" text DEFAULT '' NOT NULL,
 	"built_in" boolean DEFAULT false NOT NULL,
-	"permissions" jsonb NOT NULL,
+	"permissions" json NOT NULL,
 	"created_at" timestamp with time zone DEFAULT now() NOT NULL,
 	"updated_at" timestamp with time zone DEFAULT now() NOT NULL,
 	CONSTRAINT "roles_name_unique" UNIQUE("name")
@@ -115,13 +115,13 @@ CREATE TABLE "roles" (
 CREATE TABLE "server_catalogs" (
 	"server_id" uuid PRIMARY KEY NOT NULL,
 	"protocol_version" text NOT NULL,
-	"server_info" jsonb NOT NULL,
-	"capabilities" jsonb NOT NULL,
+	"server_info" json NOT NULL,
+	"capabilities" json NOT NULL,
 	"instructions" text,
-	"resources" jsonb DEFAULT '[]'::jsonb NOT NULL,
-	"resource_templates" jsonb DEFAULT '[]'::jsonb NOT NULL,
-	"prompts" jsonb DEFAULT '[]'::jsonb NOT NULL,
-	"faults" jsonb DEFAULT '[]'::jsonb NOT NULL,
+	"resources" json DEFAULT '[]'::json NOT NULL,
+	"resource_templates" json DEFAULT '[]'::json NOT NULL,
+	"prompts" json DEFAULT '[]'::json NOT NULL,
+	"faults" json DEFAULT '[]'::json NOT NULL,
 	"listed_at" timestamp with time zone NOT NULL
 );
 --> statement-breakpoint
@@ -132,12 +132,12 @@ CREATE TABLE "servers" (
 	"description" text DEFAULT '' NOT NULL,
 	"type" text NOT NULL,
 	"command" text,
-	"args" jsonb DEFAULT '[]'::jsonb NOT NULL,
-	"env" jsonb DEFAULT '{}'::jsonb NOT NULL,
+	"args" json DEFAULT '[]'::json NOT NULL,
+	"env" json DEFAULT '{}'::json NOT NULL,
 	"cwd" text,
 	"url" text,
-	"headers" jsonb DEFAULT '{}'::jsonb NOT NULL,
-	"endpoints" jsonb DEFAULT '[]'::jsonb NOT NULL,
+	"headers" json DEFAULT '{}'::json NOT NULL,
+	"endpoints" json DEFAULT '[]'::json NOT NULL,
 	"enabled" boolean DEFAULT true NOT NULL,
 	"desired" text DEFAULT 'running' NOT NULL,
 	"isolation" text DEFAULT 'shared' NOT NULL,
@@ -146,11 +146,11 @@ CREATE TABLE "servers" (
 	"start_on_demand" boolean DEFAULT false NOT NULL,
 	"idle_stop_seconds" integer,
 	"timeout_ms" integer,
-	"limits" jsonb DEFAULT '{}'::jsonb NOT NULL,
+	"limits" json DEFAULT '{}'::json NOT NULL,
 	"prefix" text DEFAULT 'never' NOT NULL,
 	"source" text DEFAULT 'api' NOT NULL,
 	"source_file" text,
-	"extra" jsonb DEFAULT '{}'::jsonb NOT NULL,
+	"extra" json DEFAULT '{}'::json NOT NULL,
 	"created_by" uuid,
 	"created_at" timestamp with time zone DEFAULT now() NOT NULL,
 	"updated_at" timestamp with time zone DEFAULT now() NOT NULL,
@@ -159,7 +159,7 @@ CREATE TABLE "servers" (
 --> statement-breakpoint
 CREATE TABLE "settings" (
 	"key" text PRIMARY KEY NOT NULL,
-	"value" jsonb NOT NULL,
+	"value" json NOT NULL,
 	"updated_at" timestamp with time zone DEFAULT now() NOT NULL
 );
 --> statement-breakpoint
@@ -180,7 +180,7 @@ CREATE TABLE "tools" (
 	"position" integer NOT NULL,
 	"title" text,
 	"description" text,
-	"definition" jsonb NOT NULL,
+	"definition" json NOT NULL,
 	"definition_hash" text NOT NULL,
 	"enabled" boolean DEFAULT true NOT NULL,
 	"first_seen_at" timestamp with time zone DEFAULT now() NOT NULL,

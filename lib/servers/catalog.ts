@@ -42,7 +42,7 @@ export function definitionHash(tool: Definition): string {
   return createHash('sha256').update(canonicalJson(seen)).digest('hex');
 }
 
-/** JSON whose keys are sorted: equal for equal values, also after a round through jsonb, which forgets their order. */
+/** JSON whose keys are sorted: equal for equal values. */
 export function canonicalJson(value: unknown): string {
   return JSON.stringify(value, (_key, member: unknown) => {
     if (typeof member !== 'object' || member === null || Array.isArray(member)) return member;
@@ -77,7 +77,7 @@ export async function storeCatalog(db: Db, serverId: string, listing: Listing): 
       before.delete(name);
       if (!old) diff.added.push(name);
       else if (old.hash !== hash) diff.changed.push(name);
-      else if (old.position === position && canonicalJson(old.definition) === canonicalJson(definition)) return;
+      else if (old.position === position && JSON.stringify(old.definition) === JSON.stringify(definition)) return;
       writes.push({
         serverId,
         name,
@@ -188,11 +188,11 @@ export async function loadEndpoints(db: Db): Promise<EndpointRows> {
         timeoutMs: servers.timeoutMs,
       })
       .from(servers)
-      .orderBy(asc(servers.createdAt), asc(servers.id)),
+      .orderBy(asc(servers.createdAt), sql`lower(${servers.name})`),
     db
       .select({ id: groups.id, name: groups.name, prefix: groups.prefix, ownerId: groups.createdBy })
       .from(groups)
-      .orderBy(asc(groups.createdAt), asc(groups.id)),
+      .orderBy(asc(groups.createdAt), sql`lower(${groups.name})`),
     db.select().from(groupServers),
     db.select({ serverId: tools.serverId, name: tools.name }).from(tools).where(eq(tools.enabled, false)),
   ]);
