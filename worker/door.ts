@@ -66,6 +66,7 @@ const headerMaxBytes = 16 * 1024;
 const urlMaxChars = 8 * 1024;
 /** Longer than the 60 s of common load balancers, which then close first and never meet a closed connection. */
 const keepAliveMs = 75_000;
+const closeIdleEveryMs = 50;
 
 const hopByHop = new Set([
   'connection',
@@ -86,6 +87,8 @@ export function createDoor(deps: DoorDeps): Door {
   const { gateway, live, metrics, origins, log, host, port } = deps;
   const timeouts = deps.timeouts ?? defaultTimeouts;
   const agent: Agent = new HttpAgent({ keepAlive: true, maxSockets: 256, keepAliveMsecs: 5000 });
+  /** The latest answer on each connection: a fault of the connection must not write into the middle of it. */
+  const latest = new WeakMap<Duplex, ServerResponse>();
   let webPort: number | null = null;
   let closing: Promise<void> | null = null;
 
@@ -105,6 +108,7 @@ export function createDoor(deps: DoorDeps): Door {
   function handle(request: IncomingMessage, response: ServerResponse): void {
     const url = request.url ?? '';
     const path = pathOf(url);
+    latest.set(request.socket, response);
     watchRequest(metrics, request, response, path);
     if (path === '/api/mcp' || path.startsWith('/api/mcp/')) {
       gateway.handle(request, response);
@@ -209,7 +213,9 @@ export function createDoor(deps: DoorDeps): Door {
   server.on('request', handle);
   server.on('upgrade', upgrade);
   server.on('clientError', (error: NodeJS.ErrnoException, socket) => {
-    if (error.code === 'ECONNRESET' || !socket.writable) return void socket.destroy();
+    const begun = latest.get(socket);
+    const isAnswering = begun?.headersSent && !begun.writableFinished;
+    if (error.code === 'ECONNRESET' || !socket.writable || isAnswering) return void socket.destroy();
     const [status, text] = clientFaults.get(error.code ?? '') ?? ['400 Bad Request', 'The request is not valid HTTP.'];
     const body = JSON.stringify({ jsonrpc: '2.0', id: null, error: { code: -32600, message: text } });
     socket.end(
@@ -238,8 +244,11 @@ export function createDoor(deps: DoorDeps): Door {
           return resolve();
         }
         const cut = setTimeout(() => server.closeAllConnections(), graceMs);
+        // Connections that were busy at first go idle one by one, and Node would keep each of them alive.
+        const sweep = setInterval(() => server.closeIdleConnections(), closeIdleEveryMs);
         server.close(() => {
           clearTimeout(cut);
+          clearInterval(sweep);
           agent.destroy();
           resolve();
         });

@@ -195,9 +195,7 @@ export function createHttp(deps: HttpDeps) {
 
   function initialize({ actor, endpoint, response, requestId }: Visit, { id, params }: Message): void {
     if (id === undefined) throw new HubError('INVALID_REQUEST', '"initialize" must have an id.');
-    if (deps.isDraining()) {
-      throw new HubError('UNAVAILABLE', 'The hub is shutting down.', { retryable: true, retryAfterMs: 3000 });
-    }
+    refuseWhileDraining();
     const { protocolVersion: asked, capabilities, clientInfo } = params ?? {};
     if (typeof asked !== 'string') throw new HubError('INVALID_INPUT', '"protocolVersion" must be a string.');
     const protocolVersion = sessionVersions.find((known) => known === asked) ?? latestVersion;
@@ -222,6 +220,11 @@ export function createHttp(deps: HttpDeps) {
     deps.opened(session, actor);
   }
 
+  function refuseWhileDraining(): void {
+    if (!deps.isDraining()) return;
+    throw new HubError('UNAVAILABLE', 'The hub is shutting down.', { retryable: true, retryAfterMs: 3000 });
+  }
+
   /** @throws HubError INVALID_REQUEST without an id, SESSION_NOT_FOUND */
   function sessionOf({ request, actor, endpoint }: Visit): Session | Promise<Session> {
     const id = request.headers['mcp-session-id'];
@@ -242,6 +245,7 @@ export function createHttp(deps: HttpDeps) {
       );
     }
     checkVersionHeader(request);
+    refuseWhileDraining();
     const session = await sessionOf(visit);
     if (isGone(response)) return;
     streams.open(session, actor, response, requestId);

@@ -464,6 +464,18 @@ describe('sessions and streams', () => {
     expect((await hub.post(rpc('ping'), { session, key: 'key-b' })).status).toBe(401);
   });
 
+  it('a draining gateway ends its streams and begins nothing new, but finishes calls', async () => {
+    await opened({ one: fullServer('one') });
+    const session = await hub.session();
+    const stream = await hub.post(null, { session, method: 'GET' });
+    hub.gateway.drain();
+    expect(await stream.text()).toBe('');
+    const again = await hub.post(null, { session, method: 'GET' });
+    expect([again.status, again.headers.get('retry-after')]).toEqual([503, '3']);
+    expect((await hub.post(rpc('initialize', { protocolVersion: '2025-11-25' }))).status).toBe(503);
+    expect((await hub.post(rpc('tools/call', { name: 'one__echo' }), { session })).status).toBe(200);
+  });
+
   it('initialize settles on a revision that both know', async () => {
     const asked = {
       '2025-03-26': '2025-03-26',

@@ -1,0 +1,262 @@
+// The front door with a real gateway behind it, a stand-in for the web program, and raw sockets in front.
+import { createServer, type IncomingMessage, type Server } from 'node:http';
+import { type AddressInfo, connect } from 'node:net';
+import pino from 'pino';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { createMetrics } from '../../lib/telemetry/metrics';
+import { createDoor, type Door, type DoorDeps, type Failing } from '../../worker/door';
+import { createOriginRules } from '../../worker/origin';
+import { keyActor, rpc, startGateway, type TestGateway } from '../support/gateway';
+import { until } from '../support/until';
+
+let hub: TestGateway;
+let web: Server;
+let door: Door;
+let port: number;
+let webPort: number;
+let failing: Failing[] = [];
+const seen: IncomingMessage[] = [];
+const upgrades: string[] = [];
+
+function make(changes: Partial<DoorDeps> = {}): Door {
+  return createDoor({
+    gateway: hub.gateway,
+    live: {
+      handleRequest: (_, response) => void response.writeHead(400).end('live'),
+      handleUpgrade: (request, socket) => {
+        upgrades.push(request.url ?? '');
+        socket.end('HTTP/1.1 101 Switching Protocols\r\n\r\n');
+      },
+    },
+    failing: () => [...failing],
+    metrics: createMetrics('1', { defaults: false }),
+    resolveActor: (token) => (token === 'key-a' ? keyActor('a') : null),
+    origins: createOriginRules('127.0.0.1', 'http://hub.example:3000'),
+    host: '127.0.0.1',
+    port: 0,
+    publicProtocol: 'http',
+    log: pino({ level: 'silent' }),
+    timeouts: { headersMs: 300, requestMs: 500, checkEveryMs: 50 },
+    ...changes,
+  });
+}
+
+beforeAll(async () => {
+  hub = await startGateway();
+  web = createServer((request, response) => {
+    seen.push(request);
+    if (request.url === '/slow') {
+      response.write('first');
+      request.on('close', () => undefined);
+      return;
+    }
+    if (request.url === '/late') return void request.resume();
+    if (request.url === '/cut') {
+      response.writeHead(200, { 'content-length': '100' });
+      response.write('part');
+      setImmediate(() => response.destroy());
+      return;
+    }
+    if (request.method === 'POST') return void request.pipe(response);
+    response.setHeader('set-cookie', ['a=1', 'b=2']);
+    response.setHeader('x-own', 'kept');
+    response.end(`page ${request.url}`);
+  });
+  await new Promise<void>((resolve) => web.listen(0, '127.0.0.1', resolve));
+  webPort = (web.address() as AddressInfo).port;
+  door = make();
+  port = await door.listen();
+  door.setWebPort(webPort);
+});
+
+afterAll(async () => {
+  await door.close();
+  web.closeAllConnections();
+  await new Promise((resolve) => web.close(resolve));
+  await hub.close();
+});
+
+const at = (path: string) => `http://127.0.0.1:${port}${path}`;
+
+/** Sends bytes and returns what comes until the connection closes. */
+function raw(text: string, to = port): Promise<string> {
+  return new Promise((resolve, reject) => {
+    let received = '';
+    const socket = connect(to, '127.0.0.1', () => socket.write(text));
+    socket.on('data', (chunk) => {
+      received += chunk;
+    });
+    socket.on('error', reject);
+    socket.on('close', () => resolve(received));
+  });
+}
+
+const get = (path: string, headers = '') =>
+  raw(`GET ${path} HTTP/1.1\r\nHost: localhost\r\n${headers}Connection: close\r\n\r\n`);
+
+describe('routes', () => {
+  it('MCP goes to the gateway, everything else to the web program', async () => {
+    const headers = { authorization: 'Bearer key-a', 'content-type': 'application/json' };
+    const mcp = await fetch(at('/api/mcp'), { method: 'POST', headers, body: JSON.stringify(rpc('ping')) });
+    expect([mcp.status, (await mcp.json()).error.code]).toEqual([400, -32600]);
+    expect(await (await fetch(at('/servers/x?y=1%2F2'))).text()).toBe('page /servers/x?y=1%2F2');
+    expect(await (await fetch(at('/api/mcpx'))).text()).toBe('page /api/mcpx');
+    expect((await fetch(at('/socket.io/?EIO=4'))).status).toBe(400);
+  });
+
+  it.each([
+    '//api/mcp',
+    '/api/mcp/../x',
+    '/a/%2e%2e/b',
+    '/api%2fmcp',
+    '/api\\mcp',
+    '/./x',
+    '/x//y',
+    'http://localhost/x',
+  ])('the ambiguous path %s → 404, and nobody behind the door sees it', async (path) => {
+    const before = seen.length;
+    expect(await get(path, 'Authorization: Bearer key-a\r\n')).toMatch(/^HTTP\/1\.1 404 /);
+    expect(seen.length).toBe(before);
+  });
+
+  it('only /socket.io may be upgraded, and not from a foreign page', async () => {
+    const upgrade = 'Upgrade: websocket\r\nConnection: Upgrade\r\n';
+    const ask = (path: string, extra = '') => raw(`GET ${path} HTTP/1.1\r\nHost: localhost\r\n${upgrade}${extra}\r\n`);
+    expect(await ask('/socket.io/?EIO=4')).toMatch(/ 101 /);
+    expect(await ask('/socket.io/?EIO=4', 'Origin: http://evil.example\r\n')).toMatch(/ 403 /);
+    expect(await ask('/api/mcp')).toMatch(/ 404 /);
+    expect(upgrades).toEqual(['/socket.io/?EIO=4']);
+  });
+
+  it('a foreign Host, and a foreign Origin on a write, are refused everywhere', async () => {
+    for (const path of ['/', '/healthz', '/metrics', '/api/mcp', '/api/v1/servers']) {
+      expect(await raw(`GET ${path} HTTP/1.1\r\nHost: evil.example\r\nConnection: close\r\n\r\n`)).toMatch(/ 403 /);
+    }
+    const post = (origin: string) => fetch(at('/api/v1/servers'), { method: 'POST', headers: { origin }, body: 'x' });
+    expect((await post('http://evil.example')).status).toBe(403);
+    expect((await post(`http://127.0.0.1:${port}`)).status).toBe(200);
+  });
+});
+
+describe('the way to the web program', () => {
+  it('streams both ways and keeps headers, but none by which a client could pretend', async () => {
+    const body = 'x'.repeat(300_000);
+    const response = await fetch(at('/form'), {
+      method: 'POST',
+      body,
+      headers: {
+        'x-mcphub-actor': 'admin',
+        'x-forwarded-for': '1.2.3.4',
+        'x-forwarded-host': 'evil',
+        'x-middleware-subrequest': 'middleware',
+        'x-real-ip': '1.2.3.4',
+        'x-kept': 'yes',
+      },
+    });
+    expect(await response.text()).toBe(body);
+    expect(seen.at(-1)?.headers).toMatchObject({
+      host: `127.0.0.1:${port}`,
+      'x-kept': 'yes',
+      'x-forwarded-for': '127.0.0.1',
+      'x-forwarded-host': `127.0.0.1:${port}`,
+      'x-forwarded-proto': 'http',
+    });
+    for (const name of ['x-mcphub-actor', 'x-middleware-subrequest', 'x-real-ip']) {
+      expect(seen.at(-1)?.headers[name]).toBeUndefined();
+    }
+    const page = await fetch(at('/page'));
+    expect([page.headers.getSetCookie(), page.headers.get('x-own')]).toEqual([['a=1', 'b=2'], 'kept']);
+  });
+
+  it('drops headers that the Connection header names', async () => {
+    await get('/named', 'X-Hop: 1\r\nConnection: x-hop\r\n');
+    expect(seen.at(-1)?.headers['x-hop']).toBeUndefined();
+  });
+
+  it('an answer that is cut is cut for the client too, and a client that leaves ends the request', async () => {
+    await expect(fetch(at('/cut')).then((response) => response.text())).rejects.toThrow();
+    const gone = new AbortController();
+    const slow = await fetch(at('/slow'), { signal: gone.signal });
+    const request = seen.at(-1);
+    gone.abort();
+    await slow.text().catch(() => undefined);
+    await until(() => request?.destroyed === true, 3000);
+  });
+
+  it('while web is down: 503 with Retry-After, and MCP goes on', async () => {
+    door.setWebPort(null);
+    const page = await fetch(at('/'), { headers: { accept: 'text/html' } });
+    expect([page.status, page.headers.get('retry-after'), page.headers.get('content-type')]).toEqual([
+      503,
+      '2',
+      'text/html; charset=utf-8',
+    ]);
+    expect((await (await fetch(at('/api/v1/me'))).json()).code).toBe('UNAVAILABLE');
+    expect((await fetch(at('/api/mcp'), { method: 'POST' })).status).toBe(401);
+    door.setWebPort(1);
+    expect((await fetch(at('/'))).status).toBe(503);
+    door.setWebPort(webPort);
+    expect((await fetch(at('/'))).status).toBe(200);
+  });
+});
+
+describe('probes, metrics and limits', () => {
+  it('/healthz is always 200; /readyz tells what is missing', async () => {
+    expect(await (await fetch(at('/healthz'))).json()).toEqual({ status: 'ok' });
+    expect((await fetch(at('/readyz'))).status).toBe(200);
+    failing = [{ check: 'database', since: '2026-01-01T00:00:00Z', detail: 'connection refused' }];
+    const response = await fetch(at('/readyz'));
+    expect([response.status, (await response.json()).failing]).toEqual([503, failing]);
+    expect((await fetch(at('/healthz'))).status).toBe(200);
+    failing = [];
+  });
+
+  it('/metrics counts by route template, and asks others than this machine for a key', async () => {
+    await (await fetch(at('/servers/some-name'))).text();
+    const text = await (await fetch(at('/metrics'))).text();
+    expect(text).toMatch(/mcphub_requests_total\{method="GET",route="page",status="200"\} \d/);
+    expect(text).toMatch(/mcphub_requests_total\{method="POST",route="\/api\/mcp",status="400"\} 1/);
+    expect(text).toMatch(/mcphub_response_time_seconds_count\{route="\/api\/mcp"\} \d/);
+    expect(text).not.toContain('some-name');
+    const proxied = { 'x-forwarded-for': '203.0.113.1' };
+    expect((await fetch(at('/metrics'), { headers: proxied })).status).toBe(401);
+    const withKey = { ...proxied, authorization: 'Bearer key-a' };
+    expect((await fetch(at('/metrics'), { headers: withKey })).status).toBe(200);
+  });
+
+  it('slow headers and slow bodies → 408; too large headers → 431; no HTTP → 400', async () => {
+    expect(await raw('GET / HTTP/1.1\r\nHost: loc')).toMatch(/^HTTP\/1\.1 408 /);
+    expect(await raw('POST /late HTTP/1.1\r\nHost: localhost\r\nContent-Length: 10\r\n\r\nabc')).toMatch(
+      /^HTTP\/1\.1 408 /,
+    );
+    // An answer that has begun must not get another one into its middle.
+    const begun = await raw('POST /x HTTP/1.1\r\nHost: localhost\r\nContent-Length: 10\r\n\r\nabc');
+    expect(begun).toMatch(/^HTTP\/1\.1 200 /);
+    expect(begun).not.toContain('408');
+    expect(await get('/', `X-Big: ${'x'.repeat(17_000)}\r\n`)).toMatch(/^HTTP\/1\.1 431 /);
+    expect(await get(`/${'x'.repeat(9000)}`)).toMatch(/^HTTP\/1\.1 414 /);
+    expect(await raw('HELLO\r\n\r\n')).toMatch(/^HTTP\/1\.1 400 /);
+    expect((await fetch(at('/healthz'))).status).toBe(200);
+  });
+
+  it('a busy port is named', async () => {
+    const second = make({ port });
+    await expect(second.listen()).rejects.toMatchObject({
+      code: 'CONFLICT',
+      message: expect.stringContaining(`Port ${port}`),
+      extras: { reason: 'port-in-use' },
+    });
+    await second.close();
+  });
+
+  it('closing ends what is open and frees the port; closing twice is one', async () => {
+    const other = make();
+    const otherPort = await other.listen();
+    const kept = await fetch(`http://127.0.0.1:${otherPort}/healthz`);
+    await kept.text();
+    await Promise.all([other.close(10_000), other.close(10_000)]);
+    const again = make({ port: otherPort });
+    expect(await again.listen()).toBe(otherPort);
+    await again.close();
+  });
+});

@@ -1,0 +1,93 @@
+import { describe, expect, it } from 'vitest';
+import { createKeyring } from '../../../../lib/access/keyring';
+import type { Actor } from '../../../../lib/access/schema';
+import { createSessions, type Session } from '../../../../worker/gateway/sessions';
+
+const actor = (id: string): Actor => ({
+  kind: 'key',
+  id,
+  userId: id,
+  name: id,
+  permissions: [],
+  groupIds: [],
+  keyScope: null,
+});
+
+function bench({ key = 'k', now = (): number => 0, ended = new Set<string>() } = {}) {
+  const released: Session[] = [];
+  const sessions = createSessions({
+    keyring: createKeyring(Buffer.from(key.padEnd(32, '0123456789abcdef'))),
+    ended: { has: async (hash) => ended.has(hash), add: async (hash) => void ended.add(hash) },
+    now,
+    released: (session) => void released.push(session),
+    isBusy: () => false,
+    report: () => undefined,
+  });
+  const open = async (id: string, who = actor('a'), endpoint = '') => sessions.open(id, who, endpoint);
+  return { sessions, open, released, ended };
+}
+
+const gone = { code: 'SESSION_NOT_FOUND' };
+
+describe('a session id', () => {
+  it('carries what the client said, to any process with the same key', async () => {
+    const { id } = bench().sessions.create(actor('a'), 'x', '2025-06-18', { roots: {} }, 'client');
+    expect(id).toMatch(/^[\x21-\x7e]+$/);
+    const session = await bench().open(id, actor('a'), 'x');
+    expect(session).toMatchObject({
+      protocolVersion: '2025-06-18',
+      clientCapabilities: { roots: {} },
+      clientName: 'client',
+    });
+  });
+
+  it('is void for another credential, endpoint or master key, and with any bit flipped', async () => {
+    const { id } = bench().sessions.create(actor('a'), 'x', '2025-06-18', {}, '');
+    await expect(bench().open(id, actor('b'), 'x')).rejects.toMatchObject(gone);
+    await expect(bench().open(id, actor('a'), 'y')).rejects.toMatchObject(gone);
+    await expect(bench({ key: 'other' }).open(id, actor('a'), 'x')).rejects.toMatchObject(gone);
+    const { open } = bench();
+    for (let at = 0; at < id.length; at++) {
+      const flipped = id.slice(0, at) + (id[at] === 'A' ? 'B' : 'A') + id.slice(at + 1);
+      await expect(open(flipped, actor('a'), 'x')).rejects.toMatchObject(gone);
+    }
+  });
+
+  it('expires after 7 days, also where it is known', async () => {
+    let now = 1000;
+    const { sessions, open } = bench({ now: () => now });
+    const { id } = sessions.create(actor('a'), '', '2025-06-18', {}, '');
+    now += 7 * 24 * 3600_000;
+    await open(id);
+    now += 1;
+    await expect(open(id)).rejects.toMatchObject(gone);
+  });
+
+  it('that was ended is void everywhere, and what it held is released once', async () => {
+    const { sessions, open, released, ended } = bench();
+    const session = sessions.create(actor('a'), '', '2025-06-18', {}, '');
+    await sessions.end(session);
+    expect(released).toEqual([session]);
+    await expect(open(session.id)).rejects.toMatchObject(gone);
+    await expect(bench({ ended }).open(session.id)).rejects.toMatchObject(gone);
+  });
+
+  it('stays small however much a client declares', () => {
+    const { id, clientCapabilities } = bench().sessions.create(
+      actor('a'),
+      '',
+      '2025-06-18',
+      { x: 'y'.repeat(9000) },
+      'n'.repeat(9000),
+    );
+    expect(id.length).toBeLessThan(1000);
+    expect(clientCapabilities).toEqual({});
+  });
+
+  it('opened twice at once is one session', async () => {
+    const { id } = bench().sessions.create(actor('a'), '', '2025-06-18', {}, '');
+    const { open } = bench();
+    const [one, two] = await Promise.all([open(id), open(id)]);
+    expect(one).toBe(two);
+  });
+});
