@@ -1,4 +1,5 @@
 // The shared cache layer on Redis: by its own protocol (ioredis) or over HTTP (Upstash).
+import { setTimeout as delay } from 'node:timers/promises';
 import { Redis as Upstash } from '@upstash/redis';
 import { Redis } from 'ioredis';
 import type { SharedCache } from './cache';
@@ -31,11 +32,13 @@ function onRedis(url: string): SharedCache {
     retryStrategy: (attempt) => Math.min(100 * 2 ** Math.min(attempt, 10), 5_000),
   });
   redis.on('error', () => {}); // each command reports its own failure; without a listener ioredis prints every attempt
-  const connected = redis.connect().catch(() => {}); // later attempts are ioredis' own
-  const ready = async () => {
-    if (redis.status === 'connecting' || redis.status === 'connect') await connected;
+  // Later attempts are ioredis' own. A Redis that takes the connection and then says nothing must not hold reads back.
+  const connected = redis.connect().catch(() => {});
+  const firstWait = Promise.race([connected, delay(commandTimeoutMs, undefined, { ref: false })]);
+  async function ready() {
+    if (redis.status !== 'ready') await firstWait;
     return redis;
-  };
+  }
   return {
     get: async (key) => (await ready()).get(keyPrefix + key),
     async set(key, value, ttlMs) {

@@ -18,7 +18,7 @@ import { join } from 'node:path';
 /** An owner whose pid we cannot ask for (another container or machine) touches its file this often … */
 const heartbeatMs = 5_000;
 /** … and counts as dead after this much silence. */
-const silenceMs = 20_000;
+export const silenceMs = 20_000;
 
 interface Owner {
   pid: number;
@@ -37,6 +37,8 @@ export interface FolderLock {
 export class FolderLockedError extends Error {
   override readonly name = 'FolderLockedError';
   readonly pid: number | undefined;
+  /** The owner cannot be asked; if it is dead, its silence will tell within `silenceMs`. */
+  readonly uncertain: boolean;
 
   constructor(folder: string, owner: Owner | undefined) {
     const holder = owner
@@ -44,6 +46,7 @@ export class FolderLockedError extends Error {
       : 'another process';
     super(`The data folder ${folder} is in use by ${holder}. Stop that hub first or use another MCPHUB_DATA_DIR.`);
     this.pid = owner?.pid;
+    this.uncertain = owner?.realm !== realm();
   }
 }
 

@@ -1,12 +1,15 @@
 // The program of the embedded database. It says {type: 'ready'} to its parent, ends on SIGTERM, SIGINT or when the
-// parent is gone, and exits with 0 when asked to, 75 when the folder is in use, 1 on anything else.
-import { env, runtimeDir } from '../../env';
+// parent is gone, and exits with 0 when asked to, 75 when the folder is in use, 78 when folder or settings are not
+// usable, 1 on anything else.
+import { EnvError, env, runtimeDir } from '../../env';
 import { createLog } from '../../log';
 import { FolderLockedError } from './lock';
 import { DamagedDatabaseError, type EmbeddedDatabase, startEmbedded } from './program';
 
 /** EX_TEMPFAIL of sysexits.h: the same start may work later. */
 const exitInUse = 75;
+/** EX_CONFIG: it will not, until somebody changes something. */
+const exitUnusable = 78;
 const stopTimeoutMs = 5_000;
 
 async function main(): Promise<void> {
@@ -36,9 +39,10 @@ async function main(): Promise<void> {
       },
     });
   } catch (error) {
-    if (error instanceof FolderLockedError || error instanceof DamagedDatabaseError) log.fatal(error.message);
+    const known = error instanceof FolderLockedError || error instanceof DamagedDatabaseError;
+    if (known) log.fatal(error.message);
     else log.fatal({ err: error }, 'the database cannot start');
-    process.exit(error instanceof FolderLockedError ? exitInUse : 1);
+    process.exit(error instanceof FolderLockedError ? exitInUse : known ? exitUnusable : 1);
   }
   log.info({ socket: database.socketPath }, 'database ready');
   process.send?.({ type: 'ready' });
@@ -46,5 +50,5 @@ async function main(): Promise<void> {
 
 main().catch((error: unknown) => {
   console.error(error instanceof Error ? error.message : error);
-  process.exit(1);
+  process.exit(error instanceof EnvError ? exitUnusable : 1);
 });

@@ -1,10 +1,11 @@
 // The embedded database from folder to socket: lock, PGlite with its extensions, wire server. Needs no other process.
 import { chmodSync, existsSync, lstatSync, mkdirSync, renameSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
+import { setTimeout as delay } from 'node:timers/promises';
 import { PGlite } from '@electric-sql/pglite';
 import { pg_trgm } from '@electric-sql/pglite/contrib/pg_trgm';
 import { vector } from '@electric-sql/pglite-pgvector';
-import { type FolderLock, lockFolder } from './lock';
+import { type FolderLock, FolderLockedError, lockFolder, silenceMs } from './lock';
 import { serveWire, type WireOptions } from './wire';
 
 export interface EmbeddedDatabase {
@@ -29,12 +30,26 @@ export async function startEmbedded(
 ): Promise<EmbeddedDatabase> {
   mkdirSync(dataDir, { recursive: true, mode: 0o700 });
   makePrivate(socketDir);
-  const lock = lockFolder(dataDir);
+  const lock = await takeLock(dataDir);
   try {
     return await open(dataDir, join(socketDir, '.s.PGSQL.5432'), lock, options);
   } catch (error) {
     lock.release();
     throw error;
+  }
+}
+
+/** A container that was killed and starts again has a new name space, in which its old self cannot be asked for. */
+async function takeLock(dataDir: string): Promise<FolderLock> {
+  const deadline = performance.now() + silenceMs + 1_000;
+  for (;;) {
+    try {
+      return lockFolder(dataDir);
+    } catch (error) {
+      const mayEnd = error instanceof FolderLockedError && error.uncertain;
+      if (!mayEnd || performance.now() > deadline) throw error;
+    }
+    await delay(500);
   }
 }
 

@@ -14,7 +14,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import postgres from 'postgres';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import { FolderLockedError, lockFolder } from '../../../lib/db/embedded/lock';
+import { FolderLockedError, lockFolder, silenceMs } from '../../../lib/db/embedded/lock';
 import { DamagedDatabaseError, startEmbedded } from '../../../lib/db/embedded/program';
 import { runtimeDir } from '../../../lib/env';
 import { copyEmbeddedTemplate } from '../../support/database';
@@ -127,11 +127,11 @@ describe('embedded database program', () => {
     expect(await pool()`select 1 as a`).toEqual([{ a: 1 }]);
   });
 
-  it('refuses a damaged folder in one line and exit code 1', async () => {
+  it('refuses a damaged folder in one line and exit code 78', async () => {
     await copyEmbeddedTemplate(dataDir);
     rmSync(join(dataDir, 'database', 'PG_VERSION'));
     const { exited, output } = await start();
-    expect(await exited).toEqual({ code: 1, signal: null });
+    expect(await exited).toEqual({ code: 78, signal: null });
     expect(output().trim().split('\n')).toHaveLength(1);
     expect(output()).toContain(`The database in ${join(dataDir, 'database')} cannot be opened`);
   });
@@ -180,6 +180,17 @@ describe('folder lock', () => {
     const longAgo = new Date(Date.now() - 60_000);
     utimesSync(fileOf(1), longAgo, longAgo);
     lockFolder(dataDir).release();
+  });
+
+  it('of another machine that falls silent is waited for', async () => {
+    await copyEmbeddedTemplate(dataDir);
+    lockFolder(dataDir).release();
+    writeFileSync(fileOf(1), JSON.stringify({ pid: 1, startedAt: '1', realm: 'elsewhere' }));
+    const almost = new Date(Date.now() - silenceMs + 1_500);
+    utimesSync(fileOf(1), almost, almost);
+    const database = await startEmbedded(dataDir, runtimeDir(dataDir));
+    expect(() => lockFolder(dataDir)).toThrow(`process ${process.pid}`);
+    await database.close();
   });
 
   it('that was not written to its end counts until it is old', () => {
