@@ -49,6 +49,7 @@ export async function openUpstream(
   options: OpenOptions,
   events: OpenEvents,
 ): Promise<Upstream> {
+  const timeoutMs = options.handshakeTimeoutMs ?? handshakeMs;
   let transport: Transport | null = null;
   let closeReason: CloseReason | null = null;
   let garbage = '';
@@ -111,7 +112,7 @@ export async function openUpstream(
       },
     };
   } catch (error) {
-    const reason = closeReason ?? reasonOf(error);
+    const reason = closeReason ?? reasonOf(error, timeoutMs);
     if (transport) await close(reason);
     else onClosed(reason);
     throw errorOf(closeReason ?? reason, target.name, false, error);
@@ -159,7 +160,7 @@ export async function openUpstream(
   }
 
   function shake(over: Connection, versioned: (version: string) => void): Promise<Handshake> {
-    return shakeHands(over, options.client, options.handshakeTimeoutMs ?? handshakeMs, versioned);
+    return shakeHands(over, options.client, timeoutMs, versioned);
   }
 }
 
@@ -174,12 +175,12 @@ function explain(reason: CloseReason, garbage: string): CloseReason {
   return { ...reason, message: garbage ? `${message} ${notMcp(garbage)}` : message };
 }
 
-function reasonOf(error: unknown): CloseReason {
+function reasonOf(error: unknown, timeoutMs: number): CloseReason {
   const { code, message, extras } = asHubError(error);
   if (code === 'UPSTREAM_TIMEOUT') {
     return {
       reason: 'handshake-failed',
-      message: `The server did not answer "initialize" within ${handshakeMs / 1000} s.`,
+      message: `The server did not answer "initialize" within ${timeoutMs / 1000} s.`,
     };
   }
   const known = ['connect-failed', 'needs-auth', 'stopped'];

@@ -220,9 +220,12 @@ export function openStdio(options: StdioOptions, events: StdioEvents): Transport
     if (!blocked) flush();
     await options.beforeStop?.(pid);
     child?.stdin?.end();
-    if (await settledWithin(gone, closedStdinMs)) return;
-    signalGroup(pid, 'SIGTERM');
-    if (await settledWithin(gone, sigtermMs)) return;
+    // What answers neither calls nor pings would only use up the time of the gentle steps.
+    if (stopReason?.reason !== 'hung') {
+      if (await settledWithin(gone, closedStdinMs)) return;
+      signalGroup(pid, 'SIGTERM');
+      if (await settledWithin(gone, sigtermMs)) return;
+    }
     signalGroup(pid, 'SIGKILL');
     await options.reap(pid);
     return gone;

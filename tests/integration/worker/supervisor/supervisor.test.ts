@@ -267,6 +267,38 @@ describe('slow and hanging servers', () => {
   });
 });
 
+describe('a server that hangs', () => {
+  it('fails its calls in time and goes on if it answers a ping', async () => {
+    const row = desired(stdioTarget('hang-on-call'));
+    const { supervisor, reach, state } = await begin([row]);
+    await reach(row, 'ready');
+    const upstream = supervisor.upstreamOf(row.id);
+    const hanging = Array.from(
+      { length: 4 },
+      () => upstream.call('tools/call', { name: 'echo' }, { timeoutMs: 100 }).answer,
+    );
+    for (const { status } of await Promise.allSettled(hanging)) expect(status).toBe('rejected');
+    await upstream.call('ping', undefined, { timeoutMs: 5_000 }).answer;
+    expect(state(row)).toBe('ready');
+  });
+
+  it('is started anew after three time-outs and a ping without an answer', async () => {
+    const row = desired(stdioTarget('good'));
+    const { supervisor, reach } = await begin([row]);
+    await reach(row, 'ready');
+    const upstream = supervisor.upstreamOf(row.id);
+    process.kill(Number(await textOf(call(upstream, 'pid'))), 'SIGSTOP');
+    const hanging = Array.from(
+      { length: 3 },
+      () => upstream.call('tools/call', { name: 'echo' }, { timeoutMs: 100 }).answer,
+    );
+    for (const { status } of await Promise.allSettled(hanging)) expect(status).toBe('rejected');
+    expect(await reach(row, 'retrying')).toMatchObject({ reason: 'hung' });
+    await reach(row, 'ready');
+    expect(await textOf(call(supervisor.upstreamOf(row.id), 'echo', { text: 'back' }))).toBe('back');
+  });
+});
+
 describe('after stop', () => {
   for (const mode of ['grandchild', 'grandchild-session', 'grandchild-without-marker', 'ignore-sigterm']) {
     it(`no process of "${mode}" is left within 8 s`, async () => {
