@@ -2,4 +2,3 @@ export const root: string;
 export function ensureInstalled(): Promise<void>;
 export function ensurePrograms(): Promise<void>;
 export function ensureWeb(): Promise<void>;
-export class StepError extends Error {}

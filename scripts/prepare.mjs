@@ -153,7 +153,7 @@ function say(text) {
 }
 
 /** A command that failed; its output has been shown. */
-export class StepError extends Error {
+class StepError extends Error {
   name = 'StepError';
 }
 

@@ -22,7 +22,7 @@ function stat(pid) {
   const f = s.slice(s.lastIndexOf(')') + 2).split(' ');
   return { pid, ppid: +f[1], cpu: (+f[11] + +f[12]) / HZ, start: +f[19] };
 }
-export function tree(rootPids) {
+function tree(rootPids) {
   const kids = new Map();
   for (const p of pids()) {
     const s = stat(p);
@@ -96,21 +96,4 @@ export function pidsOfPort(port) {
     }
   }
   return hit.filter((p) => !hit.includes(stat(p)?.ppid));
-}
-export function loadavg() {
-  return (read('/proc/loadavg') ?? '').split(' ').slice(0, 3).map(Number);
-}
-/** Busy share of the whole machine between two calls: const f = machineCpu(); ... f() */
-export function machineCpu() {
-  const r = () => {
-    const f = (read('/proc/stat') ?? '').split('\n')[0].trim().split(/\s+/).slice(1).map(Number);
-    const idle = f[3] + f[4];
-    return [f.reduce((x, y) => x + y, 0) - (f[8] ?? 0) - (f[9] ?? 0), idle, f[7] ?? 0];
-  };
-  const a = r();
-  return () => {
-    const b = r();
-    const t = b[0] - a[0] || 1;
-    return { busy: +(1 - (b[1] - a[1]) / t).toFixed(3), steal: +((b[2] - a[2]) / t).toFixed(3) };
-  };
 }
