@@ -1,14 +1,15 @@
 // A process that loads a database with mixed operations and checks that every answer is its own.
-// Arguments: URL or socket folder, a name, milliseconds. Prints {ok, wrong, errors} and ends.
+// Arguments: URL or socket folder, a name, number of operations. Prints {ok, wrong, errors} and ends.
 import postgres from 'postgres';
 
-const [target = '', name = 'A', runMs = '2000'] = process.argv.slice(2);
+const [target = '', name = 'A', count = '600'] = process.argv.slice(2);
 const options = { max: 4, onnotice: () => {} };
 const sql = target.startsWith('postgres')
   ? postgres(target, options)
   : postgres({ ...options, host: target, port: 5432, user: 'postgres', database: 'postgres' });
 
-let next = name === 'A' ? 0 : 1_000_000;
+const first = name === 'A' ? 0 : 1_000_000; // two processes never send the same number
+let next = first;
 let ok = 0;
 let wrong = 0;
 const errors: Record<string, number> = {};
@@ -35,8 +36,8 @@ const operations: ((k: number) => Promise<number>)[] = [
   },
 ];
 
-async function work(end: number): Promise<void> {
-  while (Date.now() < end) {
+async function work(): Promise<void> {
+  while (next < first + Number(count)) {
     const sent = next++;
     try {
       const got = await operations[sent % operations.length]?.(sent);
@@ -49,7 +50,6 @@ async function work(end: number): Promise<void> {
   }
 }
 
-const end = Date.now() + Number(runMs);
-await Promise.all(Array.from({ length: 8 }, () => work(end)));
+await Promise.all(Array.from({ length: 8 }, work));
 await sql.end();
 console.log(JSON.stringify({ ok, wrong, errors }));
