@@ -2,27 +2,7 @@
 import type { LogLine, ServerStatus } from '../../lib/servers/schema';
 import type { Upstream } from '../upstream/types';
 
-/** A server as it shall be: its row with all references resolved. Made by lib/servers, compared by `hash`. */
-export interface DesiredServer {
-  id: string;
-  name: string;
-  type: 'stdio' | 'streamable-http' | 'sse' | 'openapi';
-  /** False: the administrator switched it off. */
-  enabled: boolean;
-  /** Whether it shall run; false for a stopped or disabled server. */
-  running: boolean;
-  command: string | null;
-  args: string[];
-  env: Record<string, string>;
-  cwd: string | null;
-  url: string | null;
-  headers: Record<string, string>;
-  timeoutMs: number | null;
-  /** SHA-256 over everything that a running instance depends on; another hash means a restart. */
-  hash: string;
-  /** Set when the row cannot be used, e.g. a variable without a value: a plain sentence. */
-  fault: string | null;
-}
+export type { DesiredServer } from '../../lib/servers';
 
 export interface SupervisorEvents {
   /** After every change of a server's state. */
