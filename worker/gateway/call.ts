@@ -95,16 +95,20 @@ export function createCalls({ relay, bus, callLog, report }: CallDeps) {
     const fault = faultOf(end);
     const args = params?.arguments;
     const server = target?.server.name ?? null;
-    const who = { userId: actor.userId, actor: actor.name, client };
+    const tool = target?.name ?? null;
+    const serverId = target?.server.id ?? null;
+    // Written out twice on purpose: an object that begins with a spread costs several times as much to make.
     callLog.record({
-      ...who,
+      userId: actor.userId,
+      actor: actor.name,
+      client,
       at,
       requestId,
       keyId: actor.kind === 'key' ? actor.id : null,
       endpoint: pathOf(view.endpoint.key),
-      serverId: target?.server.id ?? null,
+      serverId,
       server,
-      tool: target?.name ?? null,
+      tool,
       outcome,
       errorCode: fault?.code ?? null,
       errorMessage: fault?.message ?? null,
@@ -115,12 +119,14 @@ export function createCalls({ relay, bus, callLog, report }: CallDeps) {
       arguments: target ? args : { name: String(params?.name ?? '').slice(0, recordedNameChars), arguments: args },
     });
     void bus.emit('call.finished', {
-      ...who,
+      userId: actor.userId,
+      actor: actor.name,
+      client,
       requestId,
       at: at.toISOString(),
-      serverId: target?.server.id ?? null,
+      serverId,
       server,
-      tool: target?.name ?? null,
+      tool,
       outcome,
       durationMs,
     });

@@ -13,8 +13,10 @@ export interface Message {
 
 const quote = 0x22;
 const backslash = 0x5c;
-const openers = new Set([0x7b, 0x5b]);
-const closers = new Set([0x7d, 0x5d]);
+const openBrace = 0x7b;
+const openBracket = 0x5b;
+const closeBrace = 0x7d;
+const closeBracket = 0x5d;
 const colon = 0x3a;
 /** Fewer bytes than this cannot nest too deep or hold too many keys. */
 const harmlessBytes = 64;
@@ -44,10 +46,10 @@ function checkStructure(bytes: Buffer, maxDepth: number, maxKeys: number): void 
       at = endOfString(bytes, at + 1);
     } else if (byte === colon) {
       if (++keys > maxKeys) throw new HubError('INVALID_REQUEST', `The body has more than ${maxKeys} keys.`);
-    } else if (byte >= 0x5b) {
-      if (openers.has(byte)) {
-        if (++depth > maxDepth) throw new HubError('INVALID_REQUEST', `The body is nested deeper than ${maxDepth}.`);
-      } else if (closers.has(byte)) depth--;
+    } else if (byte === openBrace || byte === openBracket) {
+      if (++depth > maxDepth) throw new HubError('INVALID_REQUEST', `The body is nested deeper than ${maxDepth}.`);
+    } else if (byte === closeBrace || byte === closeBracket) {
+      depth--;
     }
   }
 }
