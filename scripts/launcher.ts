@@ -31,6 +31,8 @@ const graceMs = { web: 3_000, worker: 40_000, database: 10_000 };
 /** npm passes on a Ctrl-C that the terminal has already sent to everybody: the echo is no second one. */
 const signalEchoMs = 500;
 
+const orphanCheckMs = 250;
+
 const output = createOutput(process.stdout, process.stdout.isTTY && !process.env.NO_COLOR);
 
 /** Runs the hub until a signal ends it, then ends this process: 0, or 1 when the hub cannot run. */
@@ -157,6 +159,7 @@ export async function launch({ mode, web: withWeb }: LaunchOptions): Promise<voi
     });
   }
 
+  if (process.env.npm_lifecycle_event) whenOrphaned(() => void stop(0, 'npm has ended; stopping …'));
   if (mode === 'development') restartOnEdit(() => programs.worker?.restart());
 }
 
@@ -254,6 +257,19 @@ async function answers(port: number, isWanted: () => boolean): Promise<boolean> 
     }
   }
   return false;
+}
+
+/**
+ * npm runs us in a shell, and passes a SIGTERM on to that shell alone: then both are gone and nobody told us. A process
+ * whose parent ended gets another one.
+ */
+function whenOrphaned(stop: () => void): void {
+  const parent = process.ppid;
+  const timer = setInterval(() => {
+    if (process.ppid === parent) return;
+    clearInterval(timer);
+    stop();
+  }, orphanCheckMs);
 }
 
 /** Restarts the worker some moments after the last edit of its sources. */
