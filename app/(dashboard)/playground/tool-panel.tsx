@@ -57,7 +57,8 @@ export function ToolPanel({ tool, initial, running, onRun }: ToolPanelProps) {
       <div className="flex flex-wrap items-center gap-2 border-t border-border pt-4">
         {running ? (
           <>
-            <Button onClick={() => cancelRun(running.id)}>
+            {/* Own keys: one element that turned from Cancel into Run during the press would submit the form. */}
+            <Button key="cancel" onClick={() => cancelRun(running.id)}>
               <Square aria-hidden />
               Cancel
             </Button>
@@ -65,7 +66,7 @@ export function ToolPanel({ tool, initial, running, onRun }: ToolPanelProps) {
           </>
         ) : (
           <>
-            <Button type="submit" variant="primary">
+            <Button key="run" type="submit" variant="primary">
               <Play aria-hidden />
               Run
             </Button>

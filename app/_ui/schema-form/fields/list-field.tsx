@@ -2,8 +2,10 @@
 import { ArrowDown, ArrowUp, Plus, X } from 'lucide-react';
 import type { ReactNode } from 'react';
 import { Button } from '../../button';
+import { cn } from '../../cn';
 import { newItem } from '../model/initial';
 import { getAt, type Json } from '../model/json';
+import { nodeOf } from '../model/node';
 import { insertItem, moveItem, removeItem } from '../model/state';
 import { GroupFrame } from './group-frame';
 import { NodeField } from './node-field';
@@ -12,18 +14,21 @@ import { type FieldOf, useFieldState, useFormScope } from './scope';
 /** A list of rows, or a tuple: rows of fixed meaning, perhaps with more behind them. */
 export function ListField({ node, path, label, required, depth }: FieldOf<'array' | 'tuple'>) {
   const { root, state, edit } = useFormScope();
-  const { fault, pointer } = useFieldState(path);
+  const { fault } = useFieldState(path);
   const value = getAt(state.value, path);
   const items = Array.isArray(value) ? value : [];
   const fixed = node.kind === 'tuple' ? node.items : [];
   const more = node.kind === 'tuple' ? node.rest : node.items;
   const schemaAt = (index: number): Json => fixed[index] ?? more ?? true;
+  // The buttons stand beside a single control, but at the head of a row that holds several.
+  const isGroup = (schema: Json) =>
+    ['object', 'array', 'tuple', 'variants'].includes(nodeOf(root, schema, depth + 1).kind);
 
   return (
     <GroupFrame label={label} description={node.description} fault={fault} optional={!required}>
       {items.map((_item, index) => (
         // biome-ignore lint/suspicious/noArrayIndexKey: a row is its place in the list
-        <div key={index} className="flex items-end gap-1" data-pointer={`${pointer}/${index}`}>
+        <div key={index} className={cn('flex gap-1', isGroup(schemaAt(index)) ? 'items-start' : 'items-end')}>
           <div className="min-w-0 flex-1">
             <NodeField
               schema={schemaAt(index)}
