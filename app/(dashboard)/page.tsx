@@ -1,7 +1,7 @@
 import type { Metadata } from 'next';
-import { context, worker } from '@/app/_server';
+import { cache, context, worker } from '@/app/_server';
 import { canSome } from '@/lib/access/can';
-import { listCalls, overview } from '@/lib/telemetry';
+import { listCalls, recentOverview } from '@/lib/telemetry';
 import { OverviewView } from './_overview/overview-view';
 import { loadServers, serverRights } from './servers/load';
 
@@ -11,7 +11,7 @@ export default async function OverviewPage() {
   const ctx = await context();
   const [servers, figures, calls, stats] = await Promise.all([
     loadServers(ctx),
-    overview(ctx),
+    recentOverview(ctx, cache()),
     listCalls(ctx, { limit: 10 }),
     worker()
       .call('hub.stats', {}, { signal: AbortSignal.timeout(1_500) })

@@ -1,5 +1,6 @@
 // What the web program has once per process: settings, database, bus, control client, keyring and actor resolver.
 import { type ActorResolver, createActorResolver, type Keyring, loadKeyring } from '@/lib/access';
+import { type Cache, createCache, openSharedCache } from '@/lib/cache';
 import { createControlClient } from '@/lib/control';
 import { type Database, openDatabase } from '@/lib/db';
 import { type Env, env, socketPaths } from '@/lib/env';
@@ -54,6 +55,17 @@ export function bus(): Bus {
     }
     return made;
   });
+}
+
+/** For what many pages ask again and again: memory of this process, then Redis where the settings name one. */
+export function cache(): Cache {
+  return singleton('web.cache', () =>
+    createCache({
+      l2: openSharedCache(settings()),
+      report: (err) =>
+        err ? log().warn({ err }, 'the shared cache fails') : log().info('the shared cache works again'),
+    }),
+  );
 }
 
 export function keyring(): Keyring {

@@ -14,14 +14,14 @@ const defaultLimit = 50;
  * @throws HubError INVALID_INPUT (also for an altered cursor), FORBIDDEN for callers without an account
  */
 export async function listCalls(ctx: Ctx, query: CallQuery = {}): Promise<CallPage> {
-  const filter = visibleCalls(ctx);
+  const { where } = visibleCalls(ctx);
   const { server, tool, outcome, cursor, limit = defaultLimit } = parseInput(callQuerySchema, query);
   const rows = await ctx.db
     .select()
     .from(requestLogs)
     .where(
       and(
-        filter,
+        where,
         server === undefined ? undefined : eq(sql`lower(${requestLogs.server})`, server.toLowerCase()),
         tool === undefined ? undefined : eq(requestLogs.tool, tool),
         outcome === undefined ? undefined : eq(requestLogs.outcome, outcome),
@@ -35,11 +35,20 @@ export async function listCalls(ctx: Ctx, query: CallQuery = {}): Promise<CallPa
   return { data: shown.map(viewOf), nextCursor: rows.length > limit && last ? writeCursor(last) : null };
 }
 
-/** The condition on request_logs that the policy sets; undefined sets none. @throws HubError FORBIDDEN */
-export function visibleCalls({ actor }: Ctx): SQL | undefined {
-  if (can(actor, 'read', { type: 'call' })) return undefined;
-  if (actor.keyScope && actor.kind === 'key') return eq(requestLogs.keyId, actor.id);
-  if (actor.userId !== null) return eq(requestLogs.userId, actor.userId);
+/** Which calls an actor may see. */
+export interface CallScope {
+  /** The same for all actors that see the same calls. */
+  name: string;
+  /** The condition on request_logs; undefined sets none. */
+  where: SQL | undefined;
+}
+
+/** @throws HubError FORBIDDEN */
+export function visibleCalls({ actor }: Ctx): CallScope {
+  if (can(actor, 'read', { type: 'call' })) return { name: 'all', where: undefined };
+  if (actor.keyScope && actor.kind === 'key')
+    return { name: `key:${actor.id}`, where: eq(requestLogs.keyId, actor.id) };
+  if (actor.userId !== null) return { name: `user:${actor.userId}`, where: eq(requestLogs.userId, actor.userId) };
   throw new HubError('FORBIDDEN', 'Calls are shown to people with an account.');
 }
 

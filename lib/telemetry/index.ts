@@ -3,5 +3,5 @@ export { type AuditEntry, type AuditSource, maskSecrets, writeAudit } from './au
 export { type CallEntry, type CallLog, type CallLogOptions, createCallLog } from './call-log';
 export { listCalls } from './calls';
 export { createMetrics, type Metrics, metrics } from './metrics';
-export { overview } from './overview';
+export { overview, recentOverview } from './overview';
 export { redactArguments, redactText } from './redact';

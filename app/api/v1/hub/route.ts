@@ -1,12 +1,12 @@
-import { log, route, worker } from '@/app/_server';
+import { cache, log, route, worker } from '@/app/_server';
 import { canSome } from '@/lib/access';
-import { overview } from '@/lib/telemetry';
+import { recentOverview } from '@/lib/telemetry';
 
 const statsTimeoutMs = 1_000;
 
 /** `worker` is null while the worker does not answer. Faults of the servers file are for those who may change servers. */
 export const GET = route(async ({ ctx }) => {
-  const figures = await overview(ctx);
+  const figures = await recentOverview(ctx, cache());
   try {
     const stats = await worker().call('hub.stats', {}, { signal: AbortSignal.timeout(statsTimeoutMs) });
     const isOperator = canSome(ctx.actor, 'operate', 'server');
