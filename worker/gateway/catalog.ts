@@ -100,6 +100,7 @@ export function createCatalog({ supervisor, catalogs, loadEndpoints, bus, log, c
   }
 
   function schedule(serverId: string, delayMs: number): void {
+    if (isClosed) return;
     const state = workOf(serverId);
     if (state.isListing) {
       state.isWantedAgain = true;
@@ -135,7 +136,12 @@ export function createCatalog({ supervisor, catalogs, loadEndpoints, bus, log, c
       log.warn({ err: error, serverId }, 'a server could not be listed; its last known list stays');
       const tools = listings.get(serverId)?.tools.length ?? 0;
       supervisor.listed(serverId, { tools, fault: asHubError(error).message });
-      if (++state.failures <= maxRetries) setTimeout(() => schedule(serverId, 0), retryMs * state.failures).unref();
+      if (++state.failures > maxRetries) return;
+      // A server that ended meanwhile is listed when it is opened again.
+      const retry = () => {
+        if (!isClosed && work.get(serverId) === state && isOpen(serverId)) schedule(serverId, 0);
+      };
+      setTimeout(retry, retryMs * state.failures).unref();
     } finally {
       state.isListing = false;
       if (state.isWantedAgain && !isClosed) {
