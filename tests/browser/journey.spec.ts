@@ -20,11 +20,11 @@ test.beforeAll(async ({ browser }) => {
     // No admin by settings: the hub prints its one-time link.
     env: { MCPHUB_ADMIN_USERNAME: '', MCPHUB_ADMIN_PASSWORD: '', MCPHUB_BOOTSTRAP_API_KEY: '' },
   });
-  page = await browser.newPage();
+  page = await (await browser.newContext()).newPage();
 });
 
 test.afterAll(async () => {
-  await page?.close();
+  await page?.context().close();
   await hub?.stop();
 });
 
@@ -99,7 +99,7 @@ test('a pasted configuration is previewed, confirmed, and its server turns ready
   await confirm.focus();
   await page.keyboard.press('Enter');
   await expect(dialog).toBeHidden();
-  await expect(page.locator('tr[data-server="demo"] [data-state="ready"]').first()).toBeVisible({ timeout: 30_000 });
+  await expect(page.locator('tr[data-server="demo"] [data-state="ready"]:visible')).toBeVisible({ timeout: 30_000 });
   expect(await axeFaults()).toEqual([]);
   await expectFitsPhone();
 });
@@ -146,7 +146,7 @@ test('a server that cannot start is red within two seconds, with its cause', asy
   await page.getByRole('button', { name: 'Preview' }).click();
   await page.getByRole('button', { name: 'Add 1 server' }).click();
   const row = page.locator('tr[data-server]').filter({ hasNot: page.locator('text="demo"') });
-  await expect(row.locator('[data-state="crashed"], [data-state="retrying"]').first()).toBeVisible({ timeout: 2_000 });
+  await expect(row.locator('[data-state="crashed"]:visible, [data-state="retrying"]:visible')).toBeVisible({ timeout: 2_000 });
   await row.getByRole('link').click();
   await expect(page.getByRole('region', { name: 'What is wrong' })).toContainText('mcphub-no-such-program');
   expect(await axeFaults()).toEqual([]);
