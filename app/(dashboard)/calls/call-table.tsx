@@ -35,7 +35,7 @@ export function CallTable({ calls, open, onOpen }: CallTableProps) {
             className={cn('cursor-pointer', call.id === open && 'bg-accent')}
             onClick={() => onOpen(call.id)}
           >
-            <Td className="w-1/3 max-w-0">
+            <Td className="w-1/3 max-w-0 max-sm:w-full">
               {/* The button is the row's keyboard way in; its press reaches the row. */}
               <button
                 type="button"

@@ -53,7 +53,9 @@ export function ClientGuidePanel({ url, endpoint, secret, system, client, onClie
           <div className="flex flex-col gap-2">
             {guide.file && (
               <div className="flex flex-wrap items-center gap-2 text-table">
-                <label htmlFor={`system-${guide.id}`}>Or add this to the file on</label>
+                <label htmlFor={`system-${guide.id}`}>
+                  {guide.command || guide.link ? 'Or add this to the file on' : 'Add this to the file on'}
+                </label>
                 <Select
                   id={`system-${guide.id}`}
                   value={shownSystem}
@@ -69,7 +71,9 @@ export function ClientGuidePanel({ url, endpoint, secret, system, client, onClie
             />
           </div>
           <ul className="flex list-disc flex-col gap-1 pl-5 text-table text-muted-foreground">
-            {!secret && <li>Put your key in the place of {keyPlaceholder}.</li>}
+            {guide.snippet(connection).includes(keyPlaceholder) && (
+              <li>Put your key in the place of {keyPlaceholder}.</li>
+            )}
             {guide.notes.map((note) => (
               <li key={note}>{note}</li>
             ))}

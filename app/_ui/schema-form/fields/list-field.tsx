@@ -28,7 +28,7 @@ export function ListField({ node, path, label, required, depth }: FieldOf<'array
     <GroupFrame label={label} description={node.description} fault={fault} optional={!required}>
       {items.map((_item, index) => (
         // biome-ignore lint/suspicious/noArrayIndexKey: a row is its place in the list
-        <div key={index} className={cn('flex gap-1', isGroup(schemaAt(index)) ? 'items-start' : 'items-end')}>
+        <div key={index} className={isGroup(schemaAt(index)) ? 'relative' : 'flex items-end gap-1'}>
           <div className="min-w-0 flex-1">
             <NodeField
               schema={schemaAt(index)}
@@ -39,7 +39,7 @@ export function ListField({ node, path, label, required, depth }: FieldOf<'array
             />
           </div>
           {index >= fixed.length && (
-            <div className="flex">
+            <div className={cn('flex', isGroup(schemaAt(index)) && 'absolute top-0 right-0')}>
               <RowButton
                 label={`Move ${index + 1} up`}
                 disabled={index <= fixed.length}
