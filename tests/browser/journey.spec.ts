@@ -1,6 +1,7 @@
 // From a new hub to the first call in the log, as a person does it in the browser. Every page on the way is checked
 // for WCAG 2.2 AA in both themes.
 import { join } from 'node:path';
+import { gzipSync } from 'node:zlib';
 import AxeBuilder from '@axe-core/playwright';
 import { expect, type Page, test } from '@playwright/test';
 import { type Hub, startHub } from '../support/hub';
@@ -142,11 +143,14 @@ test('a tool runs from its form, and the call is in the log', async () => {
 
 test('a server that cannot start is red within two seconds, with its cause', async () => {
   await page.goto(`${hub.url}/servers?add=true`);
-  await page.getByLabel('Configuration, command or URL').fill('mcphub-no-such-program --stdio');
+  await page
+    .getByLabel('Configuration, command or URL')
+    .fill('{"mcpServers": {"broken": {"command": "mcphub-no-such-program"}}}');
   await page.getByRole('button', { name: 'Preview' }).click();
   await page.getByRole('button', { name: 'Add 1 server' }).click();
-  const row = page.locator('tr[data-server]').filter({ hasNot: page.locator('text="demo"') });
-  await expect(row.locator('[data-state="crashed"]:visible, [data-state="retrying"]:visible')).toBeVisible({ timeout: 2_000 });
+  const row = page.locator('tr[data-server="broken"]');
+  const fault = row.locator('[data-state="crashed"]:visible, [data-state="retrying"]:visible');
+  await expect(fault).toBeVisible({ timeout: 2_000 });
   await row.getByRole('link').click();
   await expect(page.getByRole('region', { name: 'What is wrong' })).toContainText('mcphub-no-such-program');
   expect(await axeFaults()).toEqual([]);
@@ -179,4 +183,17 @@ test('a page asked for without a session comes back after the sign-in', async ()
   await page.getByLabel('Password').fill(password);
   await page.getByRole('button', { name: 'Sign in' }).click();
   await expect(page).toHaveURL(`${hub.url}/servers?q=demo`);
+});
+
+test('the first load of a page takes at most 260 kB of script', async () => {
+  const sizes: Record<string, number> = {};
+  for (const path of ['/', '/servers', '/servers/demo']) {
+    const html = await (await page.request.get(hub.url + path)).text();
+    const files = new Set([...html.matchAll(/<script[^>]+src="(\/_next\/[^"]+)"/g)].map(([, file]) => String(file)));
+    let bytes = 0;
+    for (const file of files) bytes += gzipSync(await (await page.request.get(hub.url + file)).body()).length;
+    sizes[path] = Math.round(bytes / 1_000);
+  }
+  test.info().annotations.push({ type: 'script, kB', description: JSON.stringify(sizes) });
+  for (const [path, size] of Object.entries(sizes)) expect(size, path).toBeLessThanOrEqual(260);
 });
