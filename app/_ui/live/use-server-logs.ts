@@ -12,7 +12,8 @@ export interface ServerLogs {
   error: unknown;
 }
 
-const firstLines = 500;
+/** The most that the API gives at once. */
+const pageLines = 1000;
 
 /** The tail of a server's log, followed while the component is mounted. A gap is filled by the REST API. */
 export function useServerLogs(server: { id: string; name: string }): ServerLogs {
@@ -30,14 +31,19 @@ export function useServerLogs(server: { id: string; name: string }): ServerLogs 
       setLogs({ lines, loaded: true, error: null });
     }
 
-    /** @param anew forgets what is known: another worker life counts from the beginning */
+    /** Everything after a line, page by page. @param anew forgets what is known: another worker life counts from 1 */
     async function load(after: number, anew = false): Promise<void> {
       try {
-        const answer = await api<Page<LogLine>>(
-          `/servers/${encodeURIComponent(name)}/logs?after=${after}&limit=${firstLines}`,
-          { signal: abort.signal },
-        );
-        show(mergeLines(anew ? [] : known, answer.data));
+        let answer: Page<LogLine>;
+        let from = after;
+        let forget = anew;
+        do {
+          const query = new URLSearchParams({ after: String(from), limit: String(pageLines) });
+          answer = await api(`/servers/${encodeURIComponent(name)}/logs?${query}`, { signal: abort.signal });
+          show(mergeLines(forget ? [] : known, answer.data));
+          forget = false;
+          from = answer.data.at(-1)?.seq ?? from;
+        } while (answer.data.length === pageLines);
       } catch (error) {
         if (!abort.signal.aborted) setLogs((shown) => ({ ...shown, loaded: true, error }));
       }
