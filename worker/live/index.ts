@@ -73,6 +73,8 @@ export function createLive(options: LiveOptions): Live {
     // Browsers always send an Origin with an upgrade, but not with a same-origin GET: polling could not be checked.
     transports: ['websocket'],
     maxHttpBufferSize: 16 * 1024,
+    // A connection that has joined no namespace by then is ended.
+    connectTimeout: 10_000,
     allowRequest(request, done) {
       const { origin, host } = request.headers;
       const allowed = origin !== undefined && options.allowsOrigin(origin, host);
@@ -81,6 +83,11 @@ export function createLive(options: LiveOptions): Live {
     },
   });
   const namespace = io.of('/live');
+  // The root namespace always exists; nobody has anything to look for there.
+  io.use((_socket, next) => {
+    refused++;
+    next(new Error('NOT_FOUND'));
+  });
 
   namespace.use(async (socket, next) => {
     try {

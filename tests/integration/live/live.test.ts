@@ -172,6 +172,13 @@ describe('live updates', () => {
     expect(live.stats()).toMatchObject({ sockets: 0, refused: 3 });
   });
 
+  it('lets nobody into the root namespace', async () => {
+    const root = io(url, { transports: ['websocket'], reconnection: false, forceNew: true, extraHeaders: { origin } });
+    const error = await new Promise<Error>((resolve) => root.once('connect_error', resolve));
+    root.close();
+    expect(error.message).toBe('NOT_FOUND');
+  });
+
   it('serves no polling, where the origin could not be checked', async () => {
     const response = await fetch(`${url}/socket.io/?EIO=4&transport=polling`, { headers: { origin } });
     expect(response.status).toBe(400);
