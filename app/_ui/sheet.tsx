@@ -9,7 +9,6 @@ import { scrimClass } from './dialog';
 
 export const Sheet = Radix.Root;
 export const SheetTrigger = Radix.Trigger;
-export const SheetClose = Radix.Close;
 
 export interface SheetContentProps {
   title: ReactNode;
