@@ -10,7 +10,6 @@ const headers = [
 ];
 
 const config: NextConfig = {
-  output: 'standalone',
   poweredByHeader: false,
   reactStrictMode: true,
   turbopack: { root: import.meta.dirname },

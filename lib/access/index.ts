@@ -14,10 +14,9 @@ export {
   sealBrowserSession,
   sessionCookieNames,
   sessionIdleSeconds,
-  sessionMaxSeconds,
   startBrowserSession,
 } from './browser-session';
-export { can, canSome, describeActor, type Resource } from './can';
+export { canSome, describeActor, type Resource } from './can';
 export type { Ctx } from './context';
 export { anonymousActor, systemActor } from './identities';
 export { createKeyring, type Keyring, loadKeyring, type SealPurpose } from './keyring';

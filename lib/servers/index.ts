@@ -1,5 +1,5 @@
 // Everything about the catalogue of servers and groups. Shapes for browsers are in schema.ts.
-export { type ConfigImport, importConfigFile, parseConfigFile } from './config-file';
+export { type ConfigImport, importConfigFile } from './config-file';
 export { type DesiredServer, listDesired } from './desired';
 export { createGroup, deleteGroup, getGroup, listGroups, updateGroup } from './groups';
 export { applyImport, planImport } from './import';
@@ -15,6 +15,5 @@ export {
   stopServer,
   updateServer,
 } from './servers';
-export { exposedName } from './tool-names';
 export { listTools } from './tools';
 export type { VersionCheck } from './versions';

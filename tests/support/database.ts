@@ -18,9 +18,6 @@ export const postgresUrl = setting('MCPHUB_TEST_POSTGRES_URL', 'postgres');
 /** URL of a Redis whose keys may be overwritten. */
 export const redisUrl = setting('MCPHUB_TEST_REDIS_URL', 'redis');
 
-/** The kinds that can be tested here; `eachDatabase` also shows the one that cannot. */
-export const databaseKinds: readonly DatabaseKind[] = postgresUrl ? ['embedded', 'postgres'] : ['embedded'];
-
 export const silentLog = pino({ level: 'silent' });
 
 function setting(name: string, word: string): string | undefined {

@@ -2,6 +2,7 @@
 // found after it has left its parent, group and session; what dropped its environment is found by descent while that
 // lasts. Where there is no /proc (macOS, Windows) nothing is found, and the group's signals have to do.
 import { readdir, readFile } from 'node:fs/promises';
+import { markerName } from '../upstream';
 
 export interface ProcessInfo {
   pid: number;
@@ -23,7 +24,6 @@ export interface ProcessTrees {
   sweep(installationId: string): Promise<number>;
 }
 
-const markerName = 'MCPHUB_INSTANCE';
 /** Linux: 4 KiB on the machines that Node runs on, but for some arm64 kernels, where the figure is a guess. */
 const pageBytes = 4096;
 const killRounds = 40;

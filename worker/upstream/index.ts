@@ -10,7 +10,6 @@ import type { CloseReason, Handshake, OpenEvents, Upstream, UpstreamTarget } fro
 
 export { createEgress, type Egress } from './egress';
 export { markerName } from './environment';
-export { protocolVersions } from './handshake';
 export { listAll } from './listing';
 export type * from './types';
 
