@@ -9,7 +9,7 @@ import {
   type Server,
   type ServerResponse,
 } from 'node:http';
-import type { AddressInfo } from 'node:net';
+import { type AddressInfo, connect } from 'node:net';
 import type { Duplex } from 'node:stream';
 import { can } from '../lib/access/can';
 import type { Actor } from '../lib/access/schema';
@@ -205,9 +205,25 @@ export function createDoor(deps: DoorDeps): Door {
     socket.on('error', ignoreErrors);
     const { host: hostHeader, origin } = request.headers;
     const isOurs = origins.allowsHost(hostHeader) && (origin === undefined || origins.allowsOrigin(origin, hostHeader));
-    if (!isLive(pathOf(request.url ?? ''))) refuseUpgrade(socket, '404 Not Found');
-    else if (!isOurs) refuseUpgrade(socket, '403 Forbidden');
-    else live.handleUpgrade(request, socket, head);
+    const path = pathOf(request.url ?? '');
+    if (!isOurs) refuseUpgrade(socket, '403 Forbidden');
+    else if (isLive(path)) live.handleUpgrade(request, socket, head);
+    else if (path.startsWith('/_next/') && webPort !== null) upgradeAtWeb(request, socket, head, webPort);
+    else refuseUpgrade(socket, '404 Not Found');
+  }
+
+  /** `next dev` tells its pages of edits over a WebSocket; from the handshake on both sides are joined byte for byte. */
+  function upgradeAtWeb(request: IncomingMessage, socket: Duplex, head: Buffer, toPort: number): void {
+    const web = connect(toPort, '127.0.0.1', () => {
+      const headers = [...headersForWeb(request), 'connection', 'Upgrade', 'upgrade', request.headers.upgrade ?? ''];
+      const lines = headers.map((value, at) => (at % 2 === 0 ? `\r\n${value}: ` : value));
+      web.write(`${request.method} ${request.url} HTTP/1.1${lines.join('')}\r\n\r\n`);
+      web.write(head);
+      socket.pipe(web).pipe(socket);
+    });
+    web.on('error', () => socket.destroy());
+    web.on('close', () => socket.destroy());
+    socket.on('close', () => web.destroy());
   }
 
   server.on('request', handle);

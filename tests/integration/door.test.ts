@@ -119,7 +119,24 @@ describe('routes', () => {
     expect(seen.length).toBe(before);
   });
 
-  it('only /socket.io may be upgraded, and not from a foreign page', async () => {
+  it('a WebSocket below /_next reaches the web program and is joined to it byte for byte', async () => {
+    web.once('upgrade', (request, socket) => {
+      expect(request.headers['x-forwarded-host']).toBe('localhost');
+      socket.write('HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n\r\nhello ');
+      socket.once('data', (sent: Buffer) => socket.end(`you said ${sent}`));
+    });
+    const socket = connect(port, '127.0.0.1').setEncoding('utf8');
+    socket.write('GET /_next/hmr HTTP/1.1\r\nHost: localhost\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n\r\n');
+    let got = '';
+    socket.on('data', (text: string) => {
+      got += text;
+      if (text.includes('hello')) socket.write('hi');
+    });
+    await new Promise((resolve) => socket.once('close', resolve));
+    expect(got).toMatch(/ 101 [\s\S]*hello you said hi$/);
+  });
+
+  it('nothing else may be upgraded, and not from a foreign page', async () => {
     const upgrade = 'Upgrade: websocket\r\nConnection: Upgrade\r\n';
     const ask = (path: string, extra = '') => raw(`GET ${path} HTTP/1.1\r\nHost: localhost\r\n${upgrade}${extra}\r\n`);
     expect(await ask('/socket.io/?EIO=4')).toMatch(/ 101 /);
