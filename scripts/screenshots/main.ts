@@ -2,13 +2,12 @@
 // public/screenshots. Nothing in them is drawn by hand, so they are right as long as the product is.
 import { mkdirSync, mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { dirname, join } from 'node:path';
 import { type Browser, chromium, type Page } from '@playwright/test';
 import { type Hub, startHub } from '../../tests/support/hub';
 import { until } from '../../tests/support/until';
 
 const out = join(process.cwd(), 'public/screenshots');
-const packages = join(process.cwd(), 'node_modules/@modelcontextprotocol');
 
 interface Picture {
   path: string;
@@ -65,7 +64,12 @@ const calls: [server: string, tool: string, args: Record<string, unknown>][] = [
 export async function screenshots(): Promise<number> {
   mkdirSync(out, { recursive: true });
   const shared = mkdtempSync(join(tmpdir(), 'mcphub-pictures-'));
-  const hub = await startHub({ web: true, config: configOf(shared) });
+  const hub = await startHub({
+    web: true,
+    config: configOf(shared),
+    // Shown where a program is not found; the reader's is not ours.
+    env: { PATH: [...new Set([dirname(process.execPath), '/usr/bin', '/bin'])].join(':') },
+  });
   let browser: Browser | undefined;
   try {
     await seed(hub);
@@ -83,9 +87,10 @@ export async function screenshots(): Promise<number> {
 }
 
 function configOf(shared: string) {
+  // npx finds the installed packages, and the pictures show a command that readers know.
   const program = (name: string, ...args: string[]) => ({
-    command: process.execPath,
-    args: [join(packages, `server-${name}`, 'dist/index.js'), ...args],
+    command: 'npx',
+    args: ['-y', `@modelcontextprotocol/server-${name}`, ...args],
   });
   return {
     mcpServers: {
