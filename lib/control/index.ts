@@ -5,7 +5,7 @@ import { Readable } from 'node:stream';
 import { HubError, receiveError, type SentError } from '../errors';
 import { type ControlAnswer, type ControlBody, type ControlName, controlCalls } from './schema';
 
-export { type ControlAnswer, type ControlBody, type ControlName } from './schema';
+export type { ControlAnswer, ControlBody, ControlName } from './schema';
 
 export interface ControlClient {
   /**

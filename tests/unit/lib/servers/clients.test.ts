@@ -37,7 +37,7 @@ describe('client guides', () => {
       '--transport',
       'http-only',
       '--header',
-      // biome-ignore lint/suspicious/noTemplateCurlyInString: mcp-remote fills this in itself
+      // mcp-remote fills this in itself.
       'Authorization:${MCPHUB_AUTHORIZATION}',
     ]);
     expect(mcpServers.mcphub.env).toEqual({ MCPHUB_AUTHORIZATION: 'Bearer mh_secret' });
@@ -73,7 +73,7 @@ describe('client guides', () => {
     expect(asking.inputs).toEqual([
       { type: 'promptString', id: 'mcphub-key', description: 'MCPHub API key', password: true },
     ]);
-    // biome-ignore lint/suspicious/noTemplateCurlyInString: VS Code fills this in itself
+    // VS Code fills this in itself.
     expect(asking.servers.mcphub.headers.Authorization).toBe('Bearer ${input:mcphub-key}');
   });
 

@@ -47,7 +47,7 @@ describe('redactArguments', () => {
     ['one long text', { text: 'word '.repeat(100_000) }],
     ['many texts', { list: Array.from({ length: 10_000 }, (_, index) => `item ${index}`) }],
     ['many keys', Object.fromEntries(Array.from({ length: 10_000 }, (_, index) => [`key${index}`, index]))],
-    ['deep nesting', JSON.parse('{"a":'.repeat(500) + '1' + '}'.repeat(500))],
+    ['deep nesting', JSON.parse(`${'{"a":'.repeat(500)}1${'}'.repeat(500)}`)],
     ['text that grows when it is escaped', { text: '\u0001'.repeat(5_000), more: ['\u0001'.repeat(5_000)] }],
     ['text of many bytes', { a: '漢'.repeat(1_000), b: '漢'.repeat(1_000), c: '漢'.repeat(1_000) }],
   ])('%s stays within 4 KiB', (_what, value) => {
