@@ -76,7 +76,11 @@ export async function startWorkerHub({ env, log, version, processEnv }: WorkerOp
     loadEndpoints: () => loadEndpoints(db),
     keyring,
     endedSessions: createEndedSessions(db),
-    callLog,
+    recordCall(entry) {
+      callLog.record(entry);
+      live.call(entry);
+      metrics.toolCall(entry.server ?? null, entry.tool ?? null, entry.outcome, entry.durationMs / 1000);
+    },
     bus,
     log,
     origins,
@@ -118,9 +122,6 @@ export async function startWorkerHub({ env, log, version, processEnv }: WorkerOp
     bus.on(event, () => supervisor.reconcile());
   }
   bus.on('server.restart', ({ id }) => supervisor.restart(id));
-  bus.on('call.finished', ({ server, tool, outcome, durationMs }) =>
-    metrics.toolCall(server, tool, outcome, durationMs / 1000),
-  );
   const serverNames = new Map<string, string>();
   supervisor.on('status', ({ id, name, state }) => {
     const before = serverNames.get(id);

@@ -13,7 +13,20 @@ export interface LiveEnvelope {
   at: string;
 }
 
-export type LiveCall = EventPayload<'call.finished'>;
+/** One finished tools/call, without its arguments. */
+export interface LiveCall {
+  requestId: string;
+  /** RFC 3339. */
+  at: string;
+  userId: string | null;
+  actor: string;
+  client: string | null;
+  serverId: string | null;
+  server: string | null;
+  tool: string | null;
+  outcome: string;
+  durationMs: number;
+}
 
 /** Payload of each frame, without its envelope. */
 export interface LivePayloads {

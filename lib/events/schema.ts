@@ -28,18 +28,6 @@ export const eventSchemas = {
   'access.changed': z.object({ userId: z.string() }),
   'session.opened': z.object({ client: z.string(), userId: z.string().nullable(), endpoint: z.string() }),
   'config.reloaded': z.object({ file: z.string(), faults: z.array(z.string()) }),
-  'call.finished': z.object({
-    requestId: z.string(),
-    at: z.string(),
-    userId: z.string().nullable(),
-    actor: z.string(),
-    client: z.string().nullable(),
-    serverId: z.string().nullable(),
-    server: z.string().nullable(),
-    tool: z.string().nullable(),
-    outcome: z.string(),
-    durationMs: z.number(),
-  }),
 } as const;
 
 export type EventName = keyof typeof eventSchemas;

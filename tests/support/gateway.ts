@@ -194,7 +194,7 @@ export async function startGateway(options: TestGatewayOptions = {}): Promise<Te
     loadEndpoints: async () => structuredClone(rows),
     keyring: createKeyring(masterKey),
     endedSessions: { has: async (hash) => ended.has(hash), add: async (hash) => void ended.add(hash) },
-    callLog: { record: (entry) => void records.push(entry) },
+    recordCall: (entry) => void records.push(entry),
     bus,
     log,
     origins: createOriginRules('127.0.0.1', 'http://hub.example:3000'),

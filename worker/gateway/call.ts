@@ -4,7 +4,6 @@ import type { requestLogs } from '../../drizzle/schema';
 import { can } from '../../lib/access/can';
 import type { Actor } from '../../lib/access/schema';
 import { asHubError, type ErrorCode, HubError, toRpc } from '../../lib/errors';
-import type { Bus } from '../../lib/events/bus';
 import type { UpstreamAnswer } from '../upstream/types';
 import type { Reply } from './exchange';
 import type { RequestId } from './json';
@@ -17,8 +16,7 @@ export type CallRecord = Omit<typeof requestLogs.$inferInsert, 'id'>;
 
 export interface CallDeps {
   relay: Relay;
-  bus: Bus;
-  callLog: { record(entry: CallRecord): void };
+  record(entry: CallRecord): void;
   /** For what is not the caller's or the server's fault. */
   report(error: unknown, requestId: string): void;
 }
@@ -55,7 +53,7 @@ export interface CallReply {
   error: HubError | null;
 }
 
-export function createCalls({ relay, bus, callLog, report }: CallDeps) {
+export function createCalls({ relay, record, report }: CallDeps) {
   /** Never rejects. The reply is null when the caller cancelled it. */
   async function callTool(call: ToolCall): Promise<CallReply> {
     const { actor, view, params, origin, requestId } = call;
@@ -69,7 +67,7 @@ export function createCalls({ relay, bus, callLog, report }: CallDeps) {
       const sent = name === target.name ? params : { ...params, name: target.name };
       const answer = await relay.send(origin, target.server, 'tools/call', sent, progressToken);
       const reply = replyOf(answer, view, target);
-      record(call, target, startedAtMs, outcomeOfAnswer(answer), Buffer.byteLength(reply.body), answer);
+      recordEnd(call, target, startedAtMs, outcomeOfAnswer(answer), Buffer.byteLength(reply.body), answer);
       return { reply, error: null };
     } catch (thrown) {
       const error = asHubError(thrown);
@@ -77,12 +75,12 @@ export function createCalls({ relay, bus, callLog, report }: CallDeps) {
       const outcome = outcomeOf[error.code] ?? 'rpc_error';
       const isAnswered = error.code !== 'CANCELLED';
       const reply = isAnswered ? errorReply(error, 'tools/call', requestId) : null;
-      record(call, target, startedAtMs, outcome, reply ? Buffer.byteLength(reply.body) : 0, error);
+      recordEnd(call, target, startedAtMs, outcome, reply ? Buffer.byteLength(reply.body) : 0, error);
       return { reply, error };
     }
   }
 
-  function record(
+  function recordEnd(
     { actor, view, params, requestId, client, requestBytes }: ToolCall,
     target: Target | undefined,
     startedAtMs: number,
@@ -90,45 +88,28 @@ export function createCalls({ relay, bus, callLog, report }: CallDeps) {
     responseBytes: number,
     end: UpstreamAnswer | HubError,
   ): void {
-    const at = new Date();
-    const durationMs = performance.now() - startedAtMs;
     const fault = faultOf(end);
     const args = params?.arguments;
-    const server = target?.server.name ?? null;
-    const tool = target?.name ?? null;
-    const serverId = target?.server.id ?? null;
-    // Written out twice on purpose: an object that begins with a spread costs several times as much to make.
-    callLog.record({
+    // Every field is written out: an object that begins with a spread costs several times as much to make.
+    record({
+      at: new Date(),
+      requestId,
       userId: actor.userId,
+      keyId: actor.kind === 'key' ? actor.id : null,
       actor: actor.name,
       client,
-      at,
-      requestId,
-      keyId: actor.kind === 'key' ? actor.id : null,
       endpoint: pathOf(view.endpoint.key),
-      serverId,
-      server,
-      tool,
+      serverId: target?.server.id ?? null,
+      server: target?.server.name ?? null,
+      tool: target?.name ?? null,
       outcome,
       errorCode: fault?.code ?? null,
       errorMessage: fault?.message ?? null,
-      durationMs,
+      durationMs: performance.now() - startedAtMs,
       requestBytes,
       responseBytes,
       // What was asked for is worth knowing when it was found nowhere.
       arguments: target ? args : { name: String(params?.name ?? '').slice(0, recordedNameChars), arguments: args },
-    });
-    void bus.emit('call.finished', {
-      userId: actor.userId,
-      actor: actor.name,
-      client,
-      requestId,
-      at: at.toISOString(),
-      serverId,
-      server,
-      tool,
-      outcome,
-      durationMs,
     });
   }
 

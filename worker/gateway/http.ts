@@ -11,7 +11,7 @@ import type { Endpoint } from './endpoints';
 import { Exchange, envelope, ignoreErrors, isGone } from './exchange';
 import { checkMessage, idOf, type Message, parseJson, type RequestId } from './json';
 import type { Methods } from './methods';
-import { accepts, checkPostHeaders, endpointKeyOf, readBody, tokenOf } from './request';
+import { accepts, checkPostHeaders, createBodyReader, endpointKeyOf, tokenOf } from './request';
 import type { Session, Sessions } from './sessions';
 import type { Streams } from './streams';
 import type { View } from './view';
@@ -61,6 +61,7 @@ interface Visit {
 
 export function createHttp(deps: HttpDeps) {
   const { resolveActor, origins, catalog, sessions, streams, methods, viewOf, limits, version, report } = deps;
+  const bodies = createBodyReader(limits.bodyBytes, limits.bodyTimeoutMs);
 
   /** Answers one request. Never rejects, whatever comes. */
   async function handle(request: IncomingMessage, response: ServerResponse): Promise<void> {
@@ -100,7 +101,7 @@ export function createHttp(deps: HttpDeps) {
   async function post(visit: Visit): Promise<void> {
     const { request, response, requestId } = visit;
     checkPostHeaders(request, limits.bodyBytes);
-    const bytes = await readBody(request, limits.bodyBytes, limits.bodyTimeoutMs);
+    const bytes = await bodies.read(request);
     const body = parseJson(bytes, limits.jsonDepth, limits.jsonKeys);
     if (Array.isArray(body)) return postBatch(visit, body, bytes.length);
     let message: Message;
@@ -262,7 +263,7 @@ export function createHttp(deps: HttpDeps) {
     response.end();
   }
 
-  return { handle };
+  return { handle, close: bodies.close };
 }
 
 const hostHint = { hint: 'If this is your own address, set MCPHUB_PUBLIC_URL to it.' };

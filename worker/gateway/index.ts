@@ -49,7 +49,8 @@ export interface GatewayDeps {
   loadEndpoints: CatalogDeps['loadEndpoints'];
   keyring: Pick<Keyring, 'seal' | 'open'>;
   endedSessions: EndedSessions;
-  callLog: { record(entry: CallRecord): void };
+  /** Called with each finished tools/call; must be cheap. */
+  recordCall(entry: CallRecord): void;
   bus: Bus;
   log: Log;
   origins: OriginRules;
@@ -98,7 +99,7 @@ const purgeEveryMs = 60_000;
 const givenRequestId = /^[A-Za-z0-9_-]{1,64}$/;
 
 export function createGateway(deps: GatewayDeps): Gateway {
-  const { supervisor, resolveActor, keyring, callLog, bus, log, origins, version } = deps;
+  const { supervisor, resolveActor, keyring, bus, log, origins, version } = deps;
   const limits = { ...defaultLimits, ...deps.limits };
   const idPrefix = randomBytes(6).toString('base64url');
   let requests = 0;
@@ -148,7 +149,7 @@ export function createGateway(deps: GatewayDeps): Gateway {
     },
     log,
   });
-  const calls = createCalls({ relay, bus, callLog, report });
+  const calls = createCalls({ relay, record: deps.recordCall, report });
   const http = createHttp({
     resolveActor,
     origins,
@@ -208,6 +209,7 @@ export function createGateway(deps: GatewayDeps): Gateway {
     close() {
       for (const stop of unsubscribe.splice(0)) stop();
       clearInterval(purge);
+      http.close();
       catalog.close();
       news.close();
       relay.close();

@@ -74,28 +74,49 @@ function tooLarge(maxBytes: number): HubError {
   return new HubError('PAYLOAD_TOO_LARGE', `The body is larger than ${maxBytes} bytes.`);
 }
 
-/**
- * The whole body.
- * @throws HubError PAYLOAD_TOO_LARGE as soon as it is clear, REQUEST_TIMEOUT; CANCELLED when the client went away
- */
-export function readBody(request: IncomingMessage, maxBytes: number, timeoutMs: number): Promise<Buffer> {
-  return new Promise((resolve, reject) => {
-    const chunks: Buffer[] = [];
-    let length = 0;
-    const timer = setTimeout(() => settle(new HubError('REQUEST_TIMEOUT')), timeoutMs);
-    function settle(error?: HubError): void {
-      clearTimeout(timer);
-      request.off('data', take);
-      if (error) reject(error);
-      else resolve(chunks.length === 1 ? (chunks[0] as Buffer) : Buffer.concat(chunks, length));
-    }
-    function take(chunk: Buffer): void {
-      length += chunk.length;
-      if (length > maxBytes) settle(tooLarge(maxBytes));
-      else chunks.push(chunk);
-    }
-    request.on('data', take);
-    request.once('end', settle);
-    request.once('error', () => settle(new HubError('CANCELLED')));
-  });
+/** How late a body that stopped arriving may be noticed. */
+const lookMs = 250;
+
+export interface BodyReader {
+  /**
+   * The whole body.
+   * @throws HubError PAYLOAD_TOO_LARGE as soon as it is clear, REQUEST_TIMEOUT; CANCELLED when the client went away
+   */
+  read(request: IncomingMessage): Promise<Buffer>;
+  close(): void;
+}
+
+/** One timer looks after all bodies that arrive: nearly all are complete in the next tick and need none of their own. */
+export function createBodyReader(maxBytes: number, timeoutMs: number): BodyReader {
+  const arriving = new Set<{ untilMs: number; giveUp(): void }>();
+  const timer = setInterval(() => {
+    const nowMs = performance.now();
+    for (const body of arriving) if (body.untilMs <= nowMs) body.giveUp();
+  }, lookMs);
+  timer.unref();
+
+  return {
+    read: (request) =>
+      new Promise((resolve, reject) => {
+        const chunks: Buffer[] = [];
+        let length = 0;
+        const body = { untilMs: performance.now() + timeoutMs, giveUp: () => settle(new HubError('REQUEST_TIMEOUT')) };
+        arriving.add(body);
+        function settle(error?: HubError): void {
+          arriving.delete(body);
+          request.off('data', take);
+          if (error) reject(error);
+          else resolve(chunks.length === 1 ? (chunks[0] as Buffer) : Buffer.concat(chunks, length));
+        }
+        function take(chunk: Buffer): void {
+          length += chunk.length;
+          if (length > maxBytes) settle(tooLarge(maxBytes));
+          else chunks.push(chunk);
+        }
+        request.on('data', take);
+        request.once('end', settle);
+        request.once('error', () => settle(new HubError('CANCELLED')));
+      }),
+    close: () => clearInterval(timer),
+  };
 }

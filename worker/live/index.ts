@@ -10,6 +10,7 @@ import type { Bus } from '../../lib/events/bus';
 import type { LiveCall, LiveDown, LiveName, LivePayloads, LiveUp } from '../../lib/events/live';
 import type { Log } from '../../lib/log';
 import type { LogLine } from '../../lib/servers/schema';
+import type { CallEntry } from '../../lib/telemetry';
 import type { Supervisor } from '../supervisor/types';
 import { createBatches } from './batches';
 
@@ -34,6 +35,8 @@ export interface Live {
   handleUpgrade(request: IncomingMessage, socket: Duplex, head: Buffer): void;
   /** Answers a plain request under /socket.io: only upgrades are served, so it says 400. */
   handleRequest(request: IncomingMessage, response: ServerResponse): void;
+  /** Tells of a finished call, if somebody watches. */
+  call(entry: CallEntry): void;
   /** `ignored`: events that are unknown, malformed or not this actor's to ask for. `refused`: connections. */
   stats(): { sockets: number; ignored: number; refused: number };
   /** Ends every connection; resolves when they are gone. Idempotent. */
@@ -125,6 +128,7 @@ export function createLive(options: LiveOptions): Live {
   function send<N extends LiveName>(room: string, name: N, payload: LivePayloads[N]): void {
     const rev = (revs.get(room) ?? 0) + 1;
     revs.set(room, rev);
+    if (!namespace.adapter.rooms.has(room)) return;
     const frame = { ...payload, src, room, rev, at: new Date().toISOString() };
     namespace.to(room).emit(name, ...([frame] as unknown as Parameters<LiveDown[N]>));
   }
@@ -236,15 +240,15 @@ export function createLive(options: LiveOptions): Live {
       send('admin', 'session.opened', session);
     }),
     bus.on('config.reloaded', (reload) => send('admin', 'config.reloaded', reload)),
-    bus.on('call.finished', (call) => {
-      calls.add('calls', [call]);
-      if (call.userId) calls.add(`calls:${call.userId}`, [call]);
-    }),
   ];
 
   return {
     handleUpgrade: (request, socket, head) => void carrier.emit('upgrade', request, socket, head),
     handleRequest: (request, response) => void carrier.emit('request', request, response),
+    call(entry) {
+      const { rooms } = namespace.adapter;
+      for (const room of ['calls', `calls:${entry.userId}`]) if (rooms.has(room)) calls.add(room, [liveCall(entry)]);
+    },
     stats: () => ({ sockets: namespace.sockets.size, ignored, refused }),
     close() {
       closing ??= (async () => {
@@ -257,6 +261,21 @@ export function createLive(options: LiveOptions): Live {
       })();
       return closing;
     },
+  };
+}
+
+function liveCall(entry: CallEntry): LiveCall {
+  return {
+    requestId: entry.requestId,
+    at: entry.at.toISOString(),
+    userId: entry.userId ?? null,
+    actor: entry.actor,
+    client: entry.client ?? null,
+    serverId: entry.serverId ?? null,
+    server: entry.server ?? null,
+    tool: entry.tool ?? null,
+    outcome: entry.outcome,
+    durationMs: entry.durationMs,
   };
 }
 

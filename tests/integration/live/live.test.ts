@@ -9,6 +9,7 @@ import { type Bus, createBus } from '../../../lib/events/bus';
 import type { LiveCall, LiveDown, LiveName, LiveRooms, LiveUp } from '../../../lib/events/live';
 import { createLog } from '../../../lib/log';
 import type { LogLine, ServerStatus } from '../../../lib/servers/schema';
+import type { CallEntry } from '../../../lib/telemetry';
 import { createLive, type Live } from '../../../worker/live';
 import type { SupervisorEvents } from '../../../worker/supervisor/types';
 
@@ -242,9 +243,9 @@ describe('live updates', () => {
 
   it('sends calls to those who may read all of them, and to each user their own', async () => {
     const [ann, bob, root] = await Promise.all([joined('ann'), joined('bob'), joined('root')]);
-    await bus.emit('call.finished', call('r1', 'bob'));
-    await bus.emit('call.finished', call('r2', 'ann'));
-    await bus.emit('call.finished', call('r3', null));
+    live.call(call('r1', 'bob'));
+    live.call(call('r2', 'ann'));
+    live.call(call('r3', null));
     await until(() => bob.frames.length === 1 && root.frames.length === 1);
     const ids = (of: Browser) =>
       of.frames.flatMap(({ frame }) => frame.calls as LiveCall[]).map((each) => each.requestId);
@@ -324,10 +325,10 @@ function line(seq: number): LogLine {
   return { seq, at: '2026-01-01T00:00:00.000Z', stream: 'stderr', text: `line ${seq}` };
 }
 
-function call(requestId: string, userId: string | null): LiveCall {
+function call(requestId: string, userId: string | null): CallEntry {
   return {
     requestId,
-    at: '2026-01-01T00:00:00.000Z',
+    at: new Date('2026-01-01T00:00:00.000Z'),
     userId,
     actor: userId ?? 'nobody',
     client: null,
@@ -336,6 +337,9 @@ function call(requestId: string, userId: string | null): LiveCall {
     tool: 'echo',
     outcome: 'ok',
     durationMs: 1,
+    endpoint: '/api/mcp',
+    requestBytes: 0,
+    responseBytes: 0,
   };
 }
 
