@@ -1,11 +1,11 @@
 // `npm test` and `npm run check`. Runs every kind of test, brings up the real parts they need, and ends with one table
 // and one plain line. What cannot run is named with its reason, and fails when MCPHUB_TEST_REQUIRE lists it.
-import { spawn } from 'node:child_process';
 import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { envSchema, fileSettings } from '../../lib/env';
 import { ensurePrograms, ensureWeb } from '../prepare.mjs';
+import { capture, endPrograms, show } from './programs';
 import { type Part, provideChromium, providePostgres, provideRedis } from './services';
 
 interface Tally {
@@ -38,9 +38,9 @@ export async function test(args: string[]): Promise<number> {
   const run = createRun();
   try {
     if (!kind) await checks(run);
-    if (!kind || kind === 'unit') await vitest(run, 'unit', filters);
-    if (!kind || kind === 'integration') await integration(run, filters);
-    if (!kind || kind === 'browser') await browser(run, filters);
+    if (!kind || kind === 'unit') await run.attempt('unit', () => vitest(run, 'unit', filters));
+    if (!kind || kind === 'integration') await run.attempt('integration', () => integration(run, filters));
+    if (!kind || kind === 'browser') await run.attempt('browser', () => browser(run, filters));
   } finally {
     await run.close();
   }
@@ -67,19 +67,35 @@ function createRun() {
   const parts: Record<string, Promise<Part>> = {};
   const required = (process.env.MCPHUB_TEST_REQUIRE ?? '').split(',').map((name) => name.trim());
   const dir = mkdtempSync(join(tmpdir(), 'mcphub-test-'));
-  const env: NodeJS.ProcessEnv = { ...process.env, NODE_ENV: 'test', NEXT_TELEMETRY_DISABLED: '1' };
+  const env: NodeJS.ProcessEnv = {
+    ...process.env,
+    NODE_ENV: 'test',
+    NEXT_TELEMETRY_DISABLED: '1',
+    MCPHUB_TEST_DIR: dir,
+  };
   // The settings of whoever runs the tests must not reach the hubs under test.
   for (const key of [...Object.keys(envSchema.shape), ...fileSettings.map((each) => `${each}_FILE`)]) delete env[key];
 
-  async function close(): Promise<void> {
+  const removeDir = () => rmSync(dir, { recursive: true, force: true });
+  process.once('exit', removeDir);
+
+  /** First the tests, then what they use. Idempotent. */
+  let closing: Promise<void> | undefined;
+  async function closeAll(): Promise<void> {
+    await endPrograms();
     for (const part of await Promise.all(Object.values(parts))) if ('stop' in part) await part.stop();
-    rmSync(dir, { recursive: true, force: true });
+    removeDir();
+  }
+  function close(): Promise<void> {
+    closing ??= closeAll();
+    return closing;
   }
   for (const [signal, code] of [
     ['SIGINT', 130],
     ['SIGTERM', 143],
+    ['SIGHUP', 129],
   ] as const) {
-    process.once(signal, () => void close().finally(() => process.exit(code)));
+    process.on(signal, () => void close().finally(() => process.exit(code)));
   }
 
   return {
@@ -88,6 +104,16 @@ function createRun() {
     env,
     dir,
     close,
+    /** Runs one kind; when it breaks, e.g. because a build fails, that is a failure of this kind and the next ones go on. */
+    async attempt(kind: Kind, go: () => Promise<void>): Promise<void> {
+      const startedAt = performance.now();
+      try {
+        if (!closing) await go();
+      } catch (error) {
+        process.stdout.write(`${kind} tests could not run: ${error instanceof Error ? error.message : error}\n`);
+        tallies.push({ kind, passed: 0, failed: 1, skipped: 0, seconds: (performance.now() - startedAt) / 1000 });
+      }
+    },
     /** Brings up a part once and puts it into the environment of the tests; names it when it is missing. */
     async provide(name: string, variable: string, bringUp: (given?: string) => Promise<Part>): Promise<boolean> {
       if (parts[name]) return 'value' in (await parts[name]);
@@ -131,9 +157,9 @@ async function checks(run: Run): Promise<void> {
 
 async function integration(run: Run, filters: string[]): Promise<void> {
   await ensurePrograms();
+  await ensureWeb(); // one test runs the whole hub
   await run.provide('postgres', 'MCPHUB_TEST_POSTGRES_URL', providePostgres);
   await run.provide('redis', 'MCPHUB_TEST_REDIS_URL', provideRedis);
-  await ensureWeb(); // one test runs the whole hub
   await vitest(run, 'integration', filters);
 }
 
@@ -153,24 +179,30 @@ async function browser(run: Run, filters: string[]): Promise<void> {
     ...run.env,
     PLAYWRIGHT_JSON_OUTPUT_FILE: outputFile,
   });
-  const { stats } = readReport<{ stats: { expected: number; unexpected: number; flaky: number; skipped: number } }>(
-    outputFile,
-    { stats: { expected: 0, unexpected: 0, flaky: 0, skipped: 0 } },
-  );
-  const failed = stats.unexpected + stats.flaky;
+  const { stats } = readReport<PlaywrightReport>(outputFile, {
+    stats: { expected: 0, unexpected: 0, flaky: 0, skipped: 0 },
+  });
+  if (stats.skipped > 0) run.skips.push(`browser: ${stats.skipped} tests, see above`);
   run.tallies.push({
     kind: 'browser',
     passed: stats.expected,
-    failed: failed === 0 && code !== 0 ? 1 : failed,
+    failed: failures(stats.unexpected + stats.flaky, code, stats.expected + stats.skipped),
     skipped: stats.skipped,
     seconds: (performance.now() - startedAt) / 1000,
   });
 }
 
+interface PlaywrightReport {
+  stats: { expected: number; unexpected: number; flaky: number; skipped: number };
+}
+
 interface VitestReport {
-  numPassedTests: number;
-  numFailedTests: number;
-  testResults: { assertionResults: { fullName: string; status: string }[] }[];
+  testResults: { name: string; status: string; assertionResults: { fullName: string; status: string }[] }[];
+}
+
+/** A runner that says it failed, or that ran nothing at all, counts as a failure even where no test is to blame. */
+function failures(failed: number, code: number, others: number): number {
+  return failed === 0 && (code !== 0 || others === 0) ? 1 : failed;
 }
 
 async function vitest(run: Run, kind: 'unit' | 'integration', filters: string[]): Promise<void> {
@@ -189,16 +221,20 @@ async function vitest(run: Run, kind: 'unit' | 'integration', filters: string[])
     ],
     run.env,
   );
-  const result = readReport<VitestReport>(outputFile, { numPassedTests: 0, numFailedTests: 0, testResults: [] });
-  const skipped = result.testResults
-    .flatMap((file) => file.assertionResults)
-    .filter((each) => ['skipped', 'pending', 'todo', 'disabled'].includes(each.status));
+  const files = readReport<VitestReport>(outputFile, { testResults: [] }).testResults;
+  const tests = files.flatMap((file) => file.assertionResults);
+  const passed = tests.filter((each) => each.status === 'passed').length;
+  const skipped = tests.filter((each) => !['passed', 'failed'].includes(each.status));
   for (const each of skipped) run.skips.push(`${kind} test: ${each.fullName}`);
+  // A file that does not load, or whose set-up fails, is one failure more: none of its tests may have run.
+  const broken = files.filter(
+    (file) => file.status === 'failed' && !file.assertionResults.some((each) => each.status === 'failed'),
+  );
+  const failed = tests.length - passed - skipped.length + broken.length;
   run.tallies.push({
     kind,
-    passed: result.numPassedTests,
-    // A file that does not even load has no tests to count.
-    failed: result.numFailedTests === 0 && code !== 0 ? 1 : result.numFailedTests,
+    passed,
+    failed: failures(failed, code, passed + skipped.length),
     skipped: skipped.length,
     seconds: (performance.now() - startedAt) / 1000,
   });
@@ -206,27 +242,6 @@ async function vitest(run: Run, kind: 'unit' | 'integration', filters: string[])
 
 function readReport<T>(file: string, otherwise: T): T {
   return existsSync(file) ? (JSON.parse(readFileSync(file, 'utf8')) as T) : otherwise;
-}
-
-/** Runs a Node program in sight of the user. @returns its exit code */
-function show(args: string[], env: NodeJS.ProcessEnv): Promise<number> {
-  return new Promise((resolve) => {
-    const child = spawn(process.execPath, args, { env, stdio: 'inherit' });
-    child.on('exit', (code) => resolve(code ?? 1));
-  });
-}
-
-function capture(args: string[], env: NodeJS.ProcessEnv): Promise<{ code: number; output: string }> {
-  return new Promise((resolve) => {
-    const child = spawn(process.execPath, args, { env, stdio: ['ignore', 'pipe', 'pipe'] });
-    let output = '';
-    const add = (text: Buffer) => {
-      output += text.toString();
-    };
-    child.stdout.on('data', add);
-    child.stderr.on('data', add);
-    child.on('close', (code) => resolve({ code: code ?? 1, output }));
-  });
 }
 
 function report({ tallies, skips }: Run): number {

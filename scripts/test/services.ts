@@ -45,9 +45,11 @@ export async function providePostgres(given: string | undefined): Promise<Part> 
     ...owner,
     cwd: dir,
     stdio: 'ignore',
+    detached: true, // a Ctrl-C of the terminal is for the tests first
   });
   const url = `postgres://postgres@127.0.0.1:${port}/postgres`;
-  const stop = () => end(child, 'SIGINT', dir); // SIGINT: "fast shutdown", does not wait for clients
+  // SIGINT: "fast shutdown", does not wait for clients. SIGQUIT: "immediate shutdown", takes all its processes along.
+  const stop = stopper(child, { signal: 'SIGINT', lastSignal: 'SIGQUIT', dir });
   return (await isUp(child, () => answersSql(url))) ? { value: url, stop } : failed('Postgres', stop);
 }
 
@@ -62,9 +64,9 @@ export async function provideRedis(given: string | undefined): Promise<Part> {
   const child = spawn(
     program,
     ['--port', String(port), '--bind', '127.0.0.1', '--save', '', '--appendonly', 'no', '--dir', dir],
-    { cwd: dir, stdio: 'ignore' },
+    { cwd: dir, stdio: 'ignore', detached: true },
   );
-  const stop = () => end(child, 'SIGTERM', dir);
+  const stop = stopper(child, { signal: 'SIGTERM', lastSignal: 'SIGKILL', dir });
   return (await isUp(child, () => answersTcp(port)))
     ? { value: `redis://127.0.0.1:${port}`, stop }
     : failed('Redis', stop);
@@ -171,13 +173,30 @@ async function failed(name: string, stop: () => Promise<void>): Promise<Part> {
   return { missing: `${name} is installed but did not start` };
 }
 
-async function end(child: ChildProcess, signal: NodeJS.Signals, dir: string): Promise<void> {
-  if (child.exitCode === null && child.signalCode === null) {
-    const over = new Promise((resolve) => child.once('exit', resolve));
-    child.kill(signal);
-    const timer = setTimeout(() => child.kill('SIGKILL'), 5_000);
-    await over;
-    clearTimeout(timer);
-  }
-  rmSync(dir, { recursive: true, force: true });
+interface Stopping {
+  signal: NodeJS.Signals;
+  /** For one that does not stop, and for an end of this process that leaves no time to wait. */
+  lastSignal: NodeJS.Signals;
+  dir: string;
+}
+
+/** @returns ends the server and removes its folder; may be called twice. The end of this process does so too. */
+function stopper(child: ChildProcess, { signal, lastSignal, dir }: Stopping): () => Promise<void> {
+  const ended = new Promise<void>((resolve) => child.once('exit', () => resolve()));
+  const removeDir = () => rmSync(dir, { recursive: true, force: true, maxRetries: 3 });
+  const lastResort = () => {
+    child.kill(lastSignal);
+    removeDir();
+  };
+  process.once('exit', lastResort);
+  return async () => {
+    if (child.exitCode === null && child.signalCode === null) {
+      child.kill(signal);
+      const timer = setTimeout(() => child.kill(lastSignal), 5_000);
+      await ended;
+      clearTimeout(timer);
+    }
+    process.off('exit', lastResort);
+    removeDir();
+  };
 }

@@ -18,6 +18,7 @@ test.beforeAll(async ({ browser }) => {
   test.setTimeout(240_000);
   hub = await startHub({
     web: true,
+    firstStart: true,
     // No admin by settings: the hub prints its one-time link.
     env: { MCPHUB_ADMIN_USERNAME: '', MCPHUB_ADMIN_PASSWORD: '', MCPHUB_BOOTSTRAP_API_KEY: '' },
   });

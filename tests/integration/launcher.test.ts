@@ -190,6 +190,7 @@ describe('a start', () => {
 
   it('without a first admin prints a setup link that works once, and the addresses', async () => {
     const running = await start({
+      firstStart: true,
       env: { MCPHUB_ADMIN_USERNAME: '', MCPHUB_ADMIN_PASSWORD: '', MCPHUB_BOOTSTRAP_API_KEY: '' },
     });
     await until(() => running.logs().includes('Ctrl-C to stop'), 5_000, running.logs);

@@ -1,7 +1,7 @@
-// A migrated database of its own for a test file, embedded or on a real Postgres. The embedded kind is a copy of a
-// template that is made once per machine and schema, served by the product's own wire server in this process.
-import { createHash, randomUUID } from 'node:crypto';
-import { cpSync, existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, renameSync, rmSync } from 'node:fs';
+// A migrated database of its own for a test file, embedded or on a real Postgres. The embedded kind is a copy of the
+// template, served by the product's own wire server in this process.
+import { randomUUID } from 'node:crypto';
+import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import pino from 'pino';
@@ -10,6 +10,7 @@ import { describe } from 'vitest';
 import { startEmbedded } from '../../lib/db/embedded/program';
 import { type Database, migrate, openDatabase } from '../../lib/db/index';
 import { runtimeDir } from '../../lib/env';
+import { copyEmbeddedTemplate } from './embedded-template';
 
 export type DatabaseKind = 'embedded' | 'postgres';
 
@@ -124,40 +125,4 @@ async function withPools({ where, cut, remove }: Server): Promise<TestDatabase> 
       return closing;
     },
   };
-}
-
-/**
- * Puts a ready, migrated embedded database into `dataDir`, so that a program that starts there need not make one.
- * The first caller on a machine makes the template; others may do so at the same moment, and one of them wins.
- */
-export async function copyEmbeddedTemplate(dataDir: string): Promise<void> {
-  const template = join(tmpdir(), `mcphub-template-${templateStamp()}`);
-  if (!existsSync(template)) await makeTemplate(template);
-  mkdirSync(dataDir, { recursive: true, mode: 0o700 });
-  cpSync(join(template, 'database'), join(dataDir, 'database'), { recursive: true });
-}
-
-async function makeTemplate(template: string): Promise<void> {
-  const draft = mkdtempSync(join(tmpdir(), 'mcphub-draft-'));
-  const socketDir = runtimeDir(draft);
-  const server = await startEmbedded(draft, socketDir);
-  const database = await openDatabase({ socketDir, log: silentLog });
-  await migrate(database);
-  await database.close();
-  await server.close();
-  try {
-    renameSync(draft, template);
-  } catch {
-    rmSync(draft, { recursive: true, force: true });
-  }
-}
-
-function templateStamp(): string {
-  const hash = createHash('sha256').update(readFileSync('node_modules/@electric-sql/pglite/package.json'));
-  for (const name of readdirSync('drizzle/migrations')
-    .filter((file) => file.endsWith('.sql'))
-    .sort()) {
-    hash.update(name).update(readFileSync(join('drizzle/migrations', name)));
-  }
-  return hash.update(String(process.getuid?.())).digest('hex').slice(0, 16);
 }

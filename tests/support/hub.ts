@@ -10,6 +10,7 @@ import { envSchema, fileSettings, runtimeDir } from '../../lib/env';
 import { freePort, portFault } from '../../scripts/launcher/port';
 import { isRunning, type ProcessId, startTimeOf } from '../../scripts/lock.mjs';
 import { ensurePrograms, ensureWeb, root } from '../../scripts/prepare.mjs';
+import { copyEmbeddedTemplate } from './embedded-template';
 import { until } from './until';
 
 export interface HubOptions {
@@ -19,6 +20,8 @@ export interface HubOptions {
   env?: Record<string, string>;
   /** Whether the web program runs too; without it a hub is up in a second or two. */
   web?: boolean;
+  /** Whether it makes its database itself, as on the first start of all; else it gets a ready one, which saves seconds. */
+  firstStart?: boolean;
   /** A data directory that an earlier hub left with `stop({ keepData: true })`. */
   dataDir?: string;
   port?: number;
@@ -57,6 +60,7 @@ export async function startHub(options: HubOptions = {}): Promise<Hub> {
   await ensurePrograms();
   if (options.web) await ensureWeb();
   const dataDir = options.dataDir ?? mkdtempSync(join(tmpdir(), 'mcphub-hub-'));
+  if (!options.firstStart && !options.dataDir && !options.env?.DATABASE_URL) await copyEmbeddedTemplate(dataDir);
   const configFile = join(dataDir, 'mcp.json');
   if (options.config !== undefined) writeConfig(configFile, options.config);
   const port = options.port ?? (await freePort());

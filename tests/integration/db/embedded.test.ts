@@ -17,8 +17,8 @@ import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { FolderLockedError, lockFolder, silenceMs } from '../../../lib/db/embedded/lock';
 import { DamagedDatabaseError, startEmbedded } from '../../../lib/db/embedded/program';
 import { runtimeDir } from '../../../lib/env';
-import { copyEmbeddedTemplate } from '../../support/database';
 import { type EmbeddedProcess, startEmbeddedProcess } from '../../support/embedded-process';
+import { copyEmbeddedTemplate } from '../../support/embedded-template';
 import { until } from '../../support/until';
 
 let dataDir: string;

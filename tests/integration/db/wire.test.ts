@@ -8,7 +8,7 @@ import postgres from 'postgres';
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
 import { query, startup, sync } from '../../../lib/db/embedded/protocol';
 import { serveWire, type WireOptions, type WireServer } from '../../../lib/db/embedded/wire';
-import { copyEmbeddedTemplate } from '../../support/database';
+import { copyEmbeddedTemplate } from '../../support/embedded-template';
 import { until } from '../../support/until';
 import { bind, connectWire, describeStatement, execute, flush, parse, terminate } from '../../support/wire-client';
 
