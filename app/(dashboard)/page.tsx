@@ -1,5 +1,6 @@
 import type { Metadata } from 'next';
 import { cache, context, worker } from '@/app/_server';
+import { listKeys } from '@/lib/access';
 import { canSome } from '@/lib/access/can';
 import { listCalls, recentOverview } from '@/lib/telemetry';
 import { OverviewView } from './_overview/overview-view';
@@ -9,10 +10,11 @@ export const metadata: Metadata = { title: 'Overview' };
 
 export default async function OverviewPage() {
   const ctx = await context();
-  const [servers, figures, calls, stats] = await Promise.all([
+  const [servers, figures, calls, keys, stats] = await Promise.all([
     loadServers(ctx),
     recentOverview(ctx, cache()),
     listCalls(ctx, { limit: 10 }),
+    canSome(ctx.actor, 'read', 'key') ? listKeys(ctx) : [],
     worker()
       .call('hub.stats', {}, { signal: AbortSignal.timeout(1_500) })
       .catch(() => null),
@@ -22,6 +24,7 @@ export default async function OverviewPage() {
       servers={servers}
       hub={{ ...figures, worker: stats }}
       calls={calls.data}
+      connected={keys.some((key) => key.lastUsedAt !== null)}
       rights={{ ...serverRights(ctx.actor), connect: canSome(ctx.actor, 'create', 'key') }}
     />
   );

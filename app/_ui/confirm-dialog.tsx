@@ -1,7 +1,7 @@
 'use client';
 // Asks before something is destroyed. The title names the object, the body its effects; a failure stays in the dialog.
 import * as Radix from 'radix-ui/alert-dialog';
-import { type ReactNode, useState } from 'react';
+import { type ReactNode, type RefObject, useState } from 'react';
 import { Button, buttonClass } from './button';
 import { scrimClass } from './dialog';
 import { Notice } from './notice';
@@ -11,6 +11,8 @@ export interface ConfirmDialogProps {
   trigger?: ReactNode;
   open?: boolean;
   onOpenChange?: (open: boolean) => void;
+  /** Where the focus goes afterwards when there is no trigger, e.g. the button of the menu that asked. */
+  returnFocus?: RefObject<HTMLElement | null>;
   /** Names the object: "Remove server github?" */
   title: ReactNode;
   /** What will happen. */
@@ -23,7 +25,7 @@ export interface ConfirmDialogProps {
 }
 
 export function ConfirmDialog(props: ConfirmDialogProps) {
-  const { trigger, title, children, confirm, danger = true, onConfirm } = props;
+  const { trigger, title, children, confirm, danger = true, returnFocus, onConfirm } = props;
   const [ownOpen, setOwnOpen] = useState(false);
   const [busy, setBusy] = useState(false);
   const [fault, setFault] = useState<string | null>(null);
@@ -55,7 +57,14 @@ export function ConfirmDialog(props: ConfirmDialogProps) {
       {trigger && <Radix.Trigger asChild>{trigger}</Radix.Trigger>}
       <Radix.Portal>
         <Radix.Overlay className={scrimClass} />
-        <Radix.Content className="fixed top-1/2 left-1/2 z-50 w-[calc(100vw-1.5rem)] max-w-md -translate-x-1/2 -translate-y-1/2 rounded-dialog border border-border bg-popover p-5 text-foreground shadow-layer outline-none">
+        <Radix.Content
+          onCloseAutoFocus={(event) => {
+            if (!returnFocus?.current) return;
+            event.preventDefault();
+            returnFocus.current.focus();
+          }}
+          className="fixed top-1/2 left-1/2 z-50 w-[calc(100vw-1.5rem)] max-w-md -translate-x-1/2 -translate-y-1/2 rounded-dialog border border-border bg-popover p-5 text-foreground shadow-layer outline-none"
+        >
           <Radix.Title className="text-section break-words">{title}</Radix.Title>
           <Radix.Description asChild>
             <div className="mt-2 text-table text-muted-foreground">{children}</div>

@@ -51,9 +51,13 @@ export function DialogContent({ title, description, size = 'md', children }: Dia
 
 /** The scrolling part. Focusable, so that the keyboard can scroll it. */
 export function DialogBody({ className, children }: { className?: string; children: ReactNode }) {
-  return <div className={cn('min-h-0 flex-1 overflow-y-auto px-5 py-1', className)}>{children}</div>;
+  return <div className={cn('min-h-0 flex-1 overflow-y-auto px-5 pt-1 pb-4', className)}>{children}</div>;
 }
 
 export function DialogFooter({ children }: { children: ReactNode }) {
-  return <footer className="flex flex-wrap items-center justify-end gap-2 px-5 pt-3 pb-4">{children}</footer>;
+  return (
+    <footer className="flex flex-wrap items-center justify-end gap-2 border-t border-border px-5 pt-3 pb-4">
+      {children}
+    </footer>
+  );
 }

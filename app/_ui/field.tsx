@@ -42,7 +42,7 @@ export function Field({ label, hint, error, required, optional, className, child
         </p>
       )}
       {error && (
-        <p id={`${id}-error`} role="alert" className="text-caption text-bad">
+        <p id={`${id}-error`} role="alert" className="text-caption text-bad first-letter:uppercase">
           {error}
         </p>
       )}

@@ -38,9 +38,9 @@ export function Notice({ tone, title, cause, hint, actions, className }: NoticeP
     >
       <Icon aria-hidden className="mt-0.5 size-4 shrink-0" />
       <div className="min-w-0 flex-1 basis-56">
-        <p className="font-medium break-words">{title}</p>
+        <p className={cn('font-medium break-words', tone === 'neutral' && 'text-foreground')}>{title}</p>
         {cause && <p className="mt-0.5 font-mono text-caption font-normal break-words whitespace-pre-wrap">{cause}</p>}
-        {hint && <p className="mt-0.5 text-foreground">{hint}</p>}
+        {hint && <p className={cn('mt-0.5', tone !== 'neutral' && 'text-foreground')}>{hint}</p>}
       </div>
       {actions && <div className="flex items-center gap-2">{actions}</div>}
     </div>

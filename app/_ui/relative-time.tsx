@@ -20,14 +20,18 @@ export function RelativeTime({ at, empty = 'never' }: RelativeTimeProps) {
   );
 }
 
-/** "retry in 12 s", counting down. */
+/** "retry in 12 s", "retry in 3 min", counting down. */
 export function Countdown({ to, prefix = '' }: { to: string; prefix?: string }) {
   const now = useNow(500);
   const left = now === null ? null : Math.max(0, Math.ceil((Date.parse(to) - now) / 1_000));
   return (
-    <span className="figures whitespace-nowrap">
+    <time
+      dateTime={to}
+      title={now === null ? undefined : formatAbsolute(Date.parse(to))}
+      className="figures whitespace-nowrap"
+    >
       {prefix}
-      {left === null ? '…' : left === 0 ? 'now' : `in ${left} s`}
-    </span>
+      {left === null ? '…' : left === 0 ? 'now' : left < 100 ? `in ${left} s` : `in ${Math.round(left / 60)} min`}
+    </time>
   );
 }

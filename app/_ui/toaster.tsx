@@ -16,7 +16,7 @@ export function Toaster() {
         unstyled: true,
         classNames: {
           toast:
-            'flex w-full items-start gap-2 rounded-panel border border-border bg-popover p-3 text-table text-foreground shadow-layer',
+            'font-sans flex w-full items-start gap-2 rounded-panel border border-border bg-popover p-3 text-table text-foreground shadow-layer',
           title: 'font-medium',
           description: 'text-muted-foreground',
           actionButton: 'ml-auto shrink-0 text-link font-medium',

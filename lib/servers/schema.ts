@@ -48,7 +48,7 @@ const serverFields = z.strictObject({
   name: nameSchema,
   description: z.string().max(2000),
   type: z.enum(['stdio', 'streamable-http']),
-  command: z.string().min(1).max(1024),
+  command: z.string().min(1, 'name the program to run').max(1024),
   args: z.array(text).max(256),
   env: stringMap,
   cwd: z.string().min(1).max(4096),

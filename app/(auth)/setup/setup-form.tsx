@@ -46,7 +46,12 @@ export function SetupForm({ token }: { token: string }) {
           label="Setup token"
           required
           error={errors.token && 'Paste the token from the terminal.'}
-          hint="The terminal that runs MCPHub shows a link that ends in ?token=…"
+          hint={
+            <>
+              The terminal that runs MCPHub shows a link that ends in{' '}
+              <span className="whitespace-nowrap">?token=…</span>
+            </>
+          }
         >
           {(control) => <Input {...control} className="font-mono" autoComplete="off" {...register('token')} />}
         </Field>

@@ -47,7 +47,11 @@ export function Attention({ faults, configFaults, configFile, mayOperate, onRetr
                   {server.status?.nextRetryAt && <Countdown to={server.status.nextRetryAt} prefix=", next try " />}
                 </span>
               </p>
-              {server.status?.message && <p className="mt-1 break-words">{server.status.message}</p>}
+              {server.status?.message && (
+                <p className="mt-1 line-clamp-3 wrap-anywhere" title={server.status.message}>
+                  {server.status.message}
+                </p>
+              )}
               <LastWords server={server} />
             </div>
             <Fix server={server} state={state} mayOperate={mayOperate} onRetry={onRetry} />
@@ -61,7 +65,7 @@ export function Attention({ faults, configFaults, configFile, mayOperate, onRetr
 /** The last line that the server wrote before it ended: most often the exact cause. */
 function LastWords({ server }: { server: ShownServer }) {
   const line = server.status?.lastExit?.stderr?.findLast((text) => text.trim() !== '');
-  if (!line) return null;
+  if (!line || server.status?.message?.includes(line.trim())) return null;
   return (
     <p className="mt-0.5 truncate font-mono text-caption font-normal text-muted-foreground" title={line}>
       {line}

@@ -21,6 +21,8 @@ export interface OverviewViewProps {
   servers: ShownServer[];
   hub: HubView;
   calls: CallView[];
+  /** Whether a client has ever shown a key. */
+  connected: boolean;
   rights: ServerRights & { connect: boolean };
 }
 
@@ -55,7 +57,9 @@ export function OverviewView(initial: OverviewViewProps) {
     },
     {
       done:
-        (hub.worker?.sessions ?? 0) > 0 || calls.some((call) => call.client !== null && call.client !== 'dashboard'),
+        initial.connected ||
+        (hub.worker?.sessions ?? 0) > 0 ||
+        calls.some((call) => call.client !== null && call.client !== 'dashboard'),
       title: 'Connect a client',
       text: 'Point Claude Code, Cursor, VS Code or any other MCP client at this hub.',
       href: '/connect',

@@ -32,7 +32,7 @@ export function ServerPicker({ known, value, onChange, fault }: ServerPickerProp
             return (
               <li key={name} className="flex flex-col px-3 py-1.5">
                 <div className="flex min-h-7 flex-wrap items-center gap-x-3 gap-y-1">
-                  <label className="flex min-h-6 min-w-0 flex-1 items-center gap-2 text-table font-medium">
+                  <label className="flex min-h-6 min-w-0 flex-1 basis-48 items-center gap-2 text-table font-medium">
                     <input
                       type="checkbox"
                       className="size-4 accent-primary"

@@ -80,7 +80,7 @@ export function KeysView({ initial, connect, self }: KeysViewProps) {
           <TableBody>
             {keys.map((key) => (
               <TableRow key={key.id} data-key={key.name}>
-                <Td className="w-1/3 max-w-0">
+                <Td className="w-1/3 max-w-0 max-sm:w-full">
                   <p className="truncate font-medium" title={key.name}>
                     {key.name}
                   </p>

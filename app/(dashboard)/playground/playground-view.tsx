@@ -4,7 +4,7 @@ import { useQuery } from '@tanstack/react-query';
 import { FlaskConical } from 'lucide-react';
 import Link from 'next/link';
 import { parseAsString, useQueryStates } from 'nuqs';
-import { useState } from 'react';
+import { useRef, useState } from 'react';
 import { api, type Page } from '@/app/_ui/api';
 import { buttonClass } from '@/app/_ui/button';
 import { EmptyState } from '@/app/_ui/empty-state';
@@ -31,6 +31,7 @@ export function PlaygroundView({ names }: { names: ToolName[] }) {
   const [shownId, setShownId] = useState<number | null>(null);
   const [replayed, setReplayed] = useState<Run | null>(null);
   const runs = useRuns();
+  const result = useRef<HTMLDivElement>(null);
   const first = names[0];
 
   if (!first) {
@@ -114,7 +115,11 @@ export function PlaygroundView({ names }: { names: ToolName[] }) {
                 tool={tool}
                 initial={replayed?.server === server && replayed.tool === tool ? replayed.arguments : undefined}
                 running={shown?.state === 'running' ? shown : null}
-                onRun={setShownId}
+                onRun={(id) => {
+                  setShownId(id);
+                  // On a phone the result is below the form.
+                  result.current?.scrollIntoView({ block: 'nearest' });
+                }}
               />
             ) : (
               <Notice
@@ -129,7 +134,7 @@ export function PlaygroundView({ names }: { names: ToolName[] }) {
             )}
           </PanelBody>
         </Panel>
-        <div className="flex min-w-0 flex-col gap-4">
+        <div ref={result} className="flex min-w-0 scroll-my-4 flex-col gap-4">
           <ResultPanel run={shown} />
           <RunHistory runs={runs} shown={shown?.id ?? null} onShow={setShownId} onReplay={replay} />
         </div>

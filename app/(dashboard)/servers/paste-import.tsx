@@ -151,7 +151,9 @@ function PlanRow({ row, choice, onChoose }: PlanRowProps) {
           <Badge tone={tone}>{word}</Badge>
         </p>
         {row.server && (
-          <p className="font-mono text-caption font-normal break-all text-muted-foreground">{summaryOf(row.server)}</p>
+          <p className="font-mono text-caption font-normal wrap-anywhere text-muted-foreground">
+            {summaryOf(row.server)}
+          </p>
         )}
         {row.warnings.map((warning) => (
           <p key={warning} className={row.state === 'invalid' ? 'text-bad' : 'text-warn'}>

@@ -20,7 +20,7 @@ export interface ServerRowProps {
 export function ServerRow({ server, state, rights, onOperate, onRemoved }: ServerRowProps) {
   const { status } = server;
   const target = targetOf(server);
-  const cause = needsAttention(state ?? undefined) && status?.message;
+  const cause = needsAttention(state) ? status?.message : undefined;
   const memory = status?.instances.reduce<number | null>(
     (sum, { rssBytes }) => (rssBytes === null ? sum : (sum ?? 0) + rssBytes),
     null,
@@ -38,17 +38,23 @@ export function ServerRow({ server, state, rights, onOperate, onRemoved }: Serve
         </div>
         <div className="mt-0.5 sm:hidden">
           <StateBadge state={state} plain />
+          {cause && (
+            <p className="truncate text-caption font-normal text-muted-foreground" title={cause}>
+              {cause}
+            </p>
+          )}
         </div>
       </Td>
       <Td className="max-sm:hidden">
         <StateBadge state={state} plain />
         {cause && (
-          <p className="max-w-56 truncate text-caption font-normal text-muted-foreground" title={cause}>
-            {state === 'retrying' && status?.nextRetryAt ? (
-              <Countdown to={status.nextRetryAt} prefix="next try " />
-            ) : (
-              cause
-            )}
+          <p className="max-w-72 truncate text-caption font-normal text-muted-foreground" title={cause}>
+            {cause}
+          </p>
+        )}
+        {cause && status?.nextRetryAt && (
+          <p className="text-caption font-normal text-muted-foreground">
+            <Countdown to={status.nextRetryAt} prefix="Next try " />
           </p>
         )}
       </Td>
@@ -68,7 +74,14 @@ export function ServerRow({ server, state, rights, onOperate, onRemoved }: Serve
       </Td>
       <Td className="max-lg:hidden">{server.groups.join(', ') || <span className="text-muted-foreground">–</span>}</Td>
       <Td>
-        <ServerActions size="sm" server={server} rights={rights} onOperate={onOperate} onRemoved={onRemoved} />
+        <ServerActions
+          size="sm"
+          server={server}
+          state={state}
+          rights={rights}
+          onOperate={onOperate}
+          onRemoved={onRemoved}
+        />
       </Td>
     </TableRow>
   );

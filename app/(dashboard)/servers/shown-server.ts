@@ -17,13 +17,21 @@ export interface ServerRights {
 
 export type Operation = 'start' | 'stop' | 'restart';
 
-/** The operations that make sense in a state, the most fitting first. */
-export function operationsOf(server: ShownServer): Operation[] {
-  if (!server.enabled) return [];
-  const state = server.status?.state;
-  if (state === 'stopped' || (state === undefined && server.desired === 'stopped')) return ['start'];
-  if (state === 'stopping') return ['start'];
+/** The operations that make sense in a state, the most fitting first; a null state is one that nobody knows. */
+export function operationsOf(server: ShownServer, state: ServerState | null): Operation[] {
+  if (!server.enabled || state === 'disabled') return [];
+  if (state === 'stopped' || state === 'stopping') return ['start'];
+  if (state === null && server.desired === 'stopped') return ['start'];
+  if (state === 'starting') return ['stop', 'restart'];
   return ['restart', 'stop'];
+}
+
+/** What the button of an operation says: a restart of what failed is another try, of what sleeps a wake-up. */
+export function wordOf(operation: Operation, state: ServerState | null): string {
+  if (operation === 'start') return 'Start';
+  if (operation === 'stop') return 'Stop';
+  if (state === 'asleep') return 'Wake';
+  return state === 'crashed' || state === 'retrying' ? 'Retry now' : 'Restart';
 }
 
 /** The state to show until the worker tells. */
@@ -34,9 +42,16 @@ export const optimisticStates: Record<Operation, ServerState> = {
 };
 
 /** States in which something is wrong and somebody should look. */
-export function needsAttention(state: ServerState | undefined): boolean {
+export function needsAttention(state: ServerState | null): boolean {
   return state === 'crashed' || state === 'retrying' || state === 'needs-auth' || state === 'degraded';
 }
+
+export const typeWords: Record<ServerView['type'], string> = {
+  stdio: 'Local program (stdio)',
+  'streamable-http': 'Remote (streamable HTTP)',
+  sse: 'Remote (SSE)',
+  openapi: 'OpenAPI',
+};
 
 /** How the server is reached, in one line. */
 export function targetOf(server: Pick<ServerView, 'type' | 'command' | 'args' | 'url'>): string {

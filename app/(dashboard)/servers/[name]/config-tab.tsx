@@ -11,7 +11,7 @@ import type { ActionFailure } from '@/lib/errors';
 import { updateServerAction } from '../actions';
 import { ServerForm } from '../server-form';
 import { patchOf, type ServerFormValues, valuesOf } from '../server-form-values';
-import type { ShownServer } from '../shown-server';
+import { type ShownServer, typeWords } from '../shown-server';
 
 export default function ConfigTab({ server, mayUpdate }: { server: ShownServer; mayUpdate: boolean }) {
   if (server.source === 'file') {
@@ -72,7 +72,7 @@ function ReadOnly({ server, reason, hint }: { server: ShownServer; reason: strin
         <PanelBody className="py-1">
           <KeyValues
             rows={[
-              ['Type', server.type],
+              ['Type', typeWords[server.type]],
               ['Command', server.command && mono(server.command)],
               ['Arguments', server.args.length > 0 ? mono(server.args.join('\n')) : null],
               ['Environment', pairs(server.env)],

@@ -3,9 +3,9 @@ import { Figure } from '@/app/_ui/figure';
 import { Panel, PanelBody, PanelHeader } from '@/app/_ui/panel';
 import { RelativeTime } from '@/app/_ui/relative-time';
 import { StateBadge } from '@/app/_ui/state-badge';
-import type { ServerStatus } from '@/lib/servers/schema';
+import type { ServerStatus, ServerView } from '@/lib/servers/schema';
 
-export function Instances({ status }: { status: ServerStatus | null }) {
+export function Instances({ status, type }: { status: ServerStatus | null; type: ServerView['type'] }) {
   const instances = status?.instances ?? [];
   if (instances.length === 0) {
     return (
@@ -27,7 +27,7 @@ export function Instances({ status }: { status: ServerStatus | null }) {
               </Fact>
               <Fact name="Process">
                 {instance.pid === null ? (
-                  <span className="text-muted-foreground">remote</span>
+                  <span className="text-muted-foreground">{type === 'stdio' ? '–' : 'remote'}</span>
                 ) : (
                   <span className="figures font-mono text-[0.75rem]">pid {instance.pid}</span>
                 )}

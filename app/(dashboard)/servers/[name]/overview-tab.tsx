@@ -2,35 +2,38 @@
 // How the server runs: what is wrong and what helps, its instances, and what it said of itself.
 import Link from 'next/link';
 import { Button } from '@/app/_ui/button';
+import { CodeBlock } from '@/app/_ui/code-block';
 import { CopyButton } from '@/app/_ui/copy-button';
 import { KeyValues } from '@/app/_ui/key-values';
 import { Panel, PanelBody, PanelHeader } from '@/app/_ui/panel';
 import { RelativeTime } from '@/app/_ui/relative-time';
 import type { ServerState } from '@/lib/servers/schema';
-import { type ShownServer, targetOf } from '../shown-server';
-import { FaultPanel } from './fault-panel';
+import { needsAttention, type ShownServer, targetOf, typeWords } from '../shown-server';
 import { Instances } from './instances';
 
 export interface OverviewTabProps {
   server: ShownServer;
   state: ServerState | null;
   /** Absent without the right. */
-  onRetry?: () => void;
+  onWake?: () => void;
 }
 
-export function OverviewTab({ server, state, onRetry }: OverviewTabProps) {
+export function OverviewTab({ server, state, onWake }: OverviewTabProps) {
   const { status } = server;
   const target = targetOf(server);
+  const stderr = status?.lastExit?.stderr;
   return (
     <div className="flex flex-col gap-4">
-      <FaultPanel server={server} state={state} onRetry={onRetry} />
-      <Instances status={status} />
+      {stderr && stderr.length > 0 && needsAttention(state) && (
+        <CodeBlock caption="Last lines of stderr" code={stderr.slice(-20).join('\n')} wrap />
+      )}
+      <Instances status={status} type={server.type} />
       <Panel>
         <PanelHeader
           title="About"
           actions={
-            onRetry && state === 'asleep' ? (
-              <Button size="sm" onClick={onRetry}>
+            onWake && state === 'asleep' ? (
+              <Button size="sm" onClick={onWake}>
                 Wake
               </Button>
             ) : undefined
@@ -41,7 +44,7 @@ export function OverviewTab({ server, state, onRetry }: OverviewTabProps) {
             rows={[
               [
                 'Endpoint',
-                <span key="endpoint" className="flex items-center gap-1">
+                <span key="endpoint" className="-my-1 flex items-center gap-1">
                   <code className="truncate font-mono text-[0.75rem]">/api/mcp/{server.name}</code>
                   <CopyUrl path={`/api/mcp/${server.name}`} />
                 </span>,
@@ -53,7 +56,7 @@ export function OverviewTab({ server, state, onRetry }: OverviewTabProps) {
                 </code>,
               ],
               ['Directory', server.cwd && <code className="font-mono text-[0.75rem] break-all">{server.cwd}</code>],
-              ['Type', server.type === 'stdio' ? 'Local program (stdio)' : 'Remote (streamable HTTP)'],
+              ['Type', typeWords[server.type]],
               [
                 'Groups',
                 server.groups.length > 0

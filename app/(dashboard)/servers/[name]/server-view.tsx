@@ -15,6 +15,7 @@ import type { ServerRights, ShownServer } from '../shown-server';
 import { SourceBadge } from '../source-badge';
 import { useOperations } from '../use-operations';
 import { useServer } from '../use-servers';
+import { FaultNotice } from './fault-notice';
 import { LogsTab } from './logs-tab';
 import { OverviewTab } from './overview-tab';
 import { ToolsTab } from './tools-tab';
@@ -37,6 +38,7 @@ export function ServerView({ initial, tools, rights }: ServerViewProps) {
   const router = useRouter();
   const client = useQueryClient();
   const state = operations.stateOf(server);
+  const retry = rights.operate ? () => void operations.run(server, 'restart') : undefined;
 
   return (
     <>
@@ -54,7 +56,9 @@ export function ServerView({ initial, tools, rights }: ServerViewProps) {
         actions={
           <ServerActions
             server={server}
+            state={state}
             rights={rights}
+            retryElsewhere
             onOperate={(operation) => void operations.run(server, operation)}
             onRemoved={() => {
               toast(`Removed ${server.name}`);
@@ -72,6 +76,7 @@ export function ServerView({ initial, tools, rights }: ServerViewProps) {
           hint={operations.refusal.failure.hint}
         />
       )}
+      <FaultNotice server={server} state={state} onRetry={retry} />
       <Tabs value={tab} onValueChange={(value) => void setTab(value as (typeof tabs)[number])}>
         <TabsList aria-label={`Parts of ${server.name}`}>
           <Tab value="overview">Overview</Tab>
@@ -82,11 +87,7 @@ export function ServerView({ initial, tools, rights }: ServerViewProps) {
           <Tab value="config">Config</Tab>
         </TabsList>
         <TabPanel value="overview">
-          <OverviewTab
-            server={server}
-            state={state}
-            onRetry={rights.operate ? () => void operations.run(server, 'restart') : undefined}
-          />
+          <OverviewTab server={server} state={state} onWake={retry} />
         </TabPanel>
         <TabPanel value="tools">
           <ToolsTab server={server} initial={tools} mayCall={rights.call} />

@@ -30,8 +30,8 @@ export function GroupFrame(props: GroupFrameProps) {
   );
   return (
     <fieldset aria-describedby={described || undefined} className="flex min-w-0 flex-col gap-1.5">
-      <legend className="float-left mb-1.5 w-full text-table font-medium">
-        <span className="flex min-h-7 flex-wrap items-center justify-between gap-2">
+      <legend className={cn('float-left w-full text-table font-medium', !plain && 'mb-1.5')}>
+        <span className={cn('flex flex-wrap items-center justify-between gap-2', !plain && 'min-h-7')}>
           {collapsed === undefined ? (
             <span>{name}</span>
           ) : (
@@ -54,13 +54,13 @@ export function GroupFrame(props: GroupFrameProps) {
             {description}
           </p>
         )}
+        {open && children && (
+          <div className={cn(!plain && 'flex flex-col gap-4 border-l border-border pl-4')}>{children}</div>
+        )}
         {fault && (
           <p id={`${id}-error`} role="alert" className="text-caption text-bad">
             {fault}
           </p>
-        )}
-        {open && children && (
-          <div className={cn(!plain && 'flex flex-col gap-4 border-l border-border pl-4')}>{children}</div>
         )}
       </div>
     </fieldset>

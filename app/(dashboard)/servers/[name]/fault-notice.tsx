@@ -1,25 +1,25 @@
 'use client';
-// Every fault shows cause, time, attempt, countdown, the last lines of stderr, and one fitting action.
+// Every fault shows cause, time, attempt, countdown and one fitting action, above all tabs of its server.
 import Link from 'next/link';
 import { Button, buttonClass } from '@/app/_ui/button';
-import { CodeBlock } from '@/app/_ui/code-block';
 import { Notice } from '@/app/_ui/notice';
 import { Countdown, RelativeTime } from '@/app/_ui/relative-time';
 import { stateLooks } from '@/app/_ui/state-badge';
 import type { ServerState, ServerStatus } from '@/lib/servers/schema';
 import { needsAttention, type ShownServer } from '../shown-server';
 
-export interface FaultPanelProps {
+export interface FaultNoticeProps {
   server: ShownServer;
   state: ServerState | null;
   onRetry?: () => void;
 }
 
-export function FaultPanel({ server, state, onRetry }: FaultPanelProps) {
+export function FaultNotice({ server, state, onRetry }: FaultNoticeProps) {
   const { status } = server;
   if (state === null) {
     return (
       <Notice
+        className="mb-2"
         tone="warn"
         title="The hub's worker does not tell the state of this server right now."
         hint="It is asked again by itself."
@@ -29,7 +29,7 @@ export function FaultPanel({ server, state, onRetry }: FaultPanelProps) {
   if (!status || !needsAttention(state)) return null;
   const exit = status.lastExit;
   return (
-    <section aria-label="What is wrong" className="flex flex-col gap-2">
+    <section aria-label="What is wrong" className="mb-2">
       <Notice
         tone={stateLooks[state].tone}
         title={status.message ?? exit?.message ?? `The server is ${stateLooks[state].word.toLowerCase()}.`}
@@ -43,9 +43,6 @@ export function FaultPanel({ server, state, onRetry }: FaultPanelProps) {
           </span>
         }
       />
-      {exit?.stderr && exit.stderr.length > 0 && (
-        <CodeBlock caption="Last lines of stderr" code={exit.stderr.slice(-20).join('\n')} wrap />
-      )}
     </section>
   );
 }
@@ -61,7 +58,7 @@ function causeOf({ reason, lastExit }: ServerStatus): string {
     .join(', ');
 }
 
-function Fix({ server, state, onRetry }: FaultPanelProps) {
+function Fix({ server, state, onRetry }: FaultNoticeProps) {
   if (state === 'needs-auth' && server.source === 'api') {
     return (
       <Link href="?tab=config" className={buttonClass('secondary', 'sm')}>
