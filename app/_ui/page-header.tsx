@@ -12,7 +12,7 @@ export interface PageHeaderProps {
 export function PageHeader({ title, aside, description, actions }: PageHeaderProps) {
   return (
     <header className="mb-4 flex flex-wrap items-start gap-x-4 gap-y-3">
-      <div className="min-w-0 flex-1 basis-64">
+      <div className="min-w-0 flex-1 basis-40 sm:basis-64">
         <div className="flex flex-wrap items-center gap-x-3 gap-y-1">
           <h1 className="text-title break-words">{title}</h1>
           {aside}

@@ -67,7 +67,15 @@ export function SetupForm({ token }: { token: string }) {
         error={errors.password?.message}
         hint="At least 12 characters. Length counts, not signs."
       >
-        {(control) => <Input {...control} type="password" autoComplete="new-password" {...register('password')} />}
+        {(control) => (
+          <Input
+            {...control}
+            type="password"
+            autoComplete="new-password"
+            autoFocus={token !== ''}
+            {...register('password')}
+          />
+        )}
       </Field>
       <Button type="submit" variant="primary" busy={isSubmitting || done}>
         Create admin

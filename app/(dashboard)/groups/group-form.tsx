@@ -63,6 +63,7 @@ export function GroupForm({ values: initial, around, submitLabel, readOnly, onCa
                 <Input
                   {...control}
                   autoComplete="off"
+                  autoFocus={initial.name === ''}
                   value={values.name}
                   onChange={({ target }) => set({ name: target.value })}
                 />

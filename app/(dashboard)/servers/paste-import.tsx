@@ -81,6 +81,7 @@ export function PasteImport({ onDone, text: given = '' }: { onDone: (result: Imp
             {(control) => (
               <Textarea
                 {...control}
+                autoFocus
                 value={text}
                 onChange={(event) => setText(event.target.value)}
                 rows={12}

@@ -46,15 +46,17 @@ export function ServerRow({ server, state, rights, onOperate, onRemoved }: Serve
         </div>
       </Td>
       <Td className="max-sm:hidden">
-        <StateBadge state={state} plain />
+        <span className="flex items-center gap-2">
+          <StateBadge state={state} plain />
+          {cause && status?.nextRetryAt && (
+            <span className="text-caption font-normal text-muted-foreground">
+              <Countdown to={status.nextRetryAt} prefix="next try " />
+            </span>
+          )}
+        </span>
         {cause && (
           <p className="max-w-72 truncate text-caption font-normal text-muted-foreground" title={cause}>
             {cause}
-          </p>
-        )}
-        {cause && status?.nextRetryAt && (
-          <p className="text-caption font-normal text-muted-foreground">
-            <Countdown to={status.nextRetryAt} prefix="Next try " />
           </p>
         )}
       </Td>

@@ -64,7 +64,7 @@ export function GroupView({ group, around }: { group: Group; around: GroupContex
         <code className="min-w-0 rounded-control bg-sunken px-2 py-1 font-mono text-[0.75rem] break-all">{url}</code>
         <CopyButton text={url} label="Copy the URL" />
       </div>
-      <Panel className="max-w-3xl py-3">
+      <Panel className="max-w-3xl pt-3">
         <GroupForm
           values={valuesOf(group)}
           around={around}

@@ -51,7 +51,7 @@ export function OverviewTab({ server, state, onWake }: OverviewTabProps) {
               ],
               [
                 server.type === 'stdio' ? 'Command' : 'URL',
-                <code key="target" className="font-mono text-[0.75rem] break-all">
+                <code key="target" className="font-mono text-[0.75rem] wrap-anywhere">
                   {target}
                 </code>,
               ],
