@@ -202,7 +202,7 @@ async function step(title, command, args, env) {
     if (code !== 0) {
       say(`${title} failed after ${elapsed()} (${command === process.execPath ? 'node' : command}: ${code})`);
       say(output.join('').trimEnd().split('\n').slice(-tailLines).join('\n'));
-      throw new StepError(title);
+      throw new StepError(`${title} failed`);
     }
     say(`${title} … done in ${elapsed()}`);
   } finally {

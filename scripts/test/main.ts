@@ -71,7 +71,7 @@ function createRun() {
     ...process.env,
     NODE_ENV: 'test',
     NEXT_TELEMETRY_DISABLED: '1',
-    MCPHUB_TEST_DIR: dir,
+    TMPDIR: dir, // what an interrupted test leaves goes with it
   };
   // The settings of whoever runs the tests must not reach the hubs under test.
   for (const key of [...Object.keys(envSchema.shape), ...fileSettings.map((each) => `${each}_FILE`)]) delete env[key];

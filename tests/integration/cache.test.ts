@@ -4,6 +4,7 @@ import { createServer } from 'node:net';
 import { afterEach, describe, expect, it } from 'vitest';
 import { type Cache, createCache, openSharedCache, type RedisSettings } from '../../lib/cache/index';
 import { withRedis } from '../support/database';
+import { fairNow } from '../support/fair-clock';
 import { until } from '../support/until';
 import { startUpstashDouble, type UpstashDouble } from '../support/upstash';
 
@@ -91,9 +92,9 @@ describe('cache without its Redis', () => {
   it('answers every read from the loader, quickly, when nobody listens', async () => {
     const reports: unknown[] = [];
     const cache = open({ REDIS_URL: 'redis://127.0.0.1:1' }, (error) => reports.push(error));
-    const startedAt = performance.now();
+    const startedAt = fairNow();
     for (const key of ['a', 'b', 'c']) expect(await cache.get(key, async () => key, 10_000)).toBe(key);
-    expect(performance.now() - startedAt).toBeLessThan(3_000);
+    expect(fairNow() - startedAt).toBeLessThan(3_000);
     expect(reports).toHaveLength(1);
   });
 

@@ -16,10 +16,10 @@ const makingDeadlineMs = 120_000;
 
 /**
  * Puts the database into `dataDir`, so that a program that starts there need not make one. The template is made by the
- * first caller of a test run, or of this machine when a file runs alone; others wait for it.
+ * first caller: of a test run, which has its own folder for temporary files, else of this machine. Others wait for it.
  */
 export async function copyEmbeddedTemplate(dataDir: string): Promise<void> {
-  const template = join(process.env.MCPHUB_TEST_DIR ?? tmpdir(), `mcphub-template-${templateStamp()}`);
+  const template = join(tmpdir(), `mcphub-template-${templateStamp()}`);
   if (!existsSync(template)) await makeOnce(template);
   mkdirSync(dataDir, { recursive: true, mode: 0o700 });
   cpSync(join(template, 'database'), join(dataDir, 'database'), { recursive: true });

@@ -1,5 +1,6 @@
 // Waiting for a condition with a deadline: the only way in which tests wait for time to pass.
 import { setTimeout as delay } from 'node:timers/promises';
+import { fairNow } from './fair-clock';
 
 /**
  * Polls `check` until it holds.
@@ -11,9 +12,9 @@ export async function until(
   deadlineMs: number,
   explain: () => string = () => 'the condition did not come true',
 ): Promise<void> {
-  const deadline = performance.now() + deadlineMs;
+  const deadline = fairNow() + deadlineMs;
   while (!(await check())) {
-    if (performance.now() > deadline) throw new Error(`after ${deadlineMs} ms: ${explain()}`);
+    if (fairNow() > deadline) throw new Error(`after ${deadlineMs} ms: ${explain()}`);
     await delay(20);
   }
 }

@@ -13,6 +13,7 @@ import {
   openUpstream,
   type UpstreamTarget,
 } from '../../worker/upstream';
+import { fairNow } from './fair-clock';
 
 export const repository = join(import.meta.dirname, '../..');
 export const stdioFixture = join(import.meta.dirname, 'servers/stdio.mjs');
@@ -115,11 +116,11 @@ export async function until<T>(
   check: () => T | Promise<T>,
   deadlineMs = 10_000,
 ): Promise<Exclude<T, Falsy>> {
-  const end = performance.now() + deadlineMs;
+  const end = fairNow() + deadlineMs;
   for (;;) {
     const found = await check();
     if (found) return found as Exclude<T, Falsy>;
-    if (performance.now() > end) throw new Error(`not within ${deadlineMs} ms: ${what}`);
+    if (fairNow() > end) throw new Error(`not within ${deadlineMs} ms: ${what}`);
     await new Promise((resolve) => setTimeout(resolve, 20));
   }
 }

@@ -4,6 +4,7 @@ import {
   ToolListChangedNotificationSchema,
 } from '@modelcontextprotocol/sdk/types.js';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { fairNow } from '../../support/fair-clock';
 import {
   keyActor,
   memoryUpstream,
@@ -161,9 +162,9 @@ describe('lists', () => {
       Object.fromEntries(Array.from({ length: 8 }, (_, index) => [`s${index + 1}`, toolServer({ a: () => 1 })])),
     );
     const { client } = await hub.client();
-    const startedAt = performance.now();
+    const startedAt = fairNow();
     expect((await client.listTools()).tools).toHaveLength(8);
-    expect(performance.now() - startedAt).toBeLessThan(200);
+    expect(fairNow() - startedAt).toBeLessThan(200);
   });
 
   it('a stopped server keeps its tools, also over a restart; a disabled one loses them', async () => {

@@ -1,6 +1,7 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { checkMessage, idOf, parseJson } from '../../../../worker/gateway/json';
+import { fairNow } from '../../../support/fair-clock';
 
 const parse = (text: string, depth = 64, keys = 1000) => parseJson(Buffer.from(text), depth, keys);
 
@@ -28,10 +29,10 @@ describe('the body', () => {
   });
 
   it('an unending string of backslashes takes no time', () => {
-    const startedAt = performance.now();
+    const startedAt = fairNow();
     expect(() => parse(`"${'\\'.repeat(1_000_000)}`)).toThrow(/not valid JSON/);
     expect(() => parse(`"${'\\"'.repeat(500_000)}`)).toThrow(/not valid JSON/);
-    expect(performance.now() - startedAt).toBeLessThan(500);
+    expect(fairNow() - startedAt).toBeLessThan(500);
   });
 });
 
