@@ -159,7 +159,7 @@ test('a server that cannot start is red within two seconds, with its cause', asy
     await page.getByRole('button', { name: 'Preview' }).click();
     await page.getByRole('button', { name: 'Add 1 server' }).click();
     const addedAt = performance.now();
-    await expect(fault).toBeVisible();
+    await fault.waitFor();
     tries.push(performance.now() - addedAt);
   }
   expect(Math.min(...tries)).toBeLessThan(2_000);
