@@ -28,6 +28,7 @@ export const errorTable = {
   CONFLICT: row(409, -32602, 'This is in conflict with what exists.'),
   STALE_VERSION: row(412, -32602, 'Somebody changed this in the meantime: read it again and repeat the change.'),
   PAYLOAD_TOO_LARGE: row(413, -32600, 'The body is too large.'),
+  URL_TOO_LONG: row(414, -32600, 'The URL is too long.'),
   UNSUPPORTED_MEDIA_TYPE: row(415, -32600, 'The Content-Type must be application/json.'),
   LIMIT_EXCEEDED: row(429, 1008, 'Too many requests: wait a little and try again.'),
   BUSY: row(429, 1003, 'The server is busy and its queue is full: try again in a moment.'),
@@ -93,10 +94,17 @@ export function isHubError(error: unknown): error is HubError {
 /** Turns anything thrown into a HubError; what is not one becomes INTERNAL with a fixed text and keeps its cause. */
 export function asHubError(error: unknown): HubError {
   if (isHubError(error)) return error;
-  return new HubError('INTERNAL', undefined, {
-    cause: error,
-    detail: error instanceof Error ? error.message : String(error),
-  });
+  return new HubError('INTERNAL', undefined, { cause: error, detail: messageOf(error) });
+}
+
+/**
+ * The message of anything thrown, for the log. Drizzle puts the values of a failed query into its message, and among
+ * them are secrets of servers, hashes of keys and people's data: they are left out.
+ */
+export function messageOf(error: unknown): string {
+  if (!(error instanceof Error)) return String(error);
+  const { query } = error as { query?: unknown };
+  return typeof query === 'string' && 'params' in error ? `Failed query: ${query}` : error.message;
 }
 
 /** RFC 9457 body with our members `code`, `requestId`, `hint` and `errors`. */

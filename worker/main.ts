@@ -2,7 +2,7 @@
 // (EX_CONFIG of sysexits.h) when the settings are unusable, so that nobody starts it again and again, and 1 otherwise.
 import { mkdirSync, readFileSync } from 'node:fs';
 import { type Env, EnvError, env, runtimeDir } from '../lib/env';
-import { isHubError } from '../lib/errors';
+import { isHubError, messageOf } from '../lib/errors';
 import { createLog, type Log } from '../lib/log';
 import { startWorkerHub, type WorkerHub } from './hub';
 
@@ -25,7 +25,7 @@ function whyNot(error: unknown, log: Log): never {
     log.fatal({ detail: error.extras.detail }, error.message);
     process.exit(exitSettings);
   }
-  log.fatal({ err: error }, error instanceof Error ? error.message : 'the worker cannot start');
+  log.fatal({ err: error }, messageOf(error));
   process.exit(1);
 }
 

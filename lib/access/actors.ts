@@ -2,7 +2,7 @@
 // void what they touch at once, and nothing is believed for longer than a minute without the database.
 import { LRUCache } from 'lru-cache';
 import type { Db } from '../db/types';
-import { HubError } from '../errors';
+import { HubError, messageOf } from '../errors';
 import type { Bus } from '../events/bus';
 import type { EventName } from '../events/schema';
 import type { Log } from '../log';
@@ -162,7 +162,7 @@ function createTrusted<T extends object>(load: (id: string) => Promise<T | null>
       return loadOnce(id).catch((cause: unknown) => {
         throw new HubError('UNAVAILABLE', 'Credentials cannot be checked right now, because the database is away.', {
           cause,
-          detail: cause instanceof Error ? cause.message : String(cause),
+          detail: messageOf(cause),
           retryable: true,
           retryAfterMs: 1000,
         });
