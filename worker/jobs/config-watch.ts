@@ -29,7 +29,10 @@ export interface ConfigWatch {
   readonly faults: readonly string[];
   /** The file, once it has been read; null until then. */
   readonly file: string | null;
-  /** Reads the file now, unless its text is what was imported last. Concurrent calls share one run. */
+  /**
+   * Reads the file now, unless its text is what was imported last. Concurrent calls share one run; a call during a run
+   * causes one more look, for that run may have read the file before the change.
+   */
   check(): Promise<void>;
   /** Idempotent; a run under way is waited for. */
   close(): Promise<void>;
@@ -45,15 +48,24 @@ export async function watchConfig(options: ConfigWatchOptions): Promise<ConfigWa
   /** What was imported last; undefined until the database took it, null for an absent file. */
   let imported: string | null | undefined;
   let running: Promise<void> | undefined;
+  let lookAgain = false;
   let timer: NodeJS.Timeout | undefined;
   let watcher: FSWatcher | undefined;
   let closed = false;
 
   function check(): Promise<void> {
-    running ??= look().finally(() => {
+    lookAgain = running !== undefined;
+    running ??= looks().finally(() => {
       running = undefined;
     });
     return running;
+  }
+
+  async function looks(): Promise<void> {
+    do {
+      lookAgain = false;
+      await look();
+    } while (lookAgain && !closed);
   }
 
   async function look(): Promise<void> {
@@ -113,12 +125,16 @@ export async function watchConfig(options: ConfigWatchOptions): Promise<ConfigWa
   function schedule(delayMs: number): void {
     if (closed) return;
     clearTimeout(timer);
-    timer = setTimeout(() => void check().then(() => schedule(lookMs)), delayMs);
-    timer.unref();
+    const own = setTimeout(() => {
+      // Unless a change was reported meanwhile: its look comes sooner.
+      void check().then(() => timer === own && schedule(lookMs));
+    }, delayMs);
+    timer = own;
+    own.unref();
   }
 
   await check();
-  schedule(lookMs);
+  if (!timer) schedule(lookMs);
   return {
     get faults() {
       return faults;

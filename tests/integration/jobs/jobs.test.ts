@@ -51,6 +51,18 @@ eachDatabase('jobs', (kind) => {
       await until(async () => (await commands())[0] === 'fourth', 5_000);
     });
 
+    it.each([10, 100])('a change while the file is being read is not missed (%i ms before the end)', async (ms) => {
+      writeFileSync(path, entry('first'));
+      const off = bus.on('config.reloaded', async () => {
+        off();
+        writeFileSync(path, entry('second'));
+        const writtenAt = performance.now();
+        await until(() => performance.now() - writtenAt > ms, 1_000);
+      });
+      await follow();
+      await until(async () => (await commands())[0] === 'second', 5_000);
+    });
+
     it('may appear later; when it goes its servers stay, and that is said', async () => {
       const watch = await follow();
       expect(watch.faults).toEqual([]);
