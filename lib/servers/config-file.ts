@@ -7,6 +7,7 @@ import { systemActor } from '../access/identities';
 import type { Db, Tx } from '../db/types';
 import { isHubError } from '../errors';
 import type { Bus } from '../events/bus';
+import { unstorableFaults } from '../input';
 import { writeAudit } from '../telemetry/audit';
 import { canonicalJson } from './catalog';
 import { type Found, findEntries } from './dialects';
@@ -64,9 +65,11 @@ function readEntries(text: string, { dialect, entries }: Found): ParsedFile {
     const complain = (node: Node, detail: string) => {
       faults.push(`${at(node)}: the entry ${key ? `"${key}"` : 'without a name'} ${detail}`);
     };
+    const isStorable = unstorableFaults(key).length === 0;
     if (!key) complain(value, 'needs a name');
+    else if (!isStorable) complain(keyNode, 'has a name that is not plain text');
     else if (seen.has(key)) complain(keyNode, 'appears twice; the first one counts');
-    if (!key || seen.has(key)) continue;
+    if (!key || !isStorable || seen.has(key)) continue;
     seen.add(key);
     const name = freeName(legalName(key), (candidate) => taken.has(candidate));
     taken.add(name.toLowerCase());
@@ -99,6 +102,11 @@ function checkEntry(
 ): ServerInput | null {
   if (read.fault) {
     complain(read.fault.key, read.fault.detail);
+    return null;
+  }
+  const [unstorable] = unstorableFaults({ ...read.extra, ...read.server });
+  if (unstorable) {
+    complain(null, `has a fault: "${unstorable.pointer.slice(1)}" ${unstorable.detail}`);
     return null;
   }
   const { url } = read.server;

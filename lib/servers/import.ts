@@ -6,6 +6,7 @@ import { can } from '../access/can';
 import type { Ctx } from '../access/context';
 import type { Db, Tx } from '../db/types';
 import { HubError } from '../errors';
+import { parseInput, pointerOf, unstorableFaults } from '../input';
 import { canonicalJson } from './catalog';
 import { readLine } from './command-line';
 import { findEntries } from './dialects';
@@ -14,7 +15,6 @@ import { excerptOf, getNodeValue, type Node, nodeAt, parseJsonText } from './jso
 import { launchFaults } from './launch-rules';
 import { maskValues } from './masking';
 import { freeName, legalName } from './names';
-import { parseInput, pointerOf } from './parse';
 import { readServers, type ServerRow, serverResource } from './rows';
 import {
   type ImportChoices,
@@ -168,7 +168,7 @@ async function judge(db: Db | Tx, { entries, prompts }: Pasted): Promise<Candida
     const name = freeName(legalName(pasted ?? nameFromEntry(read)), (each) => own.has(each));
     own.add(name.toLowerCase());
     const label = pasted === null || pasted === name ? null : pasted;
-    const { server, faults } = checkPasted(name, read);
+    const { server, faults } = checkPasted(name, label, read);
     const warnings = server ? [...read.warnings, ...referenceWarnings(server, prompts)] : faults;
     const state = server ? stateOf(server, known.get(name.toLowerCase()), taken) : 'invalid';
     return { name, label, server, extra: read.extra, state, warnings };
@@ -181,8 +181,14 @@ function nameFromEntry({ server }: ReadEntry): string {
   return readLine(line)?.name ?? 'server';
 }
 
-function checkPasted(name: string, read: ReadEntry): { server: ServerInput | null; faults: string[] } {
+function checkPasted(
+  name: string,
+  label: string | null,
+  read: ReadEntry,
+): { server: ServerInput | null; faults: string[] } {
   if (read.fault) return { server: null, faults: [`This entry ${read.fault.detail}.`] };
+  const [unstorable] = unstorableFaults({ label, ...read.extra, ...read.server });
+  if (unstorable) return { server: null, faults: [`${unstorable.pointer.slice(1)}: ${unstorable.detail}`] };
   const parsed = serverInputSchema.safeParse({ ...read.server, name });
   const faults = parsed.success
     ? launchFaults(parsed.data)

@@ -2,8 +2,8 @@
 // can write it owns the machine's settings anyway.
 import ipaddr from 'ipaddr.js';
 import type { FieldFault } from '../errors';
+import { pointerOf } from '../input';
 import { isMasked } from './masking';
-import { pointerOf } from './parse';
 import type { ServerInput } from './schema';
 
 /** Variables that make a child load foreign code (promises §5, command and env injection). */

@@ -9,11 +9,11 @@ import type { Actor } from '../access/schema';
 import type { Db, Tx } from '../db/types';
 import { HubError } from '../errors';
 import type { EventName } from '../events/schema';
+import { invalidInput, parseInput } from '../input';
 import { writeAudit } from '../telemetry/audit';
 import { launchFaults } from './launch-rules';
 import { mergeValues } from './masking';
 import { changeName, claimName } from './names';
-import { invalidInput, parseInput } from './parse';
 import {
   countTools,
   findServer,

@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { z } from 'zod';
-import { parseInput } from '../../../lib/input';
+import { parseInput, parseShape } from '../../../lib/input';
 
 const schema = z.strictObject({
   name: z.string().min(1),
@@ -32,4 +32,14 @@ describe('parseInput', () => {
       expect(() => parseInput(schema, input)).toThrow(expect.objectContaining({ code: 'INVALID_INPUT' }));
     },
   );
+
+  it.each([
+    ['a NUL', { name: 'a\0b' }, 'must not contain NUL characters'],
+    ['half a surrogate pair', { name: 'a\ud800' }, 'is not valid Unicode'],
+  ])('refuses %s, which Postgres cannot store; parseShape passes it', (_what, input, detail) => {
+    expect(() => parseInput(schema, input)).toThrow(
+      expect.objectContaining({ code: 'INVALID_INPUT', extras: { faults: [{ pointer: '/name', detail }] } }),
+    );
+    expect(parseShape(schema, input)).toEqual(input);
+  });
 });
