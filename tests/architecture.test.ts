@@ -185,8 +185,14 @@ const rules: Rule[] = [
   {
     name: 'every method of a REST route is made by route()',
     binds: /^app\/api\/v1\/.*\/route\.ts$/,
-    check: (file) => exportsNotMadeBy(file, 'route'),
+    check: (file) => exportsNotMadeBy(file, 'route', 'refuseOthers'),
     planted: { 'app/api/v1/keys/route.ts': 'export const GET = async () => new Response();' },
+  },
+  {
+    name: 'a REST route answers every method, those that it does not have too',
+    binds: /^app\/api\/v1\/.*\/route\.ts$/,
+    check: unansweredMethods,
+    planted: { 'app/api/v1/keys/route.ts': 'export const GET = route(list);' },
   },
 ];
 
@@ -207,7 +213,7 @@ function withoutComments(text: string): string {
 }
 
 /** Exported values that are not `export const name = maker(…)`; types and plain route settings do not count. */
-function exportsNotMadeBy({ path, program }: SourceFile, maker: string): string[] {
+function exportsNotMadeBy({ path, program }: SourceFile, ...makers: string[]): string[] {
   return program.body.flatMap((statement) => {
     if (statement.type === 'ExportDefaultDeclaration' || statement.type === 'ExportAllDeclaration') {
       return [`${path}: ${statement.type}`];
@@ -219,10 +225,27 @@ function exportsNotMadeBy({ path, program }: SourceFile, maker: string): string[
     if (declaration.type !== 'VariableDeclaration') return [`${path}: ${declaration.type}`];
     return declaration.declarations.flatMap(({ id, init }) => {
       const name = id.type === 'Identifier' ? id.name : '{…}';
-      const isMade = init?.type === 'CallExpression' && init.callee.type === 'Identifier' && init.callee.name === maker;
+      const isMade =
+        init?.type === 'CallExpression' && init.callee.type === 'Identifier' && makers.includes(init.callee.name);
       return isMade || init?.type === 'Literal' ? [] : [`${path}: ${name}`];
     });
   });
+}
+
+const restMethods = ['DELETE', 'GET', 'PATCH', 'POST', 'PUT'];
+
+function unansweredMethods({ path, program }: SourceFile): string[] {
+  const exported = program.body.flatMap((statement) => {
+    if (statement.type !== 'ExportNamedDeclaration' || statement.declaration?.type !== 'VariableDeclaration') return [];
+    return statement.declaration.declarations.flatMap(({ id }) => {
+      if (id.type === 'Identifier') return [id.name];
+      if (id.type !== 'ObjectPattern') return [];
+      return id.properties.flatMap((each) =>
+        each.type === 'Property' && each.key.type === 'Identifier' ? [each.key.name] : [],
+      );
+    });
+  });
+  return restMethods.filter((method) => !exported.includes(method)).map((method) => `${path}: ${method}`);
 }
 
 function violations(rule: Rule, tree: SourceTree): string[] {

@@ -4,7 +4,7 @@ import { unstable_rethrow } from 'next/navigation';
 import type { z } from 'zod';
 import { anonymousActor, type Ctx } from '@/lib/access';
 import { type ActionFailure, HubError, toActionState } from '@/lib/errors';
-import { parseInput } from '@/lib/input';
+import { parseShape } from '@/lib/input';
 import { contextFor, currentBrowser } from './actor';
 import { shownFault } from './faults';
 import { settings } from './hub';
@@ -42,7 +42,7 @@ export function defineAction<S extends z.ZodType, T>(
       const ctx = await contextFor(browser?.actor ?? anonymousActor, requestId);
       // Before the run: a change of password or a sign-out sets the cookie again, and the last one counts.
       if (browser) await renewSession(browser.session);
-      return { ok: true, data: await run(ctx, parseInput(schema, plain(args.at(-1)))) };
+      return { ok: true, data: await run(ctx, parseShape(schema, plain(args.at(-1)))) };
     } catch (error) {
       unstable_rethrow(error);
       return toActionState(shownFault(error, requestId, 'action'), requestId);

@@ -10,6 +10,7 @@ export {
   listAnswer,
   pageOf,
   pageQuery,
+  refuseOthers,
   route,
   versioned,
 } from './rest';

@@ -2,7 +2,7 @@
 import { z } from 'zod';
 import { type Actor, anonymousActor, type Ctx } from '@/lib/access';
 import { HubError, toResponse } from '@/lib/errors';
-import { parseInput } from '@/lib/input';
+import { parseInput, parseShape, unstorableFaults } from '@/lib/input';
 import { contextFor } from './actor';
 import { readJson } from './body';
 import { shownFault } from './faults';
@@ -51,7 +51,7 @@ export function route<B extends z.ZodType = z.ZodUndefined, Q extends z.ZodType 
       const actor = await callerOf(request, options.anonymous ?? false);
       const params = (await context.params) ?? {};
       const query = parseInput(options.query ?? noQuery, Object.fromEntries(url.searchParams), 'query');
-      const body = options.body ? parseInput(options.body, await readJson(request), 'body') : undefined;
+      const body = options.body ? parseShape(options.body, await readJson(request), 'body') : undefined;
       const answer = await run({
         ctx: await contextFor(actor, requestId),
         request,
@@ -68,6 +68,31 @@ export function route<B extends z.ZodType = z.ZodUndefined, Q extends z.ZodType 
       return response;
     }
   };
+}
+
+const methods = ['GET', 'POST', 'PUT', 'PATCH', 'DELETE'] as const;
+type Method = (typeof methods)[number];
+
+/**
+ * Handlers for the methods that a path does not have: 405 with Allow, as a problem. Next's own 405 says nothing. HEAD and
+ * OPTIONS are Next's.
+ * @param allowed the methods that the route file exports
+ */
+export function refuseOthers<const A extends Method>(
+  ...allowed: A[]
+): Record<Exclude<Method, A>, (request: Request) => Response> {
+  const allow = [...allowed, ...(allowed.some((method) => method === 'GET') ? ['HEAD'] : []), 'OPTIONS'].join(', ');
+  function refuse(request: Request): Response {
+    const requestId = requestIdOf(request.headers);
+    const fault = new HubError('METHOD_NOT_ALLOWED', `${request.method} is not allowed here.`, {
+      hint: `Allowed: ${allow}.`,
+    });
+    const response = toResponse(fault, requestId, new URL(request.url).pathname);
+    response.headers.set('allow', allow);
+    return response;
+  }
+  const refused = methods.filter((method) => !allowed.some((each) => each === method));
+  return Object.fromEntries(refused.map((method) => [method, refuse])) as ReturnType<typeof refuseOthers<A>>;
 }
 
 /** @throws HubError UNAUTHENTICATED, FORBIDDEN for a cookie's write from elsewhere, UNAVAILABLE */
@@ -105,7 +130,8 @@ function isAllowedWrite(request: Request, hasSession: boolean): boolean {
 
 function paramOf(params: Record<string, string | string[] | undefined>, name: string): string {
   const value = params[name];
-  if (typeof value !== 'string') throw new HubError('NOT_FOUND');
+  // A name with text that no row can hold is one that does not exist.
+  if (typeof value !== 'string' || unstorableFaults(value).length > 0) throw new HubError('NOT_FOUND');
   return value;
 }
 

@@ -6,7 +6,7 @@ import { NextRequest } from 'next/server';
 import { afterEach, beforeEach, expect, it } from 'vitest';
 import { route } from '../../../app/_server';
 import { keyring } from '../../../app/_server/hub';
-import * as unknownPath from '../../../app/api/v1/[...unknown]/route';
+import * as unknownPath from '../../../app/api/[[...unknown]]/route';
 import * as oneKey from '../../../app/api/v1/keys/[id]/route';
 import * as keys from '../../../app/api/v1/keys/route';
 import * as me from '../../../app/api/v1/me/route';

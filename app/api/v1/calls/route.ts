@@ -1,4 +1,4 @@
-import { listAnswer, route } from '@/app/_server';
+import { listAnswer, refuseOthers, route } from '@/app/_server';
 import { listCalls } from '@/lib/telemetry';
 import { callQuerySchema } from '@/lib/telemetry/schema';
 
@@ -9,3 +9,5 @@ export const GET = route(
   },
   { query: callQuerySchema },
 );
+
+export const { DELETE, PATCH, POST, PUT } = refuseOthers('GET');

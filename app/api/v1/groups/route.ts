@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import { pageOf, pageQuery, route, versioned } from '@/app/_server';
+import { pageOf, pageQuery, refuseOthers, route, versioned } from '@/app/_server';
 import { createGroup, listGroups } from '@/lib/servers';
 import { groupInputSchema } from '@/lib/servers/schema';
 
@@ -15,3 +15,5 @@ export const POST = route(
   },
   { body: groupInputSchema },
 );
+
+export const { DELETE, PATCH, PUT } = refuseOthers('GET', 'POST');

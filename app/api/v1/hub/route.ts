@@ -1,4 +1,4 @@
-import { cache, log, route, worker } from '@/app/_server';
+import { cache, log, refuseOthers, route, worker } from '@/app/_server';
 import { canSome } from '@/lib/access';
 import { recentOverview } from '@/lib/telemetry';
 
@@ -16,3 +16,5 @@ export const GET = route(async ({ ctx }) => {
     return { ...figures, worker: null };
   }
 });
+
+export const { DELETE, PATCH, POST, PUT } = refuseOthers('GET');

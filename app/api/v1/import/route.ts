@@ -1,4 +1,4 @@
-import { route } from '@/app/_server';
+import { refuseOthers, route } from '@/app/_server';
 import { applyImport, planImport } from '@/lib/servers';
 import { importInputSchema } from '@/lib/servers/schema';
 
@@ -7,3 +7,5 @@ export const POST = route(
     dryRun ? await planImport(ctx, text) : await applyImport(ctx, text, choices),
   { body: importInputSchema },
 );
+
+export const { DELETE, GET, PATCH, PUT } = refuseOthers('POST');

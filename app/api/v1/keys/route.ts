@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import { pageOf, pageQuery, route } from '@/app/_server';
+import { pageOf, pageQuery, refuseOthers, route } from '@/app/_server';
 import { createKey, listKeys } from '@/lib/access';
 import { keyInputSchema } from '@/lib/access/schema';
 
@@ -8,3 +8,5 @@ export const GET = route(async (call) => pageOf(call, 'keys', await listKeys(cal
 });
 
 export const POST = route(({ ctx, body }) => createKey(ctx, body), { body: keyInputSchema, status: 201 });
+
+export const { DELETE, PATCH, PUT } = refuseOthers('GET', 'POST');

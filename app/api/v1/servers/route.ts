@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import { pageOf, pageQuery, route, versioned } from '@/app/_server';
+import { pageOf, pageQuery, refuseOthers, route, versioned } from '@/app/_server';
 import { createServer, listServers } from '@/lib/servers';
 import { serverInputSchema } from '@/lib/servers/schema';
 import { withOneStatus, withStatus } from './status';
@@ -16,3 +16,5 @@ export const POST = route(
   },
   { body: serverInputSchema },
 );
+
+export const { DELETE, PATCH, PUT } = refuseOthers('GET', 'POST');

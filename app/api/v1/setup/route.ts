@@ -1,4 +1,4 @@
-import { route, setUp } from '@/app/_server';
+import { refuseOthers, route, setUp } from '@/app/_server';
 import { setupInputSchema } from '@/lib/access/schema';
 
 export const POST = route(({ ctx, body }) => setUp(ctx, body), {
@@ -6,3 +6,5 @@ export const POST = route(({ ctx, body }) => setUp(ctx, body), {
   status: 201,
   anonymous: true,
 });
+
+export const { DELETE, GET, PATCH, PUT } = refuseOthers('POST');

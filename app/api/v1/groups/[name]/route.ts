@@ -1,4 +1,4 @@
-import { ifVersion, route, versioned } from '@/app/_server';
+import { ifVersion, refuseOthers, route, versioned } from '@/app/_server';
 import { deleteGroup, getGroup, updateGroup } from '@/lib/servers';
 import { groupPatchSchema } from '@/lib/servers/schema';
 
@@ -13,3 +13,5 @@ export const PATCH = route(
 export const DELETE = route(({ ctx, param, request }) =>
   deleteGroup(ctx, param('name'), { ifVersion: ifVersion(request) }),
 );
+
+export const { POST, PUT } = refuseOthers('GET', 'PATCH', 'DELETE');

@@ -1,4 +1,4 @@
-import { ifVersion, route, versioned } from '@/app/_server';
+import { ifVersion, refuseOthers, route, versioned } from '@/app/_server';
 import { deleteServer, getServer, updateServer } from '@/lib/servers';
 import { serverPatchSchema } from '@/lib/servers/schema';
 import { withOneStatus } from '../status';
@@ -16,3 +16,5 @@ export const PATCH = route(
 export const DELETE = route(({ ctx, param, request }) =>
   deleteServer(ctx, param('name'), { ifVersion: ifVersion(request) }),
 );
+
+export const { POST, PUT } = refuseOthers('GET', 'PATCH', 'DELETE');

@@ -1,4 +1,4 @@
-import { route, worker } from '@/app/_server';
+import { refuseOthers, route, worker } from '@/app/_server';
 import { toolCallInputSchema } from '@/lib/servers/schema';
 
 /** The worker asks the policy and writes the call log, as for every call; closing the request cancels the call. */
@@ -15,3 +15,5 @@ export const POST = route(
   },
   { body: toolCallInputSchema },
 );
+
+export const { DELETE, GET, PATCH, PUT } = refuseOthers('POST');

@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import { route, worker } from '@/app/_server';
+import { refuseOthers, route, worker } from '@/app/_server';
 import { requireServerLogs } from '@/lib/servers';
 
 const query = z.strictObject({
@@ -16,3 +16,5 @@ export const GET = route(
   },
   { query },
 );
+
+export const { DELETE, PATCH, POST, PUT } = refuseOthers('GET');

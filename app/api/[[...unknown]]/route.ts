@@ -1,4 +1,4 @@
-// Paths below /api/v1 that are no route: a problem in JSON as everywhere else, not a page.
+// Paths below /api that are no route: a problem in JSON as everywhere else, not a page.
 import { z } from 'zod';
 import { route } from '@/app/_server';
 import { HubError } from '@/lib/errors';
