@@ -1,5 +1,6 @@
 // The one public port. Sends each request to the part that answers it, by path: MCP to the gateway, /socket.io to the
 // live updates, probes and metrics answered here, everything else to the web program. Knows nothing of what they do.
+import { randomUUID } from 'node:crypto';
 import {
   type Agent,
   createServer,
@@ -13,7 +14,7 @@ import { type AddressInfo, connect } from 'node:net';
 import type { Duplex } from 'node:stream';
 import { can } from '../lib/access/can';
 import type { Actor } from '../lib/access/schema';
-import { HubError } from '../lib/errors';
+import { errorTable, HubError, toProblem } from '../lib/errors';
 import type { Log } from '../lib/log';
 import type { Metrics } from '../lib/telemetry';
 import { watchRequest } from './door-metrics';
@@ -82,6 +83,7 @@ const hopByHop = new Set([
 /** Headers by which a client could pretend to be somebody or somewhere else. */
 const untrusted = /^(x-mcphub-|x-forwarded-|x-middleware-|x-real-ip$|forwarded$)/;
 const safeMethods = new Set(['GET', 'HEAD', 'OPTIONS']);
+const methods = [...safeMethods, 'POST', 'PUT', 'PATCH', 'DELETE'];
 
 export function createDoor(deps: DoorDeps): Door {
   const { gateway, live, metrics, origins, log, host, port } = deps;
@@ -116,7 +118,7 @@ export function createDoor(deps: DoorDeps): Door {
     }
     response.on('error', ignoreErrors);
     const refusal = refusalOf(request, url, path);
-    if (refusal) answer(response, ...refusal);
+    if (refusal) refuse(response, path, refusal);
     else if (path === '/healthz') answerJson(response, 200, { status: 'ok' });
     else if (path === '/readyz') answerReady(response);
     else if (path === '/metrics') void answerMetrics(request, response);
@@ -124,17 +126,21 @@ export function createDoor(deps: DoorDeps): Door {
     else toWeb(request, response, url);
   }
 
-  /** Status and text for what is refused whatever it asks for. */
-  function refusalOf({ method = '', headers }: IncomingMessage, url: string, path: string): [number, string] | null {
+  /** Why a request is refused whatever it asks for; null when it is not. */
+  function refusalOf({ method = '', headers }: IncomingMessage, url: string, path: string): HubError | null {
     const { host: hostHeader, origin } = headers;
-    if (url.length > urlMaxChars) return [414, 'The URL is too long.'];
-    if (isAmbiguous(path)) return [404, 'There is nothing here.'];
+    if (url.length > urlMaxChars) return new HubError('URL_TOO_LONG');
+    if (!methods.includes(method)) return new HubError('METHOD_NOT_ALLOWED');
+    if (isAmbiguous(path)) return new HubError('NOT_FOUND', 'There is nothing here.');
+    if (!isDecodable(path))
+      return new HubError('INVALID_REQUEST', 'The URL is not valid: a "%" in it begins no character.');
     if (!origins.allowsHost(hostHeader)) {
-      return [403, 'This Host is not served here. If it is your own address, set MCPHUB_PUBLIC_URL to it.'];
+      const hint = 'If it is your own address, set MCPHUB_PUBLIC_URL to it.';
+      return new HubError('FORBIDDEN', 'This Host is not served here.', { hint });
     }
     const mayAct = !safeMethods.has(method) || isLive(path);
     if (origin !== undefined && mayAct && !origins.allowsOrigin(origin, hostHeader)) {
-      return [403, 'Pages of this origin may not send requests here.'];
+      return new HubError('FORBIDDEN', 'Pages of this origin may not send requests here.');
     }
     return null;
   }
@@ -230,14 +236,24 @@ export function createDoor(deps: DoorDeps): Door {
   server.on('upgrade', upgrade);
   server.on('clientError', (error: NodeJS.ErrnoException, socket) => {
     const begun = latest.get(socket);
-    const isAnswering = begun?.headersSent && !begun.writableFinished;
-    if (error.code === 'ECONNRESET' || !socket.writable || isAnswering) return void socket.destroy();
+    const isOpen = begun !== undefined && !begun.writableFinished;
+    if (isOpen && begun.req.complete && error.code?.startsWith('HPE_')) {
+      // What cannot be read came behind a good request: that one has its answer first, or would get this one.
+      begun.once('close', () => refuseBytes(error, socket));
+      return;
+    }
+    if (isOpen && begun.headersSent) return void socket.destroy();
+    refuseBytes(error, socket);
+  });
+
+  function refuseBytes(error: NodeJS.ErrnoException, socket: Duplex): void {
+    if (error.code === 'ECONNRESET' || !socket.writable) return void socket.destroy();
     const [status, text] = clientFaults.get(error.code ?? '') ?? ['400 Bad Request', 'The request is not valid HTTP.'];
     const body = JSON.stringify({ jsonrpc: '2.0', id: null, error: { code: -32600, message: text } });
     socket.end(
       `HTTP/1.1 ${status}\r\nContent-Type: application/json\r\nContent-Length: ${Buffer.byteLength(body)}\r\nConnection: close\r\n\r\n${body}`,
     );
-  });
+  }
 
   return {
     listen() {
@@ -285,6 +301,17 @@ function isAmbiguous(path: string): boolean {
   return !path.startsWith('/') || path.includes('//') || /\\|%(2f|5c|00|2e)|\/\.\.?(\/|$)/i.test(path);
 }
 
+/** Whether every percent sign stands for a byte of UTF-8; the web program fails on anything else. */
+function isDecodable(path: string): boolean {
+  if (!path.includes('%')) return true;
+  try {
+    decodeURIComponent(path);
+    return true;
+  } catch {
+    return false;
+  }
+}
+
 function isLive(path: string): boolean {
   return path === '/socket.io' || path.startsWith('/socket.io/');
 }
@@ -310,6 +337,21 @@ function answer(response: ServerResponse, status: number, text: string, headers:
   if (isGone(response) || response.headersSent) return;
   response.writeHead(status, { 'content-type': 'text/plain; charset=utf-8', ...headers });
   response.end(`${text}\n`);
+}
+
+/** Programs get a problem in JSON, people a sentence. */
+function refuse(response: ServerResponse, path: string, fault: HubError): void {
+  const { status } = errorTable[fault.code];
+  const headers: Record<string, string> = status === 405 ? { allow: methods.join(', ') } : {};
+  if (!path.startsWith('/api/')) {
+    const text = [fault.message, fault.extras.hint].filter(Boolean).join(' ');
+    answer(response, status, text, headers);
+    return;
+  }
+  if (isGone(response)) return;
+  const requestId = randomUUID();
+  response.writeHead(status, { 'content-type': 'application/problem+json', 'x-request-id': requestId, ...headers });
+  response.end(JSON.stringify(toProblem(fault, requestId)));
 }
 
 function answerJson(response: ServerResponse, status: number, value: unknown): void {
