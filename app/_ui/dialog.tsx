@@ -2,12 +2,18 @@
 // A dialog for one task, never for reading. The title is always said to screen readers.
 import { X } from 'lucide-react';
 import * as Radix from 'radix-ui/dialog';
-import type { ReactNode } from 'react';
+import type { ComponentProps, ReactNode } from 'react';
 import { buttonClass } from './button';
 import { cn } from './cn';
+import { useFocusReturn } from './use-focus-return';
 
 export const Dialog = Radix.Root;
 export const DialogClose = Radix.Close;
+
+/** The frame of a layer; when it closes, the focus goes back to where it was. */
+export function Layer(props: ComponentProps<typeof Radix.Content>) {
+  return <Radix.Content onCloseAutoFocus={useFocusReturn()} {...props} />;
+}
 
 export const scrimClass = 'fixed inset-0 z-40 bg-scrim animate-appear';
 
@@ -24,7 +30,7 @@ export function DialogContent({ title, description, size = 'md', children }: Dia
   return (
     <Radix.Portal>
       <Radix.Overlay className={scrimClass} />
-      <Radix.Content
+      <Layer
         // Without a description the attribute must be absent, or it would point at nothing.
         {...(!description && { 'aria-describedby': undefined })}
         className={cn(
@@ -44,7 +50,7 @@ export function DialogContent({ title, description, size = 'md', children }: Dia
           </Radix.Close>
         </header>
         {children}
-      </Radix.Content>
+      </Layer>
     </Radix.Portal>
   );
 }

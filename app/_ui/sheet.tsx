@@ -5,7 +5,7 @@ import * as Radix from 'radix-ui/dialog';
 import type { ReactNode } from 'react';
 import { buttonClass } from './button';
 import { cn } from './cn';
-import { scrimClass } from './dialog';
+import { Layer, scrimClass } from './dialog';
 
 export const Sheet = Radix.Root;
 export const SheetTrigger = Radix.Trigger;
@@ -23,7 +23,7 @@ export function SheetContent({ title, side = 'right', actions, className, childr
   return (
     <Radix.Portal>
       <Radix.Overlay className={scrimClass} />
-      <Radix.Content
+      <Layer
         aria-describedby={undefined}
         className={cn(
           'fixed inset-y-0 z-50 flex max-w-[calc(100vw-2rem)] flex-col border-border bg-popover text-foreground shadow-layer outline-none',
@@ -41,7 +41,7 @@ export function SheetContent({ title, side = 'right', actions, className, childr
           </Radix.Close>
         </header>
         <div className="min-h-0 flex-1 overflow-y-auto">{children}</div>
-      </Radix.Content>
+      </Layer>
     </Radix.Portal>
   );
 }

@@ -1,0 +1,302 @@
+// Every button that changes something, pressed in the browser and judged by what the hub then does: servers, keys,
+// groups, runs, theme, session.
+import { join } from 'node:path';
+import { gzipSync } from 'node:zlib';
+import { Client } from '@modelcontextprotocol/sdk/client/index.js';
+import { StreamableHTTPClientTransport } from '@modelcontextprotocol/sdk/client/streamableHttp.js';
+import { expect, type Page, test } from '@playwright/test';
+import { type Hub, startHub } from '../support/hub';
+
+const program = (name: string) =>
+  join(process.cwd(), `node_modules/@modelcontextprotocol/server-${name}/dist/index.js`);
+
+let hub: Hub;
+let page: Page;
+
+test.describe.configure({ mode: 'serial' });
+
+test.beforeAll(async ({ browser }) => {
+  test.setTimeout(240_000);
+  hub = await startHub({
+    web: true,
+    config: { mcpServers: { memory: { command: process.execPath, args: [program('memory')] } } },
+  });
+  await rest('/servers', {
+    name: 'demo',
+    type: 'stdio',
+    command: process.execPath,
+    args: [program('everything')],
+    description: 'A server to press buttons on',
+  });
+  await rest('/servers', { name: 'broken', type: 'stdio', command: 'mcphub-no-such-program' });
+  const context = await browser.newContext();
+  await context.grantPermissions(['clipboard-read', 'clipboard-write'], { origin: hub.url });
+  page = await context.newPage();
+  await signIn();
+});
+
+test.afterAll(async () => {
+  await page?.context().close();
+  await hub?.stop();
+});
+
+async function rest(path: string, body: object): Promise<void> {
+  const answer = await fetch(`${hub.url}/api/v1${path}`, {
+    method: 'POST',
+    headers: { authorization: `Bearer ${hub.apiKey}`, 'content-type': 'application/json' },
+    body: JSON.stringify(body),
+  });
+  expect(answer.status, await answer.text()).toBe(201);
+}
+
+async function signIn(): Promise<void> {
+  await page.goto(`${hub.url}/signin`);
+  await page.getByLabel('Name').fill(hub.admin.username);
+  await page.getByLabel('Password').fill(hub.admin.password);
+  await page.getByRole('button', { name: 'Sign in' }).click();
+  await expect(page.getByRole('heading', { name: 'Overview', level: 1 })).toBeVisible();
+}
+
+/** The official SDK's client at an endpoint of the hub. */
+async function connect(path: string, key: string): Promise<Client> {
+  const client = new Client({ name: 'browser-test', version: '1.0.0' });
+  const headers = { authorization: `Bearer ${key}` };
+  await client.connect(new StreamableHTTPClientTransport(new URL(hub.url + path), { requestInit: { headers } }));
+  return client;
+}
+
+/** The HTTP status of an MCP request with this key. */
+async function statusWith(key: string): Promise<number> {
+  const answer = await fetch(hub.mcpUrl, {
+    method: 'POST',
+    headers: {
+      authorization: `Bearer ${key}`,
+      'content-type': 'application/json',
+      accept: 'application/json, text/event-stream',
+    },
+    body: JSON.stringify({
+      jsonrpc: '2.0',
+      id: 1,
+      method: 'initialize',
+      params: { protocolVersion: '2025-06-18', capabilities: {}, clientInfo: { name: 'probe', version: '1' } },
+    }),
+  });
+  await answer.text();
+  return answer.status;
+}
+
+const row = (name: string) => page.locator(`tr[data-server="${name}"]`);
+const stateOf = (name: string, state: string) => row(name).locator(`[data-state="${state}"]:visible`);
+
+test('a ready server offers a restart and no start; a stop and a start take effect', async () => {
+  await page.goto(`${hub.url}/servers`);
+  await expect(stateOf('demo', 'ready')).toBeVisible({ timeout: 30_000 });
+  await expect(row('demo').getByRole('button', { name: /^Start/ })).toHaveCount(0);
+  await page.getByRole('button', { name: 'More for demo' }).click();
+  await expect(page.getByRole('menuitem', { name: 'Start' })).toHaveCount(0);
+  await page.getByRole('menuitem', { name: 'Stop' }).click();
+  await expect(stateOf('demo', 'stopped')).toBeVisible();
+  await expect(row('demo').getByRole('button', { name: /^Restart/ })).toHaveCount(0);
+  await row('demo').getByRole('button', { name: 'Start: demo' }).click();
+  await expect(stateOf('demo', 'ready')).toBeVisible({ timeout: 30_000 });
+});
+
+test('a restart gives the server a new process', async () => {
+  await page.goto(`${hub.url}/servers/demo`);
+  const pid = page.getByText(/^pid \d+$/);
+  const before = (await pid.textContent()) ?? '';
+  await page.getByRole('button', { name: 'Restart: demo' }).click();
+  await expect(pid).not.toHaveText(before, { timeout: 30_000 });
+  await expect(page.getByRole('main').locator('[data-state="ready"]').first()).toBeVisible({ timeout: 30_000 });
+});
+
+test('what failed is offered another try, on its page beside the cause and nowhere twice', async () => {
+  await page.goto(`${hub.url}/servers`);
+  await expect(row('broken').getByRole('button', { name: 'Retry now: broken' })).toBeVisible();
+  await page.goto(`${hub.url}/servers/broken?tab=logs`);
+  await expect(page.getByRole('region', { name: 'What is wrong' })).toContainText('mcphub-no-such-program');
+  await expect(page.getByRole('button', { name: /Retry now/ })).toHaveCount(1);
+  await page.getByRole('button', { name: /Retry now/ }).click();
+  await expect(page.getByRole('region', { name: 'What is wrong' })).toBeVisible();
+});
+
+test('a changed configuration restarts the server with it', async () => {
+  await page.goto(`${hub.url}/servers/demo`);
+  const before = (await page.getByText(/^pid \d+$/).textContent()) ?? '';
+  await page.getByRole('tab', { name: 'Config' }).click();
+  await page.getByRole('button', { name: 'Add a variable' }).click();
+  await page.getByRole('textbox', { name: /name/i }).last().fill('MCPHUB_SEEN');
+  await page.getByRole('textbox', { name: /value/i }).last().fill('yes');
+  await page.getByRole('button', { name: 'Save', exact: true }).click();
+  await expect(page.getByText('Saved demo')).toBeVisible();
+  await page.getByRole('tab', { name: 'Overview' }).click();
+  const pid = page.getByText(/^pid \d+$/);
+  await expect(pid).toBeVisible({ timeout: 30_000 });
+  await expect(pid).not.toHaveText(before, { timeout: 30_000 });
+});
+
+test('a server of the servers file says so, and can be neither changed nor removed here', async () => {
+  await page.goto(`${hub.url}/servers/memory?tab=config`);
+  await expect(page.getByText(/belongs to .*mcp\.json and is read-only here/)).toBeVisible();
+  await expect(page.getByRole('button', { name: 'Save', exact: true })).toHaveCount(0);
+  await page.getByRole('button', { name: 'More for memory' }).click();
+  await expect(page.getByRole('menuitem', { name: 'Stop' })).toBeVisible();
+  await expect(page.getByRole('menuitem', { name: /Remove/ })).toHaveCount(0);
+  await page.keyboard.press('Escape');
+});
+
+test('a key is shown once, lets a client in, and is refused at once when it is revoked', async () => {
+  await page.goto(`${hub.url}/keys`);
+  const open = page.getByRole('button', { name: 'New key' });
+  await open.click();
+  const dialog = page.getByRole('dialog');
+  await expect(dialog.getByLabel('Name')).toBeFocused();
+  await page.keyboard.press('Escape');
+  await expect(open).toBeFocused();
+  await open.click();
+  await dialog.getByLabel('Name').fill('laptop');
+  await page.keyboard.press('Enter');
+  const shown = dialog.locator('[data-secret]');
+  await expect(shown).toBeVisible();
+  const secret = (await shown.textContent()) ?? '';
+  await dialog.getByRole('button', { name: 'Copy the key' }).click();
+  await expect(dialog.getByRole('button', { name: 'Copied' })).toBeVisible();
+  expect(await page.evaluate(() => navigator.clipboard.readText())).toBe(secret);
+
+  expect(await statusWith(secret)).toBe(200);
+  await dialog.getByRole('button', { name: 'Done' }).click();
+  await page.reload();
+  await expect(page.locator('[data-key="laptop"]')).toBeVisible();
+  expect(await page.content()).not.toContain(secret);
+
+  await page.getByRole('button', { name: 'Revoke key laptop' }).click();
+  const question = page.getByRole('alertdialog', { name: 'Revoke key laptop?' });
+  await question.getByRole('button', { name: 'Revoke' }).click();
+  await expect(question).toBeHidden();
+  expect(await statusWith(secret)).toBe(401);
+  await expect(page.locator('[data-key="laptop"]').getByText('Revoked')).toBeVisible();
+  await expect(page.getByRole('button', { name: 'Revoke key laptop' })).toHaveCount(0);
+});
+
+test('a new group has an endpoint of its own with the chosen tools', async () => {
+  await page.goto(`${hub.url}/groups?new=true`);
+  const dialog = page.getByRole('dialog', { name: 'New group' });
+  await dialog.getByLabel('Name', { exact: true }).fill('small');
+  await dialog.getByRole('checkbox', { name: /^demo/ }).check();
+  await dialog.getByLabel('Tools of demo').selectOption('some');
+  await dialog.getByRole('checkbox', { name: 'echo', exact: true }).check();
+  await dialog.getByRole('button', { name: 'Create the group' }).click();
+  await expect(page.getByRole('heading', { name: 'small', level: 1 })).toBeVisible();
+
+  const client = await connect('/api/mcp/small', hub.apiKey);
+  try {
+    expect((await client.listTools()).tools.map(({ name }) => name)).toEqual(['demo__echo']);
+    const answer = await client.callTool({ name: 'demo__echo', arguments: { message: 'through the group' } });
+    expect(JSON.stringify(answer.content)).toContain('through the group');
+  } finally {
+    await client.close();
+  }
+});
+
+test('the connect page turns green with the first request of a client', async () => {
+  await page.goto(`${hub.url}/connect`);
+  await expect(page.getByText('Waiting for the first request…')).toBeVisible();
+  await expect(page.getByRole('button', { name: /^Live/ })).toBeVisible();
+  await page.getByRole('button', { name: /^Make a key/ }).click();
+  const client = await connect('/api/mcp', (await page.locator('[data-secret]').textContent()) ?? '');
+  try {
+    await expect(page.locator('[data-connected="yes"]')).toContainText('browser-test is connected at /api/mcp');
+  } finally {
+    await client.close();
+  }
+  await page.goto(hub.url);
+  await expect(page.getByText('Point Claude Code')).toHaveCount(0);
+});
+
+test('a run that is cancelled was one call, and the log says that it was cancelled', async () => {
+  await page.goto(`${hub.url}/playground?server=demo&tool=trigger-long-running-operation`);
+  await page.getByLabel('duration').fill('60');
+  await page.keyboard.press('Control+Enter');
+  await expect(page.locator('[data-verdict="running"]').first()).toBeVisible();
+  await page.getByRole('button', { name: 'Cancel', exact: true }).click();
+  await expect(page.locator('[data-verdict="cancelled"]').first()).toBeVisible({ timeout: 2_000 });
+  await expect(page.locator('[data-verdict="running"]')).toHaveCount(0);
+
+  await page.goto(`${hub.url}/calls?tool=trigger-long-running-operation`);
+  const calls = page.locator('[data-call]');
+  await expect(calls).toHaveCount(1);
+  await expect(calls.getByText('Cancelled').locator('visible=true')).toBeVisible();
+  await calls.getByRole('button').focus();
+  await page.keyboard.press('Enter');
+  await expect(page.getByRole('dialog', { name: 'trigger-long-running-operation' })).toBeVisible();
+  await page.keyboard.press('Escape');
+  await expect(page.getByRole('dialog')).toHaveCount(0);
+  await expect(calls.getByRole('button')).toBeFocused();
+});
+
+test('a removal asks by name, gives the focus back when it is declined, and ends the server when not', async () => {
+  await page.goto(`${hub.url}/servers`);
+  const menu = page.getByRole('button', { name: 'More for broken' });
+  const question = page.getByRole('alertdialog', { name: 'Remove server broken?' });
+  await menu.focus();
+  await page.keyboard.press('Enter');
+  await page.getByRole('menuitem', { name: 'Remove…' }).click();
+  await expect(question.getByRole('button', { name: 'Cancel' })).toBeFocused();
+  await page.keyboard.press('Escape');
+  await expect(question).toBeHidden();
+  await expect(menu).toBeFocused();
+
+  await menu.click();
+  await page.getByRole('menuitem', { name: 'Remove…' }).click();
+  await question.getByRole('button', { name: 'Remove' }).click();
+  await expect(question).toBeHidden();
+  await expect(row('broken')).toHaveCount(0);
+  await page.reload();
+  await expect(row('demo')).toBeVisible();
+  await expect(row('broken')).toHaveCount(0);
+});
+
+test('the chosen theme outlives a reload', async () => {
+  for (const [label, name] of [
+    ['Dark', 'dark'],
+    ['Light', 'light'],
+  ] as const) {
+    await page.getByRole('button', { name: 'Theme' }).click();
+    await page.getByRole('menuitem', { name: label }).click();
+    await expect(page.locator('html')).toHaveClass(new RegExp(`\\b${name}\\b`));
+    await page.reload();
+    await expect(page.locator('html')).toHaveClass(new RegExp(`\\b${name}\\b`));
+  }
+});
+
+test('the hub has an icon', async () => {
+  const href = await page.locator('link[rel="icon"]').first().getAttribute('href');
+  const answer = await page.request.get(new URL(href ?? '/favicon.ico', hub.url).href);
+  expect(answer.status()).toBe(200);
+  expect(answer.headers()['content-type']).toContain('image/');
+});
+
+test('the playground takes at most 400 kB of script', async () => {
+  const scripts: Promise<number>[] = [];
+  const fresh = await page.context().newPage();
+  fresh.on('response', (response) => {
+    if (response.request().resourceType() !== 'script') return;
+    scripts.push(response.body().then((body) => gzipSync(body).length));
+  });
+  await fresh.goto(`${hub.url}/playground?server=demo&tool=echo`);
+  await expect(fresh.getByLabel('message')).toBeVisible();
+  const bytes = (await Promise.all(scripts)).reduce((sum, each) => sum + each, 0);
+  await fresh.close();
+  expect(scripts.length).toBeGreaterThan(0);
+  expect(Math.round(bytes / 1_000)).toBeLessThanOrEqual(400);
+});
+
+test('after signing out the pages and the REST interface are closed', async () => {
+  await page.goto(hub.url);
+  await page.getByRole('button', { name: 'Account of admin' }).click();
+  await page.getByRole('menuitem', { name: 'Sign out' }).click();
+  await expect(page.getByRole('heading', { name: 'Sign in' })).toBeVisible();
+  expect((await page.request.get(`${hub.url}/api/v1/servers`)).status()).toBe(401);
+  await page.goto(`${hub.url}/keys`);
+  await expect(page).toHaveURL(/\/signin\?next=%2Fkeys$/);
+});
