@@ -123,9 +123,12 @@ function createRun() {
         env[variable] = part.value;
         return true;
       }
-      const isRequired = required.includes(name);
-      skips.push(`${name}: ${part.missing}${isRequired ? ' (required by MCPHUB_TEST_REQUIRE)' : ''}`);
-      if (isRequired) tallies.push({ kind: name, passed: 0, failed: 1, skipped: 0, seconds: 0 });
+      if (required.includes(name)) {
+        process.stdout.write(`MISSING ${name}, which MCPHUB_TEST_REQUIRE asks for: ${part.missing}\n`);
+        tallies.push({ kind: name, passed: 0, failed: 1, skipped: 0, seconds: 0 });
+      } else {
+        skips.push(`${name}: ${part.missing}`);
+      }
       return false;
     },
   };
@@ -168,7 +171,8 @@ async function browser(run: Run, filters: string[]): Promise<void> {
     ? readdirSync('tests/browser').filter((name) => name.endsWith('.spec.ts'))
     : [];
   if (!(await run.provide('browser', 'MCPHUB_TEST_CHROMIUM', provideChromium))) {
-    run.tallies.push({ kind: 'browser', passed: 0, failed: 0, skipped: files.length, seconds: 0 });
+    const isCounted = run.tallies.some((tally) => tally.kind === 'browser'); // as a failure, when it is required
+    if (!isCounted) run.tallies.push({ kind: 'browser', passed: 0, failed: 0, skipped: files.length, seconds: 0 });
     return;
   }
   await ensurePrograms();

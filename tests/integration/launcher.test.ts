@@ -85,13 +85,14 @@ function launch(env: Record<string, string>): Promise<{ code: number | null; out
 
 describe('a stop', () => {
   for (const signal of ['SIGTERM', 'SIGINT'] as const) {
-    it(`by ${signal} ends with exit code 0, and leaves no process and no port`, async () => {
-      const running = await start();
-      await serves(running, 20_000);
-      process.kill(running.pid('launcher') ?? 0, signal);
-      expect(await running.ended).toBe(0);
-      await running.stop(); // asserts that nothing is left
-    });
+    for (const throughNpm of [false, true]) {
+      it(`by ${signal} to ${throughNpm ? 'npm' : 'the launcher'} ends with exit code 0, and leaves no process and no port`, async () => {
+        const running = await start({ throughNpm });
+        await serves(running, 20_000);
+        expect(await running.terminate(signal)).toBe(0);
+        await running.stop(); // asserts that nothing is left
+      });
+    }
   }
 });
 

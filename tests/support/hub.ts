@@ -20,6 +20,8 @@ export interface HubOptions {
   env?: Record<string, string>;
   /** Whether the web program runs too; without it a hub is up in a second or two. */
   web?: boolean;
+  /** Whether it is started by `npm start`, as people do; its signals then go to npm. */
+  throughNpm?: boolean;
   /** Whether it makes its database itself, as on the first start of all; else it gets a ready one, which saves seconds. */
   firstStart?: boolean;
   /** A data directory that an earlier hub left with `stop({ keepData: true })`. */
@@ -41,13 +43,13 @@ export interface Hub {
   configFile: string;
   /** All that the hub printed so far. */
   logs(): string;
-  /** @returns null while the part does not run */
+  /** The launcher of a hub through npm is npm. @returns null while the part does not run */
   pid(part: HubPart): number | null;
   /** SIGKILL to one program. */
   kill(part: HubPart): void;
-  /** SIGTERM to the launcher. @returns its exit code */
-  terminate(): Promise<number | null>;
-  /** Resolves when the launcher has ended, whyever. */
+  /** A signal to the launcher, or to npm. @returns its exit code */
+  terminate(signal?: NodeJS.Signals): Promise<number | null>;
+  /** Resolves when the launcher, or npm, has ended, whyever. */
   ended: Promise<number | null>;
   /** Ends the hub and asserts that nothing is left. Idempotent. */
   stop(options?: { keepData?: boolean }): Promise<void>;
@@ -67,7 +69,12 @@ export async function startHub(options: HubOptions = {}): Promise<Hub> {
   const url = `http://127.0.0.1:${port}`;
   const apiKey = `test_${randomBytes(24).toString('hex')}`;
 
-  const child = spawn(process.execPath, [join(root, 'dist/launcher.mjs'), ...(options.web ? [] : ['--no-web'])], {
+  const flags = options.web ? [] : ['--no-web'];
+  const [command, args] = options.throughNpm
+    ? ['npm', ['start', '--', ...flags]]
+    : [process.execPath, [join(root, 'dist/launcher.mjs'), ...flags]];
+  const child = spawn(command, args, {
+    cwd: root,
     env: {
       ...surroundings(),
       PORT: String(port),
@@ -108,8 +115,8 @@ export async function startHub(options: HubOptions = {}): Promise<Hub> {
       process.kill(pid, 'SIGKILL');
     },
     ended,
-    terminate() {
-      child.kill('SIGTERM');
+    terminate(signal = 'SIGTERM') {
+      child.kill(signal);
       return ended;
     },
     async stop({ keepData = false } = {}) {
