@@ -1,0 +1,479 @@
+// REST, keys and bad input at the door of a whole hub: what a client meets, whatever part answers it.
+import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { io } from 'socket.io-client';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { root } from '../../../scripts/prepare.mjs';
+import { type Hub, startHub, treeOf } from '../../support/hub';
+import { type Answer, mcpHeaders, openSession, read, rest, sendBytes, statuses } from '../../support/hub-client';
+import { until } from '../../support/until';
+
+const program = join(root, 'tests/support/servers/stdio.mjs');
+const secretInFile = 'planted-secret-of-the-file-1';
+const secretOfServer = 'planted-secret-of-a-server-2';
+const secretOfHeader = 'planted-secret-of-a-header-3';
+const secretInArguments = 'planted-secret-in-arguments-4';
+
+let hub: Hub;
+/** Every answer that REST, pages and probes gave, for the search for secrets at the end. */
+const answered: string[] = [];
+
+const ask = async (method: string, path: string, body?: unknown, headers?: Record<string, string>): Promise<Answer> => {
+  const answer = await rest(hub, method, path, body, headers);
+  answered.push(answer.text);
+  return answer;
+};
+
+/** Any path of the hub, without a key. */
+async function visit(path: string, init: RequestInit = {}): Promise<Answer> {
+  const answer = await read(await fetch(hub.url + path, { redirect: 'manual', ...init }));
+  answered.push(answer.text);
+  return answer;
+}
+
+const stdio = (name: string, more: object = {}) => ({
+  name,
+  type: 'stdio',
+  command: process.execPath,
+  args: [program],
+  ...more,
+});
+
+async function isReady(name: string): Promise<void> {
+  await until(async () => (await statuses(hub))[name]?.state === 'ready', 10_000, hub.logs);
+}
+
+function expectProblem(answer: Answer, status: number, code: string): void {
+  expect([answer.status, answer.json?.code, answer.text]).toEqual([status, code, expect.any(String)]);
+  expect(answer.headers.get('content-type')).toBe('application/problem+json');
+  expect(answer.json).toMatchObject({ status, title: expect.any(String), requestId: expect.any(String) });
+}
+
+beforeAll(async () => {
+  hub = await startHub({
+    web: true,
+    config: { mcpServers: { filed: { command: process.execPath, args: [program], env: { A_TOKEN: secretInFile } } } },
+  });
+  await isReady('filed');
+}, 300_000);
+
+afterAll(() => hub?.stop());
+
+/** Signs in as the first admin. @returns the cookie */
+async function signIn(): Promise<string> {
+  const csrf = await visit('/api/auth/csrf');
+  const jar = csrf.headers.getSetCookie().map((each) => each.split(';')[0]);
+  const signedIn = await visit('/api/auth/callback/credentials', {
+    method: 'POST',
+    headers: { origin: hub.url, cookie: jar.join('; '), 'content-type': 'application/x-www-form-urlencoded' },
+    body: new URLSearchParams({ ...hub.admin, csrfToken: csrf.json.csrfToken, json: 'true' }),
+  });
+  return signedIn.headers
+    .getSetCookie()
+    .map((each) => each.split(';')[0])
+    .join('; ');
+}
+
+describe('servers over REST', () => {
+  it('are made, read, changed and removed, with versions', async () => {
+    const made = await ask(
+      'POST',
+      '/servers',
+      stdio('made', { env: { HOME_TEXT: '${HOME}', PASSWORD: secretOfServer } }),
+    );
+    expect([made.status, made.headers.get('location'), made.headers.get('etag')]).toEqual([
+      201,
+      '/api/v1/servers/made',
+      '"1"',
+    ]);
+    await isReady('made');
+    expect((await ask('GET', '/servers/made')).json).toMatchObject({
+      source: 'api',
+      status: { state: 'ready' },
+      env: { PASSWORD: expect.stringMatching(/^\*\*\*/) },
+    });
+    const patch = { description: 'changed' };
+    expect((await ask('PATCH', '/servers/made', patch, { 'if-match': '"1"' })).json.description).toBe('changed');
+    expectProblem(await ask('PATCH', '/servers/made', patch, { 'if-match': '"1"' }), 412, 'STALE_VERSION');
+    expectProblem(await ask('DELETE', '/servers/made', undefined, { 'if-match': '"1"' }), 412, 'STALE_VERSION');
+    expectProblem(await ask('POST', '/servers', stdio('MADE')), 409, 'CONFLICT');
+    expectProblem(await ask('POST', '/groups', { name: 'made' }), 409, 'CONFLICT');
+  });
+
+  it('get no variable of the hub: ${HOME} arrives as it was written', async () => {
+    const session = await openSession(hub, { endpoint: '/made' });
+    const { json } = await session.call('env');
+    expect(JSON.parse(json.result.content[0].text).HOME_TEXT).toBe('${HOME}');
+  });
+
+  it('stop, start and restart', async () => {
+    expect((await ask('POST', '/servers/made/stop')).status).toBe(200);
+    await until(async () => (await statuses(hub)).made?.state === 'stopped', 10_000, hub.logs);
+    expect((await ask('POST', '/servers/made/start')).status).toBe(200);
+    await isReady('made');
+    const before = (await statuses(hub)).made?.instances[0]?.pid;
+    expect((await ask('POST', '/servers/made/restart')).status).toBe(200);
+    await until(
+      async () => {
+        const now = (await statuses(hub)).made;
+        return now?.state === 'ready' && now.instances[0]?.pid !== before;
+      },
+      10_000,
+      hub.logs,
+    );
+  });
+
+  it('of the servers file are read-only and name the file', async () => {
+    expect((await ask('GET', '/servers/filed')).json).toMatchObject({ source: 'file', sourceFile: hub.configFile });
+    const answer = await ask('PATCH', '/servers/filed', { description: 'mine' });
+    expectProblem(answer, 409, 'CONFLICT');
+    expect(answer.json.detail).toContain(hub.configFile);
+    expectProblem(await ask('DELETE', '/servers/filed'), 409, 'CONFLICT');
+  });
+
+  it('with a header for a remote one show it masked', async () => {
+    const remote = {
+      name: 'remote',
+      type: 'streamable-http',
+      url: 'http://127.0.0.1:9/mcp',
+      headers: { 'X-Key': secretOfHeader },
+    };
+    expect((await ask('POST', '/servers', remote)).json.headers['X-Key']).toMatch(/^\*\*\*/);
+    await until(async () => (await statuses(hub)).remote?.message != null, 10_000, hub.logs);
+    expect((await ask('DELETE', '/servers/remote')).status).toBe(204);
+    expectProblem(await ask('GET', '/servers/remote'), 404, 'NOT_FOUND');
+    await until(async () => (await statuses(hub)).remote === undefined, 10_000);
+  });
+});
+
+describe('keys', () => {
+  it('work on MCP and REST at once, and after being revoked on neither', async () => {
+    const { status, json } = await ask('POST', '/keys', { name: 'second' });
+    expect(status).toBe(201);
+    const { secret, key } = json;
+    answered.pop(); // the one answer that shows the secret
+    const session = await openSession(hub, { key: secret });
+    const asSecond = { authorization: `Bearer ${secret}` };
+    expect((await ask('GET', '/me', undefined, asSecond)).status).toBe(200);
+    expect((await ask('DELETE', `/keys/${key.id}`)).status).toBe(204);
+    expect((await session.request('ping')).status).toBe(401);
+    expectProblem(await ask('GET', '/me', undefined, asSecond), 401, 'UNAUTHENTICATED');
+    await expect(openSession(hub, { key: secret })).rejects.toThrow(/401/);
+    const listed = (await ask('GET', '/keys')).text;
+    expect(listed).toContain(key.prefix);
+    expect(listed).not.toContain(secret);
+  });
+
+  it('that have expired are refused', async () => {
+    const expiresAt = new Date(Date.now() + 3_000).toISOString();
+    const { secret } = (await ask('POST', '/keys', { name: 'short', expiresAt })).json;
+    answered.pop();
+    const session = await openSession(hub, { key: secret });
+    await until(async () => (await session.request('ping')).status === 401, 10_000);
+    expectProblem(await ask('GET', '/me', undefined, { authorization: `Bearer ${secret}` }), 401, 'UNAUTHENTICATED');
+  });
+
+  it('with a scope see and call their tools only, and may not be widened through another key', async () => {
+    const scope = { tools: ['made/echo'] };
+    const { secret } = (await ask('POST', '/keys', { name: 'scoped', scope })).json;
+    answered.pop();
+    const session = await openSession(hub, { key: secret });
+    expect(await session.tools()).toEqual(['made__echo']);
+    expect((await session.call('made__echo', { text: 'mine' })).json.result.content[0].text).toBe('mine');
+    for (const name of ['made__env', 'filed__echo', 'nobody__echo']) {
+      expect((await session.call(name)).json.error.code).toBe(-32602);
+    }
+    const asScoped = { authorization: `Bearer ${secret}` };
+    const tools = (await ask('GET', '/tools', undefined, asScoped)).json.data;
+    expect(tools.map((tool: { exposedName: string }) => tool.exposedName)).toEqual(['made__echo']);
+    const foreign = await ask('POST', '/tools/call', { server: 'filed', tool: 'env' }, asScoped);
+    expect([foreign.status, foreign.json.error?.code].join()).toMatch(/^404,|^200,-32602/);
+    expectProblem(await ask('POST', '/servers', stdio('evil'), asScoped), 403, 'FORBIDDEN');
+    expectProblem(await ask('POST', '/keys', { name: 'wider' }, asScoped), 403, 'FORBIDDEN');
+  });
+});
+
+describe('a browser session', () => {
+  it('may write from pages of the hub and from nowhere else', async () => {
+    const cookie = await signIn();
+    expect(cookie).not.toBe('');
+    const write = (headers: Record<string, string>) =>
+      visit('/api/v1/groups', {
+        method: 'POST',
+        headers: { cookie, 'content-type': 'application/json', ...headers },
+        body: JSON.stringify({ name: 'by-cookie' }),
+      });
+    expect((await visit('/api/v1/me', { headers: { cookie } })).json).toMatchObject({ kind: 'user' });
+    expectProblem(await write({}), 403, 'FORBIDDEN');
+    expectProblem(await write({ origin: 'https://evil.example' }), 403, 'FORBIDDEN');
+    expectProblem(await write({ 'sec-fetch-site': 'cross-site' }), 403, 'FORBIDDEN');
+    expect((await write({ origin: hub.url })).status).toBe(201);
+    // A cookie is no credential on MCP.
+    const mcp = await visit('/api/mcp', {
+      method: 'POST',
+      headers: { ...mcpHeaders, cookie, origin: hub.url },
+      body: '{}',
+    });
+    expect(mcp.status).toBe(401);
+  });
+});
+
+describe('bad input is refused with a reason in JSON', () => {
+  it.each([
+    ['PUT', '/servers', 'GET, POST, HEAD, OPTIONS'],
+    ['DELETE', '/servers', 'GET, POST, HEAD, OPTIONS'],
+    ['PATCH', '/keys', 'GET, POST, HEAD, OPTIONS'],
+    ['POST', '/calls', 'GET, HEAD, OPTIONS'],
+    ['GET', '/setup', 'POST, OPTIONS'],
+    ['GET', '/servers/made/start', 'POST, OPTIONS'],
+  ])('%s %s: 405 and what is allowed', async (method, path, allow) => {
+    const answer = await ask(method, path);
+    expectProblem(answer, 405, 'METHOD_NOT_ALLOWED');
+    expect(answer.headers.get('allow')).toBe(allow);
+  });
+
+  it.each([
+    ['TRACE', '/api/v1/servers', 405],
+    ['TRACE', '/', 405],
+    ['CONNECT', '/api/v1/servers', 400],
+    ['NONSENSE', '/api/v1/servers', 400],
+    ['GET', '/api/v1/servers/%ff', 400],
+    ['GET', '/api/v1/servers/%', 400],
+    ['GET', '/servers/%E0%A4%A', 400],
+    ['GET', '/api/v1/servers/%00', 404],
+    ['GET', '/api/v1/servers/../keys', 404],
+    ['GET', '/api/v1/servers/..%2fkeys', 404],
+    ['GET', '/_next/static/../../package.json', 404],
+    ['GET', '//evil.example/', 404],
+    ['GET', `/${'x'.repeat(9_000)}`, 414],
+  ])('%s %s: %i', async (method, path, status) => {
+    const bytes = `${method} ${path} HTTP/1.1\r\nHost: 127.0.0.1:${hub.port}\r\nConnection: close\r\n\r\n`;
+    const text = await sendBytes(hub.port, bytes);
+    if (method !== 'CONNECT' || text !== '') expect(text).toMatch(new RegExp(`^HTTP/1\\.1 ${status} `));
+    answered.push(text);
+  });
+
+  it.each([
+    ['/api/nothing', 401],
+    ['/api', 401],
+    ['/api/v1', 401],
+    ['/api/v2/servers', 401],
+  ])('%s without a key: %i', async (path, status) => {
+    const answer = await visit(path);
+    expectProblem(answer, status, 'UNAUTHENTICATED');
+    expectProblem(
+      await read(await fetch(hub.url + path, { headers: { authorization: `Bearer ${hub.apiKey}` } })),
+      404,
+      'NOT_FOUND',
+    );
+  });
+
+  const bodies: [string, string, unknown, number][] = [
+    ['no JSON', '/servers', '{', 400],
+    ['an array', '/servers', [], 400],
+    ['null', '/servers', 'null', 400],
+    ['a BOM', '/servers', '\ufeff{}', 400],
+    ['an unknown field', '/servers', stdio('x', { nonsense: 1 }), 400],
+    ['fields that are not the client’s', '/servers', stdio('x', { id: 'x', status: 'ready', owner: 'me' }), 400],
+    ['__proto__ as a field', '/servers', '{"name":"x","type":"stdio","command":"x","__proto__":{"a":1}}', 400],
+    ['__proto__ as a name', '/servers', stdio('__proto__'), 400],
+    ['a name with ../', '/servers', stdio('../x'), 400],
+    ['a name with CRLF', '/servers', stdio('a\r\nb'), 400],
+    ['a huge name', '/servers', stdio('x'.repeat(100_000)), 400],
+    ['the reserved name', '/servers', stdio('sse'), 400],
+    ['a NUL in the command', '/servers', stdio('x', { command: 'a\0b' }), 400],
+    ['half a surrogate pair', '/servers', stdio('x', { description: 'a\ud800' }), 400],
+    ['a variable that loads code', '/servers', stdio('x', { env: { LD_PRELOAD: '/x.so' } }), 400],
+    [
+      'a header with CRLF',
+      '/servers',
+      { name: 'x', type: 'streamable-http', url: 'http://x/', headers: { A: 'b\r\nC: d' } },
+      400,
+    ],
+    ['a metadata address', '/servers', { name: 'x', type: 'streamable-http', url: 'http://169.254.169.254/' }, 400],
+    ['another scheme', '/servers', { name: 'x', type: 'streamable-http', url: 'file:///etc/passwd' }, 400],
+    ['credentials in a URL', '/servers', { name: 'x', type: 'streamable-http', url: 'http://u:p@x/' }, 400],
+    ['a NUL in a group', '/groups', { name: 'x', description: '\0' }, 400],
+    ['a member who is nobody', '/groups', { name: 'x', members: ['nobody'] }, 400],
+    ['a server that is none', '/groups', { name: 'x', servers: [{ server: 'nobody', tools: 'all' }] }, 400],
+    ['a NUL in a key', '/keys', { name: 'a\0b' }, 400],
+    ['a NUL in a scope', '/keys', { name: 'x', scope: { servers: ['\0'] } }, 400],
+    ['an expiry in the past', '/keys', { name: 'x', expiresAt: '2020-01-01T00:00:00Z' }, 400],
+    ['a NUL in pasted text', '/import', { text: '\0' }, 400],
+    ['text that is no server', '/import', { text: 'hello' }, 400],
+    ['a server that is none', '/tools/call', { server: '__proto__', tool: 'constructor' }, 404],
+    ['arguments that are a list', '/tools/call', { server: 'made', tool: 'echo', arguments: [] }, 400],
+    ['a second set-up', '/setup', { token: 'x', username: 'eve', password: 'a long password' }, 404],
+    ['too much', '/servers', 'x'.repeat(4 * 1024 * 1024 + 1), 413],
+  ];
+  it.each(bodies)('%s at %s', async (_what, path, body, status) => {
+    const answer = await ask('POST', path, body);
+    expect([answer.status, answer.text]).toEqual([status, expect.stringContaining('"code":')]);
+    expect(answer.headers.get('content-type')).toBe('application/problem+json');
+  });
+
+  it.each([
+    '/calls?server=%00',
+    '/calls?tool=%00',
+    '/calls?cursor=altered',
+    '/calls?limit=0',
+    '/servers?cursor=altered',
+    '/servers?limit=201',
+    '/servers?unknown=1',
+    '/servers/made/logs?after=x',
+    '/tools?server=%00',
+  ])('GET %s', async (path) => {
+    expectProblem(await ask('GET', path), 400, 'INVALID_INPUT');
+  });
+
+  it('inside an import marks the entry and takes over the others', async () => {
+    const text =
+      '{"mcpServers":{"with-nul":{"command":"a\\u0000b"},"extra-nul":{"command":"a","x":"\\u0000"},"fine":{"command":"x"}}}';
+    const { json } = await ask('POST', '/import', { text, dryRun: true });
+    expect(json.rows.map((row: { name: string; state: string }) => [row.name, row.state])).toEqual([
+      ['with-nul', 'invalid'],
+      ['extra-nul', 'invalid'],
+      ['fine', 'add'],
+    ]);
+    const done = await ask('POST', '/import', { text });
+    expect(done.json).toMatchObject({ created: ['fine'] });
+    expect((await ask('DELETE', '/servers/fine')).status).toBe(204);
+  });
+
+  it('and a tool may get any text as its argument', async () => {
+    const answer = await ask('POST', '/tools/call', {
+      server: 'made',
+      tool: 'echo',
+      arguments: { text: 'a\0b\ud800' },
+    });
+    expect(answer.json.result.content[0].text).toBe('a\0b\ud800');
+  });
+
+  it('a wrong content type, an encoded body, no credential', async () => {
+    const plain = { 'content-type': 'text/plain' };
+    expectProblem(await ask('POST', '/servers', '{}', plain), 415, 'UNSUPPORTED_MEDIA_TYPE');
+    expectProblem(await ask('POST', '/servers', '{}', { 'content-encoding': 'gzip' }), 415, 'UNSUPPORTED_MEDIA_TYPE');
+    for (const authorization of ['Bearer wrong', 'Basic YTpi', 'Bearer', 'Bearer a b']) {
+      const answer = await ask('GET', '/servers', undefined, { authorization });
+      expectProblem(answer, 401, 'UNAUTHENTICATED');
+      expect(answer.headers.get('www-authenticate')).toContain('Bearer');
+    }
+  });
+
+  it('requests in one packet are answered one by one, and a bad one ends the connection', async () => {
+    const head = `Host: 127.0.0.1:${hub.port}\r\nAuthorization: Bearer ${hub.apiKey}\r\n`;
+    const me = `GET /api/v1/me HTTP/1.1\r\n${head}\r\n`;
+    const text = await sendBytes(hub.port, `${me}GET /healthz HTTP/1.1\r\n${head}\r\n${me}GARBAGE\r\n\r\n`);
+    expect(text.match(/HTTP\/1\.1 \d+/g)).toEqual(['HTTP/1.1 200', 'HTTP/1.1 200', 'HTTP/1.1 200', 'HTTP/1.1 400']);
+  });
+
+  it('huge headers, two lengths, and a length beside chunks', async () => {
+    const start = `POST /api/v1/servers HTTP/1.1\r\nHost: 127.0.0.1:${hub.port}\r\n`;
+    expect(await sendBytes(hub.port, `${start}X: ${'y'.repeat(20_000)}\r\n\r\n`)).toMatch(/^HTTP\/1\.1 431 /);
+    expect(await sendBytes(hub.port, `${start}Content-Length: 2\r\nContent-Length: 3\r\n\r\n{}`)).toMatch(
+      /^HTTP\/1\.1 400 /,
+    );
+    const both = `${start}Content-Length: 2\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n`;
+    expect(await sendBytes(hub.port, both)).toMatch(/^HTTP\/1\.1 400 /);
+  });
+});
+
+describe('pages', () => {
+  it.each(['/', '/servers', '/servers/made', '/keys', '/calls', '/playground', '/groups', '/connect'])(
+    '%s leads a stranger to the sign-in',
+    async (path) => {
+      const answer = await visit(path);
+      expect(answer.status).toBe(307);
+      expect(answer.headers.get('location')).toMatch(/^\/signin/);
+    },
+  );
+
+  it('answer strange requests without failing', async () => {
+    const rsc = await visit('/servers', { headers: { rsc: '1', 'next-router-state-tree': '%5Bbroken' } });
+    const action = await visit('/signin', {
+      method: 'POST',
+      headers: { 'next-action': 'x', origin: hub.url },
+      body: '[]',
+    });
+    const form = await visit('/signin', {
+      method: 'POST',
+      headers: { 'next-action': 'x', 'content-type': 'multipart/form-data; boundary=x', origin: hub.url },
+      body: 'garbage',
+    });
+    const image = await visit('/_next/image?url=http://127.0.0.1:9/&w=64&q=75');
+    for (const { status, text } of [rsc, action, form, image]) {
+      expect(status).toBeLessThan(500);
+      expect(text).not.toMatch(/\n\s+at /);
+    }
+  });
+});
+
+/** All that a signed-in admin's socket receives until the server "made" has come back. */
+async function framesDuring(run: () => Promise<unknown>): Promise<string> {
+  const received: string[] = [];
+  const extraHeaders = { cookie: await signIn(), origin: hub.url };
+  const socket = io(`${hub.url}/live`, { transports: ['websocket'], reconnection: false, extraHeaders });
+  try {
+    socket.onAny((...frame) => received.push(JSON.stringify(frame)));
+    await until(
+      () => received.some((frame) => frame.includes('live.rooms')),
+      5_000,
+      () => received.join('\n'),
+    );
+    await run();
+    const hasCome = (state: string) =>
+      received.some((frame) => frame.includes('"made"') && frame.includes(`"${state}"`));
+    await until(
+      () => hasCome('starting') && hasCome('ready'),
+      10_000,
+      () => received.join('\n'),
+    );
+  } finally {
+    socket.close();
+  }
+  return received.join('\n');
+}
+
+describe('what the hub tells', () => {
+  it('holds no stack, no internal failure and no secret', async () => {
+    const session = await openSession(hub, { endpoint: '/made' });
+    await session.call('echo', { password: secretInArguments, text: `Authorization: Bearer ${secretInArguments}` });
+    await session.call('no-such-tool', { token: secretInArguments });
+    await until(async () => (await ask('GET', '/calls')).json.data.length > 1, 5_000);
+    for (const path of [
+      '/servers',
+      '/servers/made',
+      '/servers/filed',
+      '/servers/made/logs',
+      '/servers/filed/instances',
+      '/calls',
+      '/hub',
+      '/keys',
+      '/tools',
+    ]) {
+      expect((await ask('GET', path)).status).toBe(200);
+    }
+    const frames = await framesDuring(() => ask('POST', '/servers/made/restart'));
+    for (const path of ['/metrics', '/readyz', '/healthz', '/api/openapi.json']) await visit(path);
+    const family = treeOf(hub.pid('launcher') ?? 0);
+    const told = {
+      answers: answered.join('\n'),
+      logs: hub.logs(),
+      frames,
+      argv: family.map(({ pid }) => readFileSync(`/proc/${pid}/cmdline`, 'latin1')).join('\n'),
+    };
+    for (const [where, text] of Object.entries(told)) {
+      const found = [
+        secretInFile,
+        secretOfServer,
+        secretOfHeader,
+        secretInArguments,
+        hub.apiKey,
+        hub.admin.password,
+      ].filter((secret) => text.includes(secret));
+      expect([where, found]).toEqual([where, []]);
+    }
+    expect(answered.filter((text) => /\n\s+at \S+ \(|node_modules|"status":500|HTTP\/1\.1 500/.test(text))).toEqual([]);
+    expect(hub.logs()).not.toContain('"level":50');
+  });
+});
