@@ -16,7 +16,7 @@ export type * from './types';
 /** promises §1: connect and handshake. */
 const handshakeMs = 30_000;
 /** How long a program that printed text which is not MCP may stay silent before that is reported. */
-const doubtMs = 1_000;
+const doubtMs = 700;
 /** So many lines or messages that are not MCP before the first one that is: this is another kind of program. */
 const garbageMax = 200;
 /** A remote server without a stream of its own is asked in this rhythm whether it is there. */
