@@ -115,7 +115,7 @@ describe('what the form emits', () => {
         if (faults.length === 0) expect(accepts(schema, state.value)).toBe(true);
         else expect(state.drafts.size > 0 || !accepts(schema, state.value)).toBe(true);
       }),
-      { numRuns: 150 },
+      { numRuns: 60 },
     );
   });
 
@@ -126,7 +126,7 @@ describe('what the form emits', () => {
         expect(accepts(schema, value)).toBe(true);
         expect(checkForm(formState(value), createChecker(schema)).faults).toEqual([]);
       }),
-      { numRuns: 150 },
+      { numRuns: 60 },
     );
   });
 
