@@ -12,7 +12,7 @@ import { redactArguments, redactText, storable } from './redact';
 export type CallEntry = Omit<typeof requestLogs.$inferInsert, 'id'>;
 
 export interface CallLogOptions {
-  /** Longest time that a row waits while the database serves; 500 ms. */
+  /** Longest time that a row waits while the database serves; 200 ms. */
   flushMs?: number;
   /** Rows per insert; this many waiting rows also start one at once. */
   batchRows?: number;
@@ -33,14 +33,12 @@ export interface CallLog {
   readonly dropped: number;
 }
 
-const casing = new CasingCache('snake_case');
-
 /** Arguments waiting in memory; beyond it, rows are kept without theirs. */
 const maxWaitingBytes = 64 * 1024 * 1024;
 const retryMaxMs = 10_000;
 
 export function createCallLog(db: Db, log: Log, options: CallLogOptions = {}): CallLog {
-  const { flushMs = 500, batchRows = 500, maxRows = 50_000, onDropped } = options;
+  const { flushMs = 200, batchRows = 500, maxRows = 50_000, onDropped } = options;
   let queue: CallEntry[] = [];
   let waitingBytes = 0;
   let dropped = 0;
@@ -90,14 +88,14 @@ export function createCallLog(db: Db, log: Log, options: CallLogOptions = {}): C
    * Writes the first rows of the queue and takes them off it. A row that the database refuses for itself must not hold
    * up the others: halves are tried until it is alone.
    */
-  async function insertHead(rows: CallEntry[]): Promise<void> {
+  async function insertHead(rows: StoredRow[]): Promise<void> {
     try {
       await db.execute(insertRows(rows));
       takeOff(rows.length);
     } catch (error) {
       if (isDatabaseUnavailable(error)) throw error;
       if (rows.length === 1) {
-        log.error({ cause: rootMessage(error), requestId: rows[0]?.requestId }, 'a call record cannot be stored');
+        log.error({ cause: rootMessage(error), requestId: rows[0]?.request_id }, 'a call record cannot be stored');
         takeOff(1);
         drop(1);
         return;
@@ -149,36 +147,43 @@ export function createCallLog(db: Db, log: Log, options: CallLogOptions = {}): C
  * All rows as one JSON parameter: a statement with a parameter per cell costs the query builder, the driver and the
  * database several times as much as the rows themselves.
  */
-function insertRows(rows: CallEntry[]): SQL {
-  return sql`insert into ${requestLogs} (${columnList}) select ${columnList}
-    from json_to_recordset(${JSON.stringify(rows.map(cells))}::json) as r(${columnTypes})`;
+function insertRows(rows: StoredRow[]): SQL {
+  return sql`insert into ${requestLogs} (${columnNames}) select ${columnNames}
+    from json_to_recordset(${JSON.stringify(rows)}::json) as r(${columnTypes})`;
 }
 
-const columns = Object.entries(getTableColumns(requestLogs))
-  .filter(([key]) => key !== 'id')
-  .map(([key, column]) => ({
-    key: key as keyof CallEntry,
-    name: casing.getColumnCasing(column),
-    type: column.getSQLType(),
-  }));
-const columnList = sql.raw(columns.map(({ name }) => `"${name}"`).join(', '));
-const columnTypes = sql.raw(columns.map(({ name, type }) => `"${name}" ${type}`).join(', '));
+type Snake<S extends string> = S extends `${infer Head}${infer Tail}`
+  ? `${Head extends Lowercase<Head> ? Head : `_${Lowercase<Head>}`}${Snake<Tail>}`
+  : S;
+/** A record under the names of its columns. */
+type StoredRow = { [K in keyof Required<CallEntry> as Snake<K>]: CallEntry[K] };
 
-function cells(row: CallEntry): Record<string, unknown> {
-  return Object.fromEntries(columns.map(({ key, name }) => [name, row[key]]));
-}
+const casing = new CasingCache('snake_case');
+const columns = Object.values(getTableColumns(requestLogs)).filter(({ name }) => name !== 'id');
+const columnNames = sql.raw(columns.map((column) => casing.getColumnCasing(column)).join(', '));
+const columnTypes = sql.raw(
+  columns.map((column) => `${casing.getColumnCasing(column)} ${column.getSQLType()}`).join(', '),
+);
 
 /** As far as names and texts of strangers are concerned, a row is made safe here, when nobody waits for it. */
-function storedRow(entry: CallEntry): CallEntry {
+function storedRow(entry: CallEntry): StoredRow {
   return {
-    ...entry,
-    requestId: clean(entry.requestId, 128),
+    at: entry.at,
+    request_id: clean(entry.requestId, 128),
+    user_id: entry.userId,
+    key_id: entry.keyId,
     actor: clean(entry.actor, 128),
     client: entry.client == null ? null : clean(entry.client, 128),
     endpoint: clean(entry.endpoint, 128),
+    server_id: entry.serverId,
     server: entry.server == null ? null : clean(entry.server, 64),
     tool: entry.tool == null ? null : clean(entry.tool, 128),
-    errorMessage: entry.errorMessage == null ? null : redactText(clean(entry.errorMessage, 1_000)),
+    outcome: entry.outcome,
+    error_code: entry.errorCode,
+    error_message: entry.errorMessage == null ? null : redactText(clean(entry.errorMessage, 1_000)),
+    duration_ms: entry.durationMs,
+    request_bytes: entry.requestBytes,
+    response_bytes: entry.responseBytes,
     arguments: entry.arguments === undefined ? null : redactArguments(entry.arguments),
   };
 }

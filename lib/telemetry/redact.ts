@@ -22,8 +22,12 @@ const assignment =
 const urlPassword = /(\b[a-z][a-z0-9+.-]*:\/\/[^\s/:@]*):[^\s/@]+@/gi;
 const longWord = /[A-Za-z0-9+_-]{24,}={0,2}/g;
 
+/** What every secret that we know has: a sign between name and value, a space after its kind, or one long word. */
+const suspicious = /[:=]|(?:bearer|basic)\s|-----BEGIN|[A-Za-z0-9+_.-]{12}/i;
+
 /** Takes secrets out of one text. */
 export function redactText(text: string): string {
+  if (!suspicious.test(text)) return text;
   let clean = text.replace(bearer, `$1 ${redacted}`).replace(urlPassword, `$1:${redacted}@`);
   for (const shape of secretShapes) clean = clean.replace(shape, redacted);
   clean = clean.replace(assignment, (_whole, name: string, sign: string) => `${name}${sign}${redacted}`);
@@ -35,8 +39,15 @@ export function redactText(text: string): string {
  * case and UUIDs have shorter runs.
  */
 function looksRandom(word: string): boolean {
-  const run = word.split(/[-_]/).reduce((longest, part) => (part.length > longest.length ? part : longest), '');
-  const digits = run.replace(/\D/g, '').length;
+  let run = '';
+  for (let start = 0; start < word.length; ) {
+    let end = start;
+    while (end < word.length && word[end] !== '-' && word[end] !== '_') end++;
+    if (end - start > run.length) run = word.slice(start, end);
+    start = end + 1;
+  }
+  let digits = 0;
+  for (let at = 0; at < run.length; at++) if (run.charCodeAt(at) >= 0x30 && run.charCodeAt(at) <= 0x39) digits++;
   if (digits < 2 || digits === run.length) return false;
   return run.length >= 20 || (word.length >= 40 && run.length >= 13 && /[a-z]/.test(run) && /[A-Z]/.test(run));
 }
@@ -98,7 +109,9 @@ function redactObject(value: object, budget: { left: number }, depth: number): R
 
 const unstorable = /\0|[\uD800-\uDBFF](?![\uDC00-\uDFFF])|(?<![\uD800-\uDBFF])[\uDC00-\uDFFF]/g;
 
+const mayBeUnstorable = /[\0\uD800-\uDFFF]/;
+
 /** Postgres stores neither NUL nor half a surrogate pair. */
 export function storable(text: string): string {
-  return text.replace(unstorable, '\uFFFD');
+  return mayBeUnstorable.test(text) ? text.replace(unstorable, '\uFFFD') : text;
 }

@@ -74,6 +74,8 @@ function tooLarge(maxBytes: number): HubError {
   return new HubError('PAYLOAD_TOO_LARGE', `The body is larger than ${maxBytes} bytes.`);
 }
 
+const ignore = () => undefined;
+
 /** How late a body that stopped arriving may be noticed. */
 const lookMs = 250;
 
@@ -104,6 +106,7 @@ export function createBodyReader(maxBytes: number, timeoutMs: number): BodyReade
         arriving.add(body);
         function settle(error?: HubError): void {
           arriving.delete(body);
+          body.giveUp = ignore; // or a table of the Set that V8 has not freed yet would keep the whole request
           request.off('data', take);
           if (error) reject(error);
           else resolve(chunks.length === 1 ? (chunks[0] as Buffer) : Buffer.concat(chunks, length));

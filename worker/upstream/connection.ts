@@ -64,30 +64,49 @@ export interface Connection {
   end(error: HubError): void;
 }
 
-class PendingCall implements Call {
-  readonly answer: Promise<UpstreamAnswer>;
-  resolve!: (answer: UpstreamAnswer) => void;
-  reject!: (error: HubError) => void;
+/**
+ * A call that waits for its answer. Once settled it lets go of everything: the former tables of a busy Map are freed
+ * late, and would keep alive whatever its entries lead to.
+ */
+class PendingCall {
+  readonly timeoutMs: number;
+  onProgress: CallOptions['onProgress'];
   sending: Sending | undefined;
   progress = Number.NEGATIVE_INFINITY;
   heardAt: number;
+  #resolve: ((answer: UpstreamAnswer) => void) | undefined;
+  #reject: ((error: HubError) => void) | undefined;
 
   constructor(
     readonly id: string,
     readonly method: string,
-    readonly options: CallOptions,
+    { timeoutMs, onProgress }: CallOptions,
     readonly startedAt: number,
-    private readonly onCancel: (call: PendingCall, reason: string) => void,
+    resolve: (answer: UpstreamAnswer) => void,
+    reject: (error: HubError) => void,
   ) {
+    this.timeoutMs = timeoutMs;
+    this.onProgress = onProgress;
     this.heardAt = startedAt;
-    this.answer = new Promise((resolve, reject) => {
-      this.resolve = resolve;
-      this.reject = reject;
-    });
+    this.#resolve = resolve;
+    this.#reject = reject;
   }
 
-  cancel(reason: string): void {
-    this.onCancel(this, reason);
+  resolve(answer: UpstreamAnswer): void {
+    this.#resolve?.(answer);
+    this.#letGo();
+  }
+
+  reject(error: HubError): void {
+    this.#reject?.(error);
+    this.#letGo();
+  }
+
+  #letGo(): void {
+    this.#resolve = undefined;
+    this.#reject = undefined;
+    this.onProgress = undefined;
+    this.sending = undefined;
   }
 }
 
@@ -106,20 +125,25 @@ export function createConnection(server: string, wire: Wire, events: ConnectionE
   function call(method: string, params: Record<string, unknown> | undefined, options: CallOptions): Call {
     nextId += 1;
     const id = prefix + nextId.toString(36);
-    const made = new PendingCall(id, method, options, performance.now(), cancelCall);
-    if (ended) {
-      made.reject(ended);
-      return made;
-    }
-    pending.set(id, made);
-    const body = serialiseParams(params, options.onProgress ? id : undefined);
+    let made!: PendingCall;
+    const answer = new Promise<UpstreamAnswer>((resolve, reject) => {
+      made = new PendingCall(id, method, options, performance.now(), resolve, reject);
+    });
+    if (ended) made.reject(ended);
+    else begin(made, params);
+    return { answer, cancel: (reason) => cancelCall(made, reason) };
+  }
+
+  function begin(call: PendingCall, params: Record<string, unknown> | undefined): void {
+    const { id, method } = call;
+    pending.set(id, call);
+    const body = serialiseParams(params, call.onProgress ? id : undefined);
     try {
-      made.sending = wire.send(`{"jsonrpc":"2.0","id":"${id}","method":${JSON.stringify(method)}${body}}`, id, method);
+      call.sending = wire.send(`{"jsonrpc":"2.0","id":"${id}","method":${JSON.stringify(method)}${body}}`, id, method);
     } catch (error) {
       pending.delete(id);
-      made.reject(error as HubError);
+      call.reject(error as HubError);
     }
-    return made;
   }
 
   function notify(method: string, params?: Record<string, unknown>): void {
@@ -146,13 +170,13 @@ export function createConnection(server: string, wire: Wire, events: ConnectionE
 
   function checkDeadlines(now: number): void {
     for (const call of pending.values()) {
-      const silent = now - call.heardAt >= call.options.timeoutMs;
+      const silent = now - call.heardAt >= call.timeoutMs;
       if (!silent && now - call.startedAt < hardEndMs) continue;
       counters.timeouts += 1;
       timeoutsInRow += 1;
       withdraw(call, 'timed out');
       const text = silent
-        ? `The server "${server}" sent nothing for ${call.options.timeoutMs} ms.`
+        ? `The server "${server}" sent nothing for ${call.timeoutMs} ms.`
         : `The call took longer than ${hardEndMs / 60_000} minutes.`;
       call.reject(new HubError('UPSTREAM_TIMEOUT', text, { server, reason: 'timeout', retryable: true }));
     }
@@ -245,7 +269,7 @@ export function createConnection(server: string, wire: Wire, events: ConnectionE
       return;
     }
     call.progress = params.progress;
-    call.options.onProgress?.(params);
+    call.onProgress?.(params);
   }
 
   function receiveRequest(id: string | number, method: string): void {
@@ -301,8 +325,9 @@ export function createConnection(server: string, wire: Wire, events: ConnectionE
       const calls = [...pending.values()];
       pending.clear();
       for (const call of calls) {
+        const { sending } = call;
         call.reject(error);
-        call.sending?.abort();
+        sending?.abort();
       }
     },
   };
