@@ -50,7 +50,7 @@ function shares(settings: () => RedisSettings): void {
   it('a value ends with its time to live', async () => {
     const key = randomUUID();
     await open(settings()).set(key, 'short', 50);
-    await until(async () => (await open(settings()).get(key, async () => 'loaded', 0)) === 'loaded', 5_000);
+    await until(async () => (await open(settings()).get(key, async () => 'loaded', 0)) === 'loaded', 20_000);
   });
 }
 

@@ -126,7 +126,7 @@ describe('a program that is killed is started again, with the reason in the log'
     const before = running.pid('worker');
     const servers = mcpServerOf(running);
     running.kill('worker');
-    await until(() => running.pid('worker') !== before && running.pid('worker') !== null, 5_000, running.logs);
+    await until(() => running.pid('worker') !== before && running.pid('worker') !== null, 20_000, running.logs);
     await serves(running, 20_000);
     expect(running.logs()).toContain('The worker program was ended by SIGKILL');
     expect(servers.some(isRunning)).toBe(false);
@@ -138,7 +138,7 @@ describe('a program that is killed is started again, with the reason in the log'
     const before = running.pid('database');
     running.kill('database');
     expect(await readGraph(running)).toBe(200);
-    await until(() => running.pid('database') !== before && running.pid('database') !== null, 5_000, running.logs);
+    await until(() => running.pid('database') !== before && running.pid('database') !== null, 20_000, running.logs);
     await until(async () => (await fetch(`${running.url}/readyz`)).status === 200, 20_000, running.logs);
     expect(running.logs()).toContain('The database program was ended by SIGKILL');
     await serves(running, 5_000);
@@ -154,7 +154,7 @@ describe('a program that is killed is started again, with the reason in the log'
     expect([page.status, page.headers.has('retry-after')]).toEqual([503, true]);
     expect(await readGraph(running)).toBe(200);
     const isBack = async () => (await fetch(`${running.url}/signin`)).status === 200;
-    await until(isBack, 15_000, running.logs);
+    await until(isBack, 60_000, running.logs);
     expect(running.pid('web')).not.toBe(before);
     const programs: HubPart[] = ['launcher', 'worker', 'database', 'web'];
     expect(programs.map((part) => running.pid(part)).every(Number.isInteger)).toBe(true);
@@ -195,7 +195,7 @@ describe('a start', () => {
       firstStart: true,
       env: { MCPHUB_ADMIN_USERNAME: '', MCPHUB_ADMIN_PASSWORD: '', MCPHUB_BOOTSTRAP_API_KEY: '' },
     });
-    await until(() => running.logs().includes('Ctrl-C to stop'), 5_000, running.logs);
+    await until(() => running.logs().includes('Ctrl-C to stop'), 20_000, running.logs);
     expect(running.logs()).toMatch(/Set up +http:\/\/127\.0\.0\.1:\d+\/setup\?token=\S+/);
     expect(running.logs()).toContain(running.mcpUrl);
     expect(running.logs()).toContain(running.dataDir);

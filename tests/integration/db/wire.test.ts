@@ -58,7 +58,7 @@ describe('wire server', () => {
   it('gives two processes with four connections each only their own answers', async () => {
     await serve();
     const mix = (name: string) =>
-      run(process.execPath, ['--import', 'tsx', 'tests/support/mix.ts', folder, name, '1500'], { timeout: 50_000 });
+      run(process.execPath, ['--import', 'tsx', 'tests/support/mix.ts', folder, name, '1500'], { timeout: 110_000 });
     const results = await Promise.all([mix('A'), mix('B')]);
     for (const { stdout } of results) {
       const result = JSON.parse(stdout) as { ok: number; wrong: number; errors: Record<string, number> };
@@ -100,7 +100,7 @@ describe('wire server', () => {
     await serve();
     const client = await connectWire(socketPath());
     client.send(query('begin'), parse('', 'select nonsense'), flush);
-    await until(() => client.socket.bytesRead > 0, 5_000);
+    await until(() => client.socket.bytesRead > 0, 20_000);
     await client.ready(1);
     client.socket.destroy();
     expect(await count('nobody')).toBe(0);
@@ -171,7 +171,7 @@ describe('wire server', () => {
     await client.ended();
     const names = async () =>
       (await pool()`select name from pg_prepared_statements where statement = 'select 1'`).length;
-    await until(async () => (await names()) === 0, 5_000);
+    await until(async () => (await names()) === 0, 20_000);
   });
 
   it.each([
@@ -256,7 +256,7 @@ describe('wire server', () => {
     await serve();
     const encrypted = await connectWire(socketPath(), false);
     encrypted.socket.write(Buffer.from([0, 0, 0, 8, 0x04, 0xd2, 0x16, 0x2f]));
-    await until(() => encrypted.socket.bytesRead === 1, 5_000);
+    await until(() => encrypted.socket.bytesRead === 1, 20_000);
     const cancel = await connectWire(socketPath(), false);
     cancel.send(Buffer.from([0, 0, 0, 16, 0x04, 0xd2, 0x16, 0x2e, 0, 0, 0, 1, 0, 0, 0, 1]));
     expect(await cancel.ended()).toEqual([]);

@@ -43,12 +43,12 @@ eachDatabase('jobs', (kind) => {
       expect(await commands()).toEqual(['first']);
       expect(watch.file).toBe(path);
       writeFileSync(path, entry('second'));
-      await until(async () => (await commands())[0] === 'second', 5_000);
+      await until(async () => (await commands())[0] === 'second', 20_000);
       writeFileSync(`${path}.tmp`, entry('third'));
       renameSync(`${path}.tmp`, path);
-      await until(async () => (await commands())[0] === 'third', 5_000);
+      await until(async () => (await commands())[0] === 'third', 20_000);
       writeFileSync(path, entry('fourth'));
-      await until(async () => (await commands())[0] === 'fourth', 5_000);
+      await until(async () => (await commands())[0] === 'fourth', 20_000);
     });
 
     it.each([10, 100])('a change while the file is being read is not missed (%i ms before the end)', async (ms) => {
@@ -60,20 +60,20 @@ eachDatabase('jobs', (kind) => {
         await until(() => performance.now() - writtenAt > ms, 1_000);
       });
       await follow();
-      await until(async () => (await commands())[0] === 'second', 5_000);
+      await until(async () => (await commands())[0] === 'second', 20_000);
     });
 
     it('may appear later; when it goes its servers stay, and that is said', async () => {
       const watch = await follow();
       expect(watch.faults).toEqual([]);
       writeFileSync(path, entry('late'));
-      await until(async () => (await commands())[0] === 'late', 5_000);
+      await until(async () => (await commands())[0] === 'late', 20_000);
       rmSync(path);
-      await until(() => watch.faults.length === 1, 5_000);
+      await until(() => watch.faults.length === 1, 20_000);
       expect(watch.faults[0]).toContain('is gone');
       expect(await commands()).toEqual(['late']);
       writeFileSync(path, entry('late'));
-      await until(() => watch.faults.length === 0, 5_000);
+      await until(() => watch.faults.length === 0, 20_000);
     });
 
     it('a fault is kept for those who ask and leaves with its cause', async () => {
@@ -81,7 +81,7 @@ eachDatabase('jobs', (kind) => {
       const watch = await follow();
       expect(watch.faults).toEqual([expect.stringContaining('line 1')]);
       writeFileSync(path, entry('mended'));
-      await until(() => watch.faults.length === 0, 5_000);
+      await until(() => watch.faults.length === 0, 20_000);
       expect(await commands()).toEqual(['mended']);
       expect(take().filter(({ name }) => name === 'config.reloaded')).toHaveLength(2);
     });

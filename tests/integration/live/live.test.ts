@@ -353,9 +353,9 @@ function onceOf(socket: Socket<LiveDown, LiveUp>, event: 'connect_error' | 'disc
   });
 }
 
-/** Polls until `holds`, for at most five seconds. */
+/** Polls until `holds`, for at most 20 seconds. */
 async function until(holds: () => boolean): Promise<void> {
-  const deadline = Date.now() + 5000;
+  const deadline = Date.now() + 20_000;
   while (!holds()) {
     if (Date.now() > deadline) throw new Error('did not happen in time');
     await new Promise((resolve) => setTimeout(resolve, 5));

@@ -49,7 +49,7 @@ eachDatabase('call log', (kind) => {
     const log = logOn(use().db);
     for (let number = 0; number < 1_234; number++) log.record(call(number));
     expect(await rows()).toHaveLength(0);
-    await until(async () => (await rows()).length === 1_234, 5_000);
+    await until(async () => (await rows()).length === 1_234, 20_000);
     expect((await rows()).map((row) => row.durationMs)).toEqual(Array.from({ length: 1_234 }, (_, index) => index));
     expect(log.dropped).toBe(0);
   });
@@ -88,7 +88,7 @@ eachDatabase('call log', (kind) => {
     await log.flush();
     expect(log.dropped).toBe(30);
     isAway = false;
-    await until(async () => (await rows()).length === 100, 5_000);
+    await until(async () => (await rows()).length === 100, 20_000);
     expect([log.dropped, told]).toEqual([30, 30]);
   });
 

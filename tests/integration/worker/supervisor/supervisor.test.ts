@@ -172,7 +172,7 @@ describe('the supervisor', () => {
     const row = desired(stdioTarget('good'));
     const { reach, supervisor } = await begin([row]);
     await reach(row, 'ready');
-    const rss = await until('a measurement', () => supervisor.status(row.id)?.instances[0]?.rssBytes, 15_000);
+    const rss = await until('a measurement', () => supervisor.status(row.id)?.instances[0]?.rssBytes, 30_000);
     expect(rss).toBeGreaterThan(10 * 1024 * 1024);
   });
 
