@@ -235,7 +235,7 @@ export function openHttp(
       this.controller = controller;
       this.status = status;
       this.location = one(headers.location);
-      this.contentType = (one(headers['content-type']) ?? '').split(';', 1)[0]?.trim().toLowerCase() ?? '';
+      this.contentType = mediaType(one(headers['content-type']));
       if (status === 200 && this.method === 'initialize') adoptSession(one(headers['mcp-session-id']));
       const isStream = status === 200 && this.contentType === 'text/event-stream';
       if (isStream) this.stream = this.createStream();
@@ -530,6 +530,12 @@ function parse(text: string, base?: URL): URL | null {
 
 function one(value: string | string[] | undefined): string | undefined {
   return Array.isArray(value) ? value[0] : value;
+}
+
+/** Without parameters, in lower case. */
+function mediaType(header = ''): string {
+  if (header === 'application/json') return header; // nearly always, and this runs for every answer
+  return header.split(';', 1)[0]?.trim().toLowerCase() ?? '';
 }
 
 function isRedirect(status: number): boolean {
