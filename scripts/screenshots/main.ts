@@ -22,13 +22,9 @@ const desk = { width: 1280, height: 800 };
 const phone = { width: 390, height: 844 };
 
 const pictures: Picture[] = [
-  { path: '/', name: 'overview', theme: 'light' },
-  { path: '/', name: 'overview-dark', theme: 'dark' },
+  { path: '/', name: 'overview', theme: 'dark' },
   { path: '/servers', name: 'servers', theme: 'light' },
   { path: '/servers', name: 'servers-phone', theme: 'light', size: phone },
-  { path: '/servers/memory?tab=tools', name: 'tools', theme: 'dark' },
-  { path: '/connect', name: 'connect', theme: 'light' },
-  { path: '/calls', name: 'calls', theme: 'dark' },
   {
     path: '/playground?server=everything&tool=get-sum',
     name: 'playground',

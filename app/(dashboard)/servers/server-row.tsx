@@ -55,12 +55,12 @@ export function ServerRow({ server, state, rights, onOperate, onRemoved }: Serve
           )}
         </span>
         {cause && (
-          <p className="max-w-72 truncate text-caption font-normal text-muted-foreground" title={cause}>
+          <p className="max-w-64 truncate text-caption font-normal text-muted-foreground" title={cause}>
             {cause}
           </p>
         )}
       </Td>
-      <Td className="w-full max-w-0 max-xl:hidden">
+      <Td className="w-full max-w-0 max-[90rem]:hidden">
         <p className="truncate font-mono text-[0.75rem] text-muted-foreground" title={target}>
           {target}
         </p>

@@ -94,7 +94,7 @@ export function ServersView({ initial, rights }: { initial: ShownServer[]; right
                 <TableRow>
                   <Th>Name</Th>
                   <Th className="max-sm:hidden">State</Th>
-                  <Th className="max-xl:hidden">Command or URL</Th>
+                  <Th className="max-[90rem]:hidden">Command or URL</Th>
                   <Th numeric className="max-sm:hidden">
                     Tools
                   </Th>
