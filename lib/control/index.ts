@@ -76,9 +76,13 @@ const hopByHop = new Set([
   'upgrade',
 ]);
 
+/** A byte more than the worker takes: what is longer is cut here, and refused there as too large. */
+const forwardedMaxBytes = 4 * 1024 * 1024 + 1;
+
 /**
- * Passes an HTTP request on to the worker byte for byte and streams its answer back. While the worker is down the
- * answer is a 503 with a JSON-RPC error.
+ * Passes an HTTP request on to the worker and streams its answer back. The body goes in one piece: the worker closes the
+ * connection as soon as it has answered, and a write that comes later would lose the answer. While the worker is down
+ * the answer is a 503 with a JSON-RPC error.
  */
 export async function forwardToWorker(socketPath: string, request: Request): Promise<Response> {
   const { pathname, search } = new URL(request.url);
@@ -86,23 +90,40 @@ export async function forwardToWorker(socketPath: string, request: Request): Pro
   for (const [name, value] of request.headers) if (!hopByHop.has(name)) headers[name] = value;
   let answer: IncomingMessage;
   try {
+    const body = await readBody(request);
+    if (body) headers['content-length'] = String(body.length);
     answer = await new Promise<IncomingMessage>((resolve, reject) => {
       const { method, signal } = request;
       const outgoing = httpRequest({ socketPath, path: pathname + search, method, headers, agent: false, signal });
       outgoing.on('response', resolve);
       outgoing.on('error', reject);
-      if (!request.body) return void outgoing.end();
-      const body = Readable.fromWeb(request.body as Parameters<typeof Readable.fromWeb>[0]);
-      body.on('error', (error) => outgoing.destroy(error));
-      body.pipe(outgoing);
+      // Its length alone has it refused.
+      if (body?.length === forwardedMaxBytes) outgoing.flushHeaders();
+      else outgoing.end(body);
     });
   } catch {
     return workerIsDown();
   }
   const isEmpty = answer.statusCode === 204 || answer.statusCode === 304;
   if (isEmpty) answer.resume();
-  const body = isEmpty ? null : (Readable.toWeb(answer) as ReadableStream<Uint8Array>);
-  return new Response(body, { status: answer.statusCode ?? 502, headers: passedOn(answer.headers) });
+  const stream = isEmpty ? null : (Readable.toWeb(answer) as ReadableStream<Uint8Array>);
+  return new Response(stream, { status: answer.statusCode ?? 502, headers: passedOn(answer.headers) });
+}
+
+/** At most `forwardedMaxBytes` of the body; undefined without one. */
+async function readBody({ body }: Request): Promise<Buffer | undefined> {
+  if (!body) return undefined;
+  const chunks: Uint8Array[] = [];
+  let size = 0;
+  const reader = body.getReader();
+  while (size < forwardedMaxBytes) {
+    const { done, value } = await reader.read();
+    if (done) return Buffer.concat(chunks);
+    chunks.push(value);
+    size += value.byteLength;
+  }
+  await reader.cancel();
+  return Buffer.concat(chunks).subarray(0, forwardedMaxBytes);
 }
 
 function passedOn(incoming: IncomingHttpHeaders): Headers {

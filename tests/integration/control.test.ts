@@ -149,6 +149,27 @@ describe('the fallback route', () => {
     expect((await forward({ method: 'POST', headers: { host: 'localhost' }, body: '{}' })).status).toBe(401);
   });
 
+  it('gives the answer to a body that ends late, and to one that is too large', async () => {
+    const bytes = Buffer.from(JSON.stringify(initialize()));
+    const late = () =>
+      new ReadableStream({
+        async start(controller) {
+          controller.enqueue(bytes);
+          const sentAt = performance.now();
+          await until(() => performance.now() - sentAt > 50, 1_000);
+          controller.enqueue(new Uint8Array());
+          controller.close();
+        },
+      });
+    const lengthKnown = { ...headers, 'content-length': String(bytes.length) };
+    for (let at = 0; at < 5; at += 1) {
+      const init = { method: 'POST', headers: lengthKnown, body: late(), duplex: 'half' };
+      expect((await forward(init)).status).toBe(200);
+    }
+    const large = { method: 'POST', headers, body: 'x'.repeat(5 * 1024 * 1024) };
+    for (let at = 0; at < 3; at += 1) expect((await forward(large)).status).toBe(413);
+  });
+
   it('without a worker: 503, a JSON-RPC error and Retry-After', async () => {
     const response = await forward({ method: 'POST', headers, body: '{}' }, '/api/mcp', join(dir, 'nothing.sock'));
     expect([response.status, response.headers.get('retry-after'), (await response.json()).error.code]).toEqual([
