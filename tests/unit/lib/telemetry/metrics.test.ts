@@ -22,6 +22,24 @@ describe('metrics', () => {
     expect(text).toContain(`mcphub_build_info{version="1.2.3",node="${process.version}"} 1`);
   });
 
+  it('put each duration into all buckets that it fits, the boundary included', async () => {
+    const metrics = createMetrics('1', { defaults: false });
+    for (const seconds of [0.005, 0.0051, 100]) metrics.request('GET', '/x', 200, seconds);
+    metrics.request('GET', '/x', 200, null);
+    const text = await metrics.text();
+    const line = (le: string) => `mcphub_response_time_seconds_bucket{le="${le}",route="/x"}`;
+    for (const [le, count] of [
+      ['0.001', 0],
+      ['0.005', 1],
+      ['0.01', 2],
+      ['30', 2],
+      ['+Inf', 3],
+    ] as const) {
+      expect(text).toContain(`${line(le)} ${count}\n`);
+    }
+    expect(text).toContain('mcphub_response_time_seconds_sum{route="/x"} 100.0101\n');
+  });
+
   it('are the same at a second scrape', async () => {
     const metrics = createMetrics('1', { defaults: false });
     metrics.dropped('x', 2);
