@@ -299,7 +299,11 @@ function faultOfStart({ command, cwd }: UpstreamTarget, path: string): string | 
     return isRunnable(file) ? null : `${name} does not exist or may not be run.`;
   }
   if (path.split(delimiter).some((folder) => isRunnable(join(folder, command)))) return null;
-  return `${name} was not found on PATH (${path.slice(0, 300) || 'which is empty'}). Install it, or give its full path as command.`;
+  const where =
+    path === ''
+      ? 'PATH is empty'
+      : `PATH has ${path.split(delimiter).length} folders, first ${path.split(delimiter, 1)[0]}`;
+  return `${name} was not found on PATH. Install it, or give its full path as command (${where}).`;
 }
 
 function isFolder(path: string): boolean {
