@@ -2,6 +2,7 @@
 // them in order, and leaves no process and no port behind. It holds no connection and no data itself.
 import { readFileSync, watch } from 'node:fs';
 import { dirname, join } from 'node:path';
+import { setTimeout as delay } from 'node:timers/promises';
 import { fileURLToPath, pathToFileURL } from 'node:url';
 import { type Env, EnvError, envSchema, fileSettings, parseEnv, runtimeDir } from '../lib/env';
 import { createOutput } from './launcher/output';
@@ -27,6 +28,9 @@ const fatalCodes = [78, 75];
 
 /** The worker drains for 25 s and then stops its servers, which takes up to 8 s. */
 const graceMs = { web: 3_000, worker: 40_000, database: 10_000 };
+
+/** How long a second signal waits for the worker to end its servers. */
+const impatientMs = 3_000;
 
 /** npm passes on a Ctrl-C that the terminal has already sent to everybody: the echo is no second one. */
 const signalEchoMs = 500;
@@ -144,6 +148,20 @@ export async function launch({ mode, web: withWeb }: LaunchOptions): Promise<voi
     return stopping;
   }
 
+  let isImpatient = false;
+
+  /** The worker alone knows all processes of its servers, so it ends them before it is ended itself. */
+  async function stopAtOnce(): Promise<void> {
+    if (isImpatient) return;
+    isImpatient = true;
+    output.say('Stopping at once.');
+    programs.worker?.send({ type: 'stop-at-once' });
+    await Promise.race([programs.worker?.stop(), delay(impatientMs)]);
+    for (const program of Object.values(programs)) program?.kill();
+    release();
+    process.exit(130);
+  }
+
   let firstSignalAt: number | undefined;
   for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) {
     process.on(signal, () => {
@@ -151,10 +169,7 @@ export async function launch({ mode, web: withWeb }: LaunchOptions): Promise<voi
         firstSignalAt = performance.now();
         void stop(0, 'Stopping …');
       } else if (performance.now() - firstSignalAt > signalEchoMs) {
-        output.say('Stopping at once.');
-        for (const program of Object.values(programs)) program?.kill();
-        release();
-        process.exit(130);
+        void stopAtOnce();
       }
     });
   }

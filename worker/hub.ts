@@ -29,6 +29,8 @@ export interface WorkerHub {
   setWebPort(port: number | null): void;
   /** Takes no new work, waits for requests under way, stops every server. Idempotent. */
   close(): Promise<void>;
+  /** Kills every process of every server, writes what is waiting to be written, and waits for nothing else. */
+  kill(): Promise<void>;
 }
 
 export interface WorkerOptions {
@@ -195,6 +197,9 @@ export async function startWorkerHub({ env, log, version, processEnv }: WorkerOp
     port,
     ready,
     setWebPort: door.setWebPort,
+    async kill() {
+      await Promise.all([supervisor.kill(), callLog.flush()]);
+    },
     close: () => {
       closing ??= close();
       return closing;

@@ -9,6 +9,8 @@ import { startWorkerHub, type WorkerHub } from './hub';
 const exitSettings = 78;
 /** Beyond the drain of 25 s and the stop of the servers; then the process ends whatever is left. */
 const stopTimeoutMs = 38_000;
+/** What the launcher grants to a worker that shall end at once. */
+const stopAtOnceTimeoutMs = 2_500;
 
 function settings(): Env {
   try {
@@ -52,7 +54,15 @@ async function main(): Promise<void> {
   process.on('SIGTERM', () => void stop('SIGTERM'));
   process.on('SIGINT', () => void stop('SIGINT'));
   process.on('disconnect', () => void stop('the launcher is gone'));
+  async function stopAtOnce(): Promise<void> {
+    isStopping = true;
+    setTimeout(() => process.exit(1), stopAtOnceTimeoutMs).unref();
+    await hub?.kill();
+    process.exit(1);
+  }
+
   process.on('message', (message: { type?: unknown; port?: unknown }) => {
+    if (message.type === 'stop-at-once') return void stopAtOnce();
     if (message.type !== 'web' || (typeof message.port !== 'number' && message.port !== null)) return;
     webPort = message.port;
     hub?.setWebPort(webPort);

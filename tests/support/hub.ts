@@ -98,6 +98,8 @@ export async function startHub(options: HubOptions = {}): Promise<Hub> {
   const killLauncher = () => child.kill('SIGKILL');
   process.once('exit', killLauncher);
   let isStopped = false;
+  /** Every process that ran when somebody asked the hub to end; afterwards nobody could tell whose they were. */
+  let family: ProcessId[] = [];
 
   const hub: Hub = {
     url,
@@ -116,13 +118,13 @@ export async function startHub(options: HubOptions = {}): Promise<Hub> {
     },
     ended,
     terminate(signal = 'SIGTERM') {
+      if (child.pid !== undefined && child.exitCode === null) family = [...family, ...treeOf(child.pid)];
       child.kill(signal);
       return ended;
     },
     async stop({ keepData = false } = {}) {
       if (isStopped) return;
       isStopped = true;
-      const family = child.pid === undefined ? [] : treeOf(child.pid);
       await hub.terminate();
       process.off('exit', killLauncher);
       await until(

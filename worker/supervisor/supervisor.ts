@@ -231,5 +231,9 @@ export function createSupervisor(options: SupervisorOptions): Supervisor {
       stopping ??= stopAll();
       return stopping;
     },
+    async kill() {
+      stopped = true;
+      await trees.sweep(options.installationId);
+    },
   };
 }

@@ -43,4 +43,6 @@ export interface Supervisor {
   on<E extends keyof SupervisorEvents>(event: E, listener: SupervisorEvents[E]): () => void;
   /** Stops every server and waits until no process is left. Idempotent. */
   stop(): Promise<void>;
+  /** Kills every process of every server now, without asking; for a stop that somebody does not want to wait for. */
+  kill(): Promise<void>;
 }

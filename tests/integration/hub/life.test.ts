@@ -194,8 +194,9 @@ describe('a hub that is told to stop', () => {
   });
 
   async function startOwn(options: HubOptions = {}): Promise<Hub> {
-    own = await startHub({ config: { mcpServers: { slow: fixture('good', { timeoutMs: 600_000 }) } }, ...options });
-    await ready(own, 'slow');
+    const mcpServers = { slow: fixture('good', { timeoutMs: 600_000 }), stubborn: fixture('ignore-sigterm') };
+    own = await startHub({ config: { mcpServers }, ...options });
+    await ready(own, 'slow', 'stubborn');
     return own;
   }
 
