@@ -12,7 +12,7 @@ import { redactArguments, redactText, storable } from './redact';
 export type CallEntry = Omit<typeof requestLogs.$inferInsert, 'id'>;
 
 export interface CallLogOptions {
-  /** Longest time that a row waits while the database serves; 200 ms. */
+  /** Longest time that a row waits while the database serves; 50 ms: rows that wait longer outlive the young generation. */
   flushMs?: number;
   /** Rows per insert; this many waiting rows also start one at once. */
   batchRows?: number;
@@ -38,7 +38,7 @@ const maxWaitingBytes = 64 * 1024 * 1024;
 const retryMaxMs = 10_000;
 
 export function createCallLog(db: Db, log: Log, options: CallLogOptions = {}): CallLog {
-  const { flushMs = 200, batchRows = 500, maxRows = 50_000, onDropped } = options;
+  const { flushMs = 50, batchRows = 500, maxRows = 50_000, onDropped } = options;
   let queue: CallEntry[] = [];
   let waitingBytes = 0;
   let dropped = 0;
