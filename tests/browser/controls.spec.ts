@@ -85,7 +85,8 @@ async function statusWith(key: string): Promise<number> {
   return answer.status;
 }
 
-const row = (name: string) => page.locator(`tr[data-server="${name}"]`);
+// Inside #main: while a page streams, its parts are in the document twice.
+const row = (name: string) => page.locator(`#main tr[data-server="${name}"]`);
 const stateOf = (name: string, state: string) => row(name).locator(`[data-state="${state}"]:visible`);
 
 test('a ready server offers a restart and no start; a stop and a start take effect', async () => {
@@ -137,7 +138,7 @@ test('a changed configuration restarts the server with it', async () => {
 
 test('a server of the servers file says so, and can be neither changed nor removed here', async () => {
   await page.goto(`${hub.url}/servers/memory?tab=config`);
-  await expect(page.getByText(/belongs to .*mcp\.json and is read-only here/)).toBeVisible();
+  await expect(page.locator('#main').getByText(/belongs to .*mcp\.json and is read-only here/)).toBeVisible();
   await expect(page.getByRole('button', { name: 'Save', exact: true })).toHaveCount(0);
   await page.getByRole('button', { name: 'More for memory' }).click();
   await expect(page.getByRole('menuitem', { name: 'Stop' })).toBeVisible();
@@ -166,7 +167,7 @@ test('a key is shown once, lets a client in, and is refused at once when it is r
   expect(await statusWith(secret)).toBe(200);
   await dialog.getByRole('button', { name: 'Done' }).click();
   await page.reload();
-  await expect(page.locator('[data-key="laptop"]')).toBeVisible();
+  await expect(page.locator('#main [data-key="laptop"]')).toBeVisible();
   expect(await page.content()).not.toContain(secret);
 
   await page.getByRole('button', { name: 'Revoke key laptop' }).click();
@@ -174,7 +175,7 @@ test('a key is shown once, lets a client in, and is refused at once when it is r
   await question.getByRole('button', { name: 'Revoke' }).click();
   await expect(question).toBeHidden();
   expect(await statusWith(secret)).toBe(401);
-  await expect(page.locator('[data-key="laptop"]').getByText('Revoked')).toBeVisible();
+  await expect(page.locator('#main [data-key="laptop"]').getByText('Revoked')).toBeVisible();
   await expect(page.getByRole('button', { name: 'Revoke key laptop' })).toHaveCount(0);
 });
 
@@ -200,7 +201,7 @@ test('a new group has an endpoint of its own with the chosen tools', async () =>
 
 test('the connect page turns green with the first request of a client', async () => {
   await page.goto(`${hub.url}/connect`);
-  await expect(page.getByText('Waiting for the first request…')).toBeVisible();
+  await expect(page.locator('#main').getByText('Waiting for the first request…')).toBeVisible();
   await expect(page.getByRole('button', { name: /^Live/ })).toBeVisible();
   await page.getByRole('button', { name: /^Make a key/ }).click();
   const client = await connect('/api/mcp', (await page.locator('[data-secret]').textContent()) ?? '');

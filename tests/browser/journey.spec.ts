@@ -109,7 +109,7 @@ test('a pasted configuration is previewed, confirmed, and its server turns ready
 test('the page of a server shows its instance, its tools and its log', async () => {
   await page.getByRole('link', { name: 'demo', exact: true }).click();
   await expect(page.getByRole('heading', { name: 'demo', level: 1 })).toBeVisible();
-  await expect(page.getByText(/^pid \d+$/)).toBeVisible();
+  await expect(page.locator('#main').getByText(/^pid \d+$/)).toBeVisible();
   expect(await axeFaults()).toEqual([]);
   await expectFitsPhone();
   for (const tab of ['Tools', 'Logs', 'Config']) {
@@ -137,7 +137,7 @@ test('a tool runs from its form, and the call is in the log', async () => {
   await expectFitsPhone();
 
   await page.getByRole('link', { name: 'Calls', exact: true }).click();
-  await expect(page.locator('[data-call]').filter({ hasText: 'echo' })).toBeVisible();
+  await expect(page.locator('#main [data-call]').filter({ hasText: 'echo' })).toBeVisible();
   expect(await axeFaults()).toEqual([]);
   await expectFitsPhone();
 });

@@ -140,7 +140,9 @@ export async function startHub(options: HubOptions = {}): Promise<Hub> {
   const isReady = async () => {
     assert(child.exitCode === null && child.signalCode === null, `the hub ended while it started:\n${printed}`);
     const answer = await fetch(`${url}/readyz`).catch(() => null);
-    return answer?.status === 200 && (!options.web || printed.includes('The dashboard is ready'));
+    // The launcher hears from the worker a moment after /readyz says so; then it prints the addresses and the set-up link.
+    const isAnnounced = printed.includes('Ctrl-C to stop');
+    return answer?.status === 200 && isAnnounced && (!options.web || printed.includes('The dashboard is ready'));
   };
   try {
     await until(isReady, startDeadlineMs, () => `the hub did not become ready:\n${printed}`);
