@@ -48,7 +48,7 @@ export interface DoorDeps {
   /** "http" or "https", as browsers see the hub. */
   publicProtocol: string;
   log: Log;
-  /** Milliseconds; promises.md §4: headers 10 s, whole request 30 s. */
+  /** Default: headers 10 s, whole request 30 s. */
   timeouts?: { headersMs: number; requestMs: number; checkEveryMs: number };
 }
 
@@ -62,7 +62,6 @@ export interface Door {
 }
 
 const defaultTimeouts = { headersMs: 10_000, requestMs: 30_000, checkEveryMs: 2000 };
-/** promises.md §1. */
 const headerMaxBytes = 16 * 1024;
 const urlMaxChars = 8 * 1024;
 /** Longer than the 60 s of common load balancers, which then close first and never meet a closed connection. */

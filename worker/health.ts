@@ -5,7 +5,7 @@ import { rootMessage } from '../lib/db';
 import type { Db } from '../lib/db/types';
 import type { Failing } from './door';
 
-/** conventions §5: so long a lost database is bridged by what is in memory. */
+/** So long a lost database is bridged by what is in memory. */
 const graceMs = 60_000;
 const askEveryMs = 5_000;
 

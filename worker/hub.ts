@@ -41,7 +41,7 @@ export interface WorkerOptions {
   processEnv: Record<string, string | undefined>;
 }
 
-/** promises §1: how long requests under way may take once the hub stops. */
+/** How long requests under way may take once the hub stops. */
 const drainMs = 25_000;
 const databaseRetryMs = 250;
 

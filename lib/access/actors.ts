@@ -13,7 +13,7 @@ import type { Keyring } from './keyring';
 import type { Actor } from './schema';
 import { hashSecret, looksLikeKey } from './secrets';
 
-/** promises §3: with the database lost, known keys are trusted this long. */
+/** With the database lost, known keys are trusted this long. */
 const trustMs = 60_000;
 /** From this age on a use asks for a fresh copy in the background, so that a busy key never waits. */
 const refreshAfterMs = 30_000;

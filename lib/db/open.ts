@@ -7,7 +7,7 @@ import type { Log } from '../log';
 import { rootMessage } from './faults';
 import type { Db } from './types';
 
-/** promises: one statement may take 5 s. */
+/** One slow statement must not hold up the pool. */
 const statementTimeoutMs = 5_000;
 const connectTimeoutSeconds = 5;
 /** The embedded database has one backend: more connections would only queue there instead of here. */

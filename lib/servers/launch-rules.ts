@@ -6,7 +6,7 @@ import { pointerOf } from '../input';
 import { isMasked } from './masking';
 import type { ServerInput } from './schema';
 
-/** Variables that make a child load foreign code (promises §5, command and env injection). */
+/** Variables that make a child load foreign code. */
 const codeLoading = /^(NODE_OPTIONS|BASH_ENV|LD_.*|DYLD_.*)$/;
 
 /** @returns all faults of a server that a caller wants to save */

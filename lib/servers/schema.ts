@@ -1,7 +1,7 @@
 // Shapes and words of servers and groups, safe in a browser: REST, forms, socket events and the supervisor share them.
 import { z } from 'zod';
 
-/** promises: the name goes into URLs and tool names; `sse` is the path of the old transport. */
+/** The name goes into URLs and tool names; `sse` is the path of the old transport. */
 export const nameSchema = z
   .string()
   .regex(

@@ -9,9 +9,9 @@ import { listAll } from '../upstream/listing';
 import type { Upstream } from '../upstream/types';
 import { buildEndpoints, type Endpoints } from './endpoints';
 
-/** protocol.md §6: several changes at once are told once. */
+/** Several changes at once are told once. */
 const debounceMs = 250;
-/** promises.md §3: a server that says "changed" all the time is listed no more often than this. */
+/** A server that says "changed" all the time is listed no more often than this. */
 const relistEveryMs = 5000;
 /** A listing that failed is tried again after this long times the number of the attempt. */
 const retryMs = 5000;

@@ -4,7 +4,7 @@
 import type { ServerResponse } from 'node:http';
 import type { RequestId } from './json';
 
-/** protocol.md §2: comments keep proxies and clients from cutting a silent stream. */
+/** Comments keep proxies and clients from cutting a silent stream. */
 export const keepAliveMs = 15_000;
 const keepAliveComment = ': still working\n\n';
 /** A client that leaves this much unread gets no more notifications until it reads. */

@@ -27,7 +27,6 @@ export { createEndedSessions, type EndedSessions } from './ended-sessions';
 
 export interface GatewayLimits extends HttpLimits, RelayLimits, StreamLimits {}
 
-/** promises.md §1. */
 export const defaultLimits: GatewayLimits = {
   bodyBytes: 4 * 1024 * 1024,
   bodyTimeoutMs: 30_000,

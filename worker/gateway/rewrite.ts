@@ -1,5 +1,5 @@
 // Maps the URIs in a server's result to those of the endpoint, where they may clash with another server's. Only the
-// places that protocol.md §8 names are looked at: never text, arguments or structuredContent.
+// places where the protocol puts one are looked at: never text, arguments or structuredContent.
 import { mapAppUris } from './view';
 
 type MapUri = (uri: string) => string;

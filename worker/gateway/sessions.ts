@@ -9,7 +9,7 @@ import { HubError } from '../../lib/errors';
 import type { EndedSessions } from './ended-sessions';
 import type { ListKind } from './view';
 
-/** promises.md §1: age after which a session id is void. Wall time, since it outlives the process. */
+/** Age after which a session id is void. Wall time, since it outlives the process. */
 const maxAgeMs = 7 * 24 * 3600_000;
 /** Resources of a session that nobody used for this long are freed; its id stays good. */
 const idleMs = 30 * 60_000;

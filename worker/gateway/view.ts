@@ -29,7 +29,7 @@ interface Item extends Target {
   definition: Definition;
 }
 
-/** protocol.md §9: lists are cut into pages of this size. */
+/** Lists are cut into pages of this size. */
 const pageSize = 1000;
 const instructionsMaxChars = 8192;
 

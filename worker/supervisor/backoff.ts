@@ -1,6 +1,6 @@
 // When a server that ended is started again, and when it counts as crashed.
 
-/** promises §1. */
+/** Delays in milliseconds. */
 const firstMs = 1_000;
 const maxMs = 300_000;
 const jitter = 0.2;

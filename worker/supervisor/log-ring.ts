@@ -22,7 +22,7 @@ export interface LogRingOptions {
 /** What a line costs beside its text. */
 const lineOverheadBytes = 64;
 
-/** Defaults are those of promises §1: 1 MiB and 200 lines a second. */
+/** Defaults: 1 MiB and 200 lines a second. */
 export function createLogRing({
   maxBytes = 1024 * 1024,
   linesPerSecond = 200,

@@ -11,7 +11,7 @@ import type { DesiredServer, Supervisor, SupervisorEvents } from './types';
 /** A lost hint costs this delay at most. */
 const reconcileMs = 15_000;
 const measureMs = 10_000;
-/** ux: log events reach the browser at most ten times a second. */
+/** Log events reach the browser at most ten times a second. */
 const logBatchMs = 100;
 
 export interface SupervisorOptions {

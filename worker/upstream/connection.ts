@@ -8,9 +8,9 @@ import { type Slice, sliceAnswer } from './answer';
 import { everyTick } from './deadlines';
 import type { Call, CallOptions, UpstreamAnswer } from './types';
 
-/** promises §1: no call lasts longer, whatever progress it reports. */
+/** No call lasts longer, whatever progress it reports. */
 const hardEndMs = 600_000;
-/** promises §3: so many time-outs in a row, then a ping decides whether the server still lives. */
+/** So many time-outs in a row, then a ping decides whether the server still lives. */
 const timeoutsBeforePing = 3;
 const pingTimeoutMs = 5_000;
 

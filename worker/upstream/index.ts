@@ -13,7 +13,7 @@ export { markerName } from './environment';
 export { listAll } from './listing';
 export type * from './types';
 
-/** promises §1: connect and handshake. */
+/** Connect and handshake together. */
 const handshakeMs = 30_000;
 /** How long a program that printed text which is not MCP may stay silent before that is reported. */
 const doubtMs = 700;

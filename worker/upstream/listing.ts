@@ -2,7 +2,7 @@
 import { asHubError, HubError } from '../../lib/errors';
 import type { Listing, Upstream } from './types';
 
-/** promises §1: of one upstream. */
+/** Limits of one upstream. */
 const listMs = 30_000;
 const maxPages = 100;
 const maxItems = 1_000;
@@ -10,7 +10,7 @@ const maxNameChars = 128;
 const maxDescriptionBytes = 16 * 1024;
 const maxSchemaBytes = 256 * 1024;
 const maxUriBytes = 8 * 1024;
-/** promises §3: a list is asked for again after a passing fault. */
+/** A list is asked for again after a passing fault. */
 const attempts = 3;
 const retryMs = 500;
 

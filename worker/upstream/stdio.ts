@@ -9,7 +9,7 @@ import { createLineSplitter } from './lines';
 import { maxMessageBytes, type Transport, type TransportEvents } from './transport';
 import type { CloseReason, UpstreamTarget } from './types';
 
-/** promises §1: stdin closed, then SIGTERM to the group, then SIGKILL. */
+/** Stdin closed, then SIGTERM to the group, then SIGKILL. */
 const closedStdinMs = 2_000;
 const sigtermMs = 5_000;
 /** What the process wrote just before its end is still in the pipe when `exit` comes. */

@@ -3,7 +3,7 @@ import type { HubError } from '../../lib/errors';
 import type { Wire } from './connection';
 import type { CloseReason } from './types';
 
-/** promises §1: a line of stdio, and an HTTP answer after decompression. */
+/** A line of stdio, and an HTTP answer after decompression. */
 export const maxMessageBytes = 16 * 1024 * 1024;
 
 export interface TransportEvents {
