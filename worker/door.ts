@@ -15,6 +15,7 @@ import type { Duplex } from 'node:stream';
 import { can } from '../lib/access/can';
 import type { Actor } from '../lib/access/schema';
 import { errorTable, HubError, toProblem } from '../lib/errors';
+import { hopByHop } from '../lib/hop-by-hop';
 import type { Log } from '../lib/log';
 import type { Metrics } from '../lib/telemetry';
 import { watchRequest } from './door-metrics';
@@ -68,17 +69,6 @@ const urlMaxChars = 8 * 1024;
 const keepAliveMs = 75_000;
 const closeIdleEveryMs = 50;
 
-const hopByHop = new Set([
-  'connection',
-  'keep-alive',
-  'proxy-authenticate',
-  'proxy-authorization',
-  'proxy-connection',
-  'te',
-  'trailer',
-  'transfer-encoding',
-  'upgrade',
-]);
 /** Headers by which a client could pretend to be somebody or somewhere else. */
 const untrusted = /^(x-mcphub-|x-forwarded-|x-middleware-|x-real-ip$|forwarded$)/;
 const safeMethods = new Set(['GET', 'HEAD', 'OPTIONS']);

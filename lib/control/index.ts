@@ -3,6 +3,7 @@
 import { request as httpRequest, type IncomingHttpHeaders, type IncomingMessage } from 'node:http';
 import { Readable } from 'node:stream';
 import { HubError, receiveError, type SentError } from '../errors';
+import { hopByHop } from '../hop-by-hop';
 import { type ControlAnswer, type ControlBody, type ControlName, controlCalls } from './schema';
 
 export type { ControlAnswer, ControlBody, ControlName } from './schema';
@@ -62,19 +63,6 @@ function connectionFault(cause: unknown, signal?: AbortSignal): HubError {
   if (signal?.aborted) return new HubError('CANCELLED', undefined, { cause });
   return new HubError('UNAVAILABLE', 'the worker is not running', { cause, retryable: true, retryAfterMs: 2000 });
 }
-
-/** RFC 9110 §7.6.1: these belong to one connection and are not passed on. */
-const hopByHop = new Set([
-  'connection',
-  'keep-alive',
-  'proxy-authenticate',
-  'proxy-authorization',
-  'proxy-connection',
-  'te',
-  'trailer',
-  'transfer-encoding',
-  'upgrade',
-]);
 
 /** A byte more than the worker takes: what is longer is cut here, and refused there as too large. */
 const forwardedMaxBytes = 4 * 1024 * 1024 + 1;
