@@ -33,6 +33,7 @@ export function memoryUpstream(capabilities: Json, respond: Respond, instruction
   setMaxListeners(0, closing.signal);
   return {
     handshake: {
+      era: 'legacy',
       protocolVersion: '2025-11-25',
       serverInfo: { name: 'memory', version: '1' },
       capabilities,

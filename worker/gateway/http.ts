@@ -173,7 +173,18 @@ export function createHttp(deps: HttpDeps) {
       if (!run)
         throw new HubError('METHOD_NOT_FOUND', `The method ${JSON.stringify(method.slice(0, 128))} is not known.`);
       const view = viewOf(actor, endpoint);
-      const reply = run({ id, params, session, actor, view, exchange, requestId, bodyBytes });
+      const reply = run({
+        id,
+        params,
+        session,
+        client: null,
+        clientName: session.clientName,
+        actor,
+        view,
+        exchange,
+        requestId,
+        bodyBytes,
+      });
       exchange.answer(id, reply instanceof Promise ? await reply : reply);
     } catch (thrown) {
       const error = asHubError(thrown);

@@ -189,7 +189,7 @@ export function createGateway(deps: GatewayDeps): Gateway {
         actor,
         view: viewOf(actor, endpoint),
         params: { name: tool, arguments: args },
-        origin: { id: requestId, session: null, exchange: null, ...(signal && { signal }) },
+        origin: { id: requestId, session: null, exchange: null, client: null, ...(signal && { signal }) },
         requestId,
         client: 'dashboard',
         requestBytes: Buffer.byteLength(JSON.stringify(args)),

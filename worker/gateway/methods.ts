@@ -2,6 +2,7 @@
 import { can } from '../../lib/access/can';
 import type { Actor } from '../../lib/access/schema';
 import { HubError } from '../../lib/errors';
+import type { ClientSide } from '../upstream/types';
 import { type Calls, progressTokenOf, replyOf } from './call';
 import type { Exchange, Reply } from './exchange';
 import type { RequestId } from './json';
@@ -13,7 +14,10 @@ import type { ListKind, Target, View } from './view';
 export interface RpcRequest {
   id: RequestId;
   params: Record<string, unknown> | undefined;
-  session: Session;
+  /** Null for a request that stands for itself (2026-07-28). */
+  session: Session | null;
+  client: ClientSide | null;
+  clientName: string | null;
   actor: Actor;
   view: View;
   exchange: Exchange;
@@ -30,19 +34,19 @@ export function createMethods({ calls, relay, news }: { calls: Calls; relay: Rel
   function list(kind: ListKind): Method {
     return ({ session, view, params }) => {
       const body = view.page(kind, params?.cursor);
-      session.seenLists.set(kind, view.digest(kind));
+      session?.seenLists.set(kind, view.digest(kind));
       return { kind: 'result', body };
     };
   }
 
   async function passOn(
-    { id, session, actor, view, exchange, params }: RpcRequest,
+    { id, session, client, actor, view, exchange, params }: RpcRequest,
     method: string,
     target: Target,
     changed: Record<string, unknown>,
   ): Promise<Reply> {
     if (!can(actor, 'call', target.resource)) throw notFound(target.name);
-    const origin = { id, session, exchange };
+    const origin = { id, session, exchange, client };
     const sent = { ...params, ...changed };
     const answer = await relay.send(origin, target.server, method, sent, progressTokenOf(params));
     return replyOf(answer, view, target);
@@ -70,16 +74,15 @@ export function createMethods({ calls, relay, news }: { calls: Calls; relay: Rel
     ['prompts/list', list('prompts')],
     [
       'tools/call',
-      async ({ id, params, session, actor, view, exchange, requestId, bodyBytes }) => {
-        const origin = { id, session, exchange };
-        const client = session.clientName;
+      async ({ id, params, session, client, clientName, actor, view, exchange, requestId, bodyBytes }) => {
+        const origin = { id, session, exchange, client };
         const { reply, error } = await calls.callTool({
           actor,
           view,
           params,
           origin,
           requestId,
-          client,
+          client: clientName,
           requestBytes: bodyBytes,
         });
         // Nothing was started: HTTP says so too, for clients and proxies that know how to wait.
@@ -100,7 +103,7 @@ export function createMethods({ calls, relay, news }: { calls: Calls; relay: Rel
         const uri = request.params?.uri;
         const target = targetOfUri(request, uri);
         if (!can(request.actor, 'call', target.resource)) throw notFound(target.name);
-        await news.subscribe(request.session, String(uri), target);
+        await news.subscribe(sessionOf(request), String(uri), target);
         return empty;
       },
     ],
@@ -108,7 +111,7 @@ export function createMethods({ calls, relay, news }: { calls: Calls; relay: Rel
       'resources/unsubscribe',
       (request) => {
         const uri = request.params?.uri;
-        news.unsubscribe(request.session, String(uri), targetOfUri(request, uri));
+        news.unsubscribe(sessionOf(request), String(uri), targetOfUri(request, uri));
         return empty;
       },
     ],
@@ -134,13 +137,19 @@ export function createMethods({ calls, relay, news }: { calls: Calls; relay: Rel
     ],
     [
       'logging/setLevel',
-      ({ session, params, view }) => {
-        news.setLogLevel(session, params?.level, view);
+      (request) => {
+        news.setLogLevel(sessionOf(request), request.params?.level, request.view);
         return empty;
       },
     ],
   ];
   return new Map(methods);
+}
+
+/** @throws HubError METHOD_NOT_FOUND where there is none */
+function sessionOf({ session }: RpcRequest): Session {
+  if (session) return session;
+  throw new HubError('METHOD_NOT_FOUND', 'This method needs a session.');
 }
 
 function notFound(name: string): HubError {

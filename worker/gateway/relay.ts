@@ -2,7 +2,7 @@
 // progress, cancellation, time limits. Knows neither names nor HTTP.
 import { HubError } from '../../lib/errors';
 import type { Supervisor } from '../supervisor/types';
-import type { UpstreamAnswer } from '../upstream/types';
+import type { ClientSide, UpstreamAnswer } from '../upstream/types';
 import type { ServerNode } from './endpoints';
 import type { Exchange } from './exchange';
 import type { RequestId } from './json';
@@ -20,6 +20,8 @@ export interface Origin {
   id: RequestId;
   session: Session | null;
   exchange: Exchange | null;
+  /** What servers may learn of the client and ask it; null where nobody can be asked. */
+  client: ClientSide | null;
   signal?: AbortSignal;
 }
 
@@ -34,7 +36,7 @@ export interface Running {
  * late, and with them all that their entries lead to: an entry that is emptied leads to nothing. Measured: 5 KiB and
  * 12 µs of garbage collection per call.
  */
-const nowhere: Origin = { id: 0, session: null, exchange: null };
+const nowhere: Origin = { id: 0, session: null, exchange: null, client: null };
 const ignore = () => undefined;
 
 interface Lane {
@@ -95,7 +97,7 @@ export function createRelay(supervisor: Pick<Supervisor, 'upstreamOf'>, limits: 
     params: Record<string, unknown> | undefined,
     progressToken?: RequestId,
   ): Promise<UpstreamAnswer> {
-    const { id, session, exchange, signal } = origin;
+    const { id, session, exchange, client, signal } = origin;
     if (signal?.aborted) throw new HubError('CANCELLED');
     const lane = laneOf(server.id);
     const running: Running = { origin, cancel: ignore };
@@ -115,6 +117,7 @@ export function createRelay(supervisor: Pick<Supervisor, 'upstreamOf'>, limits: 
             onProgress: (progress: Record<string, unknown>) =>
               exchange.notify('notifications/progress', { ...progress, progressToken }),
           }),
+        ...(client && { client }),
       });
       running.cancel = (reason) => call.cancel(reason);
       return await call.answer;

@@ -64,6 +64,7 @@ function readHandshake(result: Record<string, unknown>): Handshake {
   }
   const info = (isObject(serverInfo) ? serverInfo : {}) as { name?: unknown; version?: unknown };
   return {
+    era: 'legacy',
     protocolVersion,
     capabilities: isObject(capabilities) ? capabilities : {},
     serverInfo: {

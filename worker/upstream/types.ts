@@ -1,6 +1,30 @@
 // What the rest of the worker knows of an upstream: our client side of one instance, whatever its transport.
 
+/** "legacy": sessions of 2024-11-05 … 2025-11-25. "modern": 2026-07-28, where each request stands for itself. */
+export type Era = 'legacy' | 'modern';
+
+/** What a client answers to a server's request. */
+export type ClientAnswer =
+  | { kind: 'result'; value: unknown }
+  | { kind: 'error'; value: { code: number; message: string; data?: unknown } };
+
+/** The client behind a call, as far as a server may learn of it or speak to it while the call is under way. */
+export interface ClientSide {
+  /** As the client declared them; copied into each request to a modern server, and part of a legacy connection's key. */
+  readonly capabilities: Record<string, unknown>;
+  /** Least severity of log messages that the client wants with this call (RFC 5424 words); undefined: none was named. */
+  readonly logLevel?: string;
+  /**
+   * Puts a question of the server (sampling/createMessage, elicitation/create, roots/list) to the client. Never rejects.
+   * @param signal the server or the call is gone: nobody waits for the answer any more
+   */
+  ask(method: string, params: Record<string, unknown> | undefined, signal: AbortSignal): Promise<ClientAnswer>;
+  /** A notification of the server that certainly belongs to this call, other than its progress. */
+  notify(method: string, params: Record<string, unknown> | undefined): void;
+}
+
 export interface Handshake {
+  era: Era;
   protocolVersion: string;
   serverInfo: { name: string; version?: string; [field: string]: unknown };
   capabilities: Record<string, unknown>;
@@ -21,6 +45,8 @@ export interface CallOptions {
   timeoutMs: number;
   /** Called with the params of each progress notification of this call; set it only if the client sent a token. */
   onProgress?: (params: Record<string, unknown>) => void;
+  /** Absent for requests of the hub itself: such a call can ask nobody. */
+  client?: ClientSide;
 }
 
 export interface Call {
