@@ -14,6 +14,7 @@ import { type CatalogDeps, createCatalog } from './catalog';
 import type { EndedSessions } from './ended-sessions';
 import type { Endpoint } from './endpoints';
 import { createHttp, type HttpLimits } from './http';
+import { createLegacy } from './legacy';
 import { createMethods } from './methods';
 import { createNews } from './news';
 import { createRelay, type RelayLimits } from './relay';
@@ -149,15 +150,12 @@ export function createGateway(deps: GatewayDeps): Gateway {
     log,
   });
   const calls = createCalls({ relay, record: deps.recordCall, report });
-  const http = createHttp({
-    resolveActor,
-    origins,
-    catalog,
+  const legacy = createLegacy({
     sessions,
     streams,
     methods: createMethods({ calls, relay, news }),
     viewOf,
-    limits,
+    batchMessages: limits.batchMessages,
     version,
     opened: (session: Session, { userId }: Actor) => {
       const endpoint = pathOf(session.endpointKey);
@@ -166,8 +164,8 @@ export function createGateway(deps: GatewayDeps): Gateway {
     streamOpened: (session, actor) => news.tellChangedLists(session, actor),
     isDraining: () => isDraining,
     report,
-    newRequestId,
   });
+  const http = createHttp({ resolveActor, origins, catalog, legacy, limits, newRequestId });
 
   // Who lost a right must not go on listening: the client connects anew and is asked again.
   const unsubscribe = [

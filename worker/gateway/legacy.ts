@@ -1,0 +1,221 @@
+// The session era on an MCP endpoint: revisions 2025-03-26 to 2025-11-25 (basic/lifecycle, basic/transports). A session
+// begins with "initialize"; its requests, arrays, stream and end are answered here.
+import type { IncomingMessage } from 'node:http';
+import type { Actor } from '../../lib/access/schema';
+import { asHubError, errorTable, HubError } from '../../lib/errors';
+import { errorReply } from './call';
+import type { Endpoint } from './endpoints';
+import { Exchange, isGone } from './exchange';
+import { checkMessage, idOf, type Message, type RequestId } from './json';
+import type { Methods } from './methods';
+import { accepts } from './request';
+import type { Session, Sessions } from './sessions';
+import type { Streams } from './streams';
+import type { View } from './view';
+import { refuse, retryAfterSeconds, type Visit } from './visit';
+
+/** Revisions whose sessions are served, latest first. */
+export const sessionVersions = ['2025-11-25', '2025-06-18', '2025-03-26'] as const;
+const latestVersion = sessionVersions[0];
+/** The only revision that knows arrays of messages. */
+const batchVersion = '2025-03-26';
+
+export interface LegacyDeps {
+  sessions: Sessions;
+  streams: Streams;
+  methods: Methods;
+  viewOf(actor: Actor, endpoint: Endpoint): View;
+  batchMessages: number;
+  version: string;
+  /** After a session began. */
+  opened(session: Session, actor: Actor): void;
+  /** A stream was opened: tell what changed since the client looked last. */
+  streamOpened(session: Session, actor: Actor): void;
+  isDraining(): boolean;
+  report(error: unknown, requestId: string): void;
+}
+
+export function createLegacy(deps: LegacyDeps) {
+  const { sessions, streams, methods, viewOf, batchMessages, version, report } = deps;
+
+  /** Takes one message. Throws nothing that concerns the message; what it throws is for the entry to refuse. */
+  async function post(visit: Visit, message: Message, bodyBytes: number): Promise<void> {
+    const { request, response, requestId } = visit;
+    const { id, method } = message;
+    let session: Session;
+    try {
+      checkVersionHeader(request);
+      if (method === 'initialize') return initialize(visit, message);
+      const opening = sessionOf(visit);
+      session = opening instanceof Promise ? await opening : opening;
+    } catch (error) {
+      return refuse(request, response, error, requestId, id ?? null);
+    }
+    const exchange = new Exchange(response, requestId);
+    if (method === undefined || id === undefined) {
+      takeNotification(session, message);
+      return exchange.accepted();
+    }
+    await answer(visit, session, exchange, message, id, bodyBytes);
+  }
+
+  async function postBatch(visit: Visit, body: unknown[], bodyBytes: number): Promise<void> {
+    const { request, response, requestId } = visit;
+    checkVersionHeader(request);
+    const session = await sessionOf(visit);
+    if (session.protocolVersion !== batchVersion) {
+      throw new HubError(
+        'INVALID_REQUEST',
+        `Arrays of messages exist in revision ${batchVersion} only: send one by one.`,
+      );
+    }
+    if (body.length === 0 || body.length > batchMessages) {
+      throw new HubError('INVALID_REQUEST', `An array must hold 1 to ${batchMessages} messages.`);
+    }
+    const exchange = new Exchange(response, requestId, true);
+    await Promise.all(
+      body.map(async (value) => {
+        let message: Message;
+        try {
+          message = checkMessage(value);
+          if (message.method === 'initialize') {
+            throw new HubError('INVALID_REQUEST', '"initialize" must not be part of an array.');
+          }
+        } catch (error) {
+          return exchange.answer(idOf(value), errorReply(error, '', requestId));
+        }
+        if (message.method === undefined || message.id === undefined) return takeNotification(session, message);
+        await answer(visit, session, exchange, message, message.id, bodyBytes);
+      }),
+    );
+    exchange.endBatch();
+  }
+
+  /** Runs one request of a session and sends what comes of it. */
+  async function answer(
+    { actor, endpoint, requestId }: Visit,
+    session: Session,
+    exchange: Exchange,
+    { method = '', params }: Message,
+    id: RequestId,
+    bodyBytes: number,
+  ): Promise<void> {
+    try {
+      const run = methods.get(method);
+      if (!run)
+        throw new HubError('METHOD_NOT_FOUND', `The method ${JSON.stringify(method.slice(0, 128))} is not known.`);
+      const view = viewOf(actor, endpoint);
+      const reply = run({
+        id,
+        params,
+        session,
+        client: null,
+        clientName: session.clientName,
+        actor,
+        view,
+        exchange,
+        requestId,
+        bodyBytes,
+      });
+      exchange.answer(id, reply instanceof Promise ? await reply : reply);
+    } catch (thrown) {
+      const error = asHubError(thrown);
+      if (error.code === 'CANCELLED') return exchange.answer(id, null);
+      if (error.code === 'INTERNAL') report(thrown, requestId);
+      const reply = errorReply(error, method, requestId);
+      // Everything that was found after the message had been accepted is a JSON-RPC matter; only "come back later"
+      // concerns HTTP too.
+      const isBusy = errorTable[error.code].status === 429;
+      exchange.answer(id, reply, isBusy ? 429 : 200, isBusy ? retryAfterSeconds(error) : undefined);
+    }
+  }
+
+  function takeNotification(session: Session, { method, params }: Message): void {
+    if (method !== 'notifications/cancelled') return;
+    const { requestId, reason } = params ?? {};
+    if (typeof requestId !== 'string' && typeof requestId !== 'number') return;
+    session.calls.get(requestId)?.cancel(typeof reason === 'string' ? reason.slice(0, 500) : 'cancelled by the client');
+  }
+
+  function initialize({ actor, endpoint, response, requestId }: Visit, { id, params }: Message): void {
+    if (id === undefined) throw new HubError('INVALID_REQUEST', '"initialize" must have an id.');
+    refuseWhileDraining();
+    const { protocolVersion: asked, capabilities, clientInfo } = params ?? {};
+    if (typeof asked !== 'string') throw new HubError('INVALID_INPUT', '"protocolVersion" must be a string.');
+    const protocolVersion = sessionVersions.find((known) => known === asked) ?? latestVersion;
+    const client = (clientInfo ?? {}) as { name?: unknown };
+    const session = sessions.create(
+      actor,
+      endpoint.key,
+      protocolVersion,
+      typeof capabilities === 'object' && capabilities !== null ? (capabilities as Record<string, unknown>) : {},
+      typeof client.name === 'string' ? client.name : '',
+    );
+    const { capabilities: offered, instructions } = viewOf(actor, endpoint).about();
+    const name = endpoint.kind === 'all' ? 'mcphub' : `mcphub/${endpoint.name}`;
+    const result = {
+      protocolVersion,
+      capabilities: offered,
+      serverInfo: { name, title: endpoint.kind === 'all' ? 'MCPHub' : `MCPHub: ${endpoint.name}`, version },
+      ...(instructions && { instructions }),
+    };
+    const exchange = new Exchange(response, requestId);
+    exchange.answerWithSession(id, { kind: 'result', body: JSON.stringify(result) }, session.id);
+    deps.opened(session, actor);
+  }
+
+  function refuseWhileDraining(): void {
+    if (!deps.isDraining()) return;
+    throw new HubError('UNAVAILABLE', 'The hub is shutting down.', { retryable: true, retryAfterMs: 3000 });
+  }
+
+  /** @throws HubError INVALID_REQUEST without an id, SESSION_NOT_FOUND */
+  function sessionOf({ request, actor, endpoint }: Visit): Session | Promise<Session> {
+    const id = request.headers['mcp-session-id'];
+    if (typeof id !== 'string' || id === '') {
+      throw new HubError('INVALID_REQUEST', 'The header Mcp-Session-Id is missing: send "initialize" first.', {
+        hint: `Served revisions: ${sessionVersions.join(', ')}.`,
+      });
+    }
+    return sessions.open(id, actor, endpoint.key);
+  }
+
+  async function openStream(visit: Visit): Promise<void> {
+    const { request, response, actor, requestId } = visit;
+    if (request.headers.accept === undefined || !accepts(request.headers.accept, 'text', 'event-stream')) {
+      throw new HubError(
+        'NOT_ACCEPTABLE',
+        'A GET opens an event stream: the Accept header must allow text/event-stream.',
+      );
+    }
+    checkVersionHeader(request);
+    refuseWhileDraining();
+    const session = await sessionOf(visit);
+    if (isGone(response)) return;
+    streams.open(session, actor, response, requestId);
+    deps.streamOpened(session, actor);
+  }
+
+  async function endSession(visit: Visit): Promise<void> {
+    const { response, requestId } = visit;
+    checkVersionHeader(visit.request);
+    const session = await sessionOf(visit);
+    await sessions.end(session);
+    if (isGone(response)) return;
+    response.writeHead(204, ['x-request-id', requestId]);
+    response.end();
+  }
+
+  return { post, postBatch, openStream, endSession };
+}
+
+export type Legacy = ReturnType<typeof createLegacy>;
+
+/** An absent header means the session's own version. @throws HubError INVALID_REQUEST for one that is not served */
+function checkVersionHeader({ headers }: IncomingMessage): void {
+  const header = headers['mcp-protocol-version'];
+  if (header === undefined || sessionVersions.some((known) => known === header)) return;
+  throw new HubError('INVALID_REQUEST', 'The header MCP-Protocol-Version names a revision that is not served here.', {
+    hint: `Served revisions: ${sessionVersions.join(', ')}.`,
+  });
+}
