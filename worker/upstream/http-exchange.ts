@@ -1,0 +1,405 @@
+// One POST of streamable HTTP as a client, or the GET stream beside it (basic/transports, 2025-03-26 … 2025-11-25), with
+// all of its redirects, repeats and resumptions. What the exchanges of a connection share is in their channel.
+import { createBrotliDecompress, createGunzip, createInflate, constants as zlib } from 'node:zlib';
+import type { Dispatcher, Pool } from 'undici';
+import { HubError } from '../../lib/errors';
+import type { Sending } from './connection';
+import { createEventStream } from './event-stream';
+import { badAnswer, connectMessage, isConnectFault, parseUrl, statusError, tooLarge, unavailable } from './http-faults';
+import type { LineSplitter } from './lines';
+import { maxMessageBytes, type TransportEvents } from './transport';
+import type { CloseReason } from './types';
+
+const maxRedirects = 5;
+/** A request that never left us may be sent again: it did not run. */
+const connectRetries = 2;
+const streamRetryMs = 1_000;
+const streamRetryMaxMs = 30_000;
+/** So many failed connects of the listening stream in a row mean that the server is gone. */
+const streamFailuresMax = 3;
+/** A cut answer stream whose events carried ids may be taken up again so often. */
+const resumesMax = 5;
+/** JSON-RPC code that servers built on the reference SDK send with 400 for a session they do not know. */
+const noSessionCode = -32000;
+
+/** What may be sent while a new session is made; everything else waits for it. */
+const handshakeMethods = new Set(['initialize', 'notifications/initialized']);
+
+/** What all exchanges of one connection share. */
+export interface Channel {
+  /** The server's name, for error messages. */
+  readonly server: string;
+  readonly url: URL;
+  readonly pool: Pool;
+  readonly events: TransportEvents;
+  readonly random: () => number;
+  /** Path and query of the endpoint; a redirect changes it for all that follow. */
+  path: string;
+  /** Headers of every POST. */
+  postHeaders: string[];
+  session: string | null;
+  closed: boolean;
+  /** Whether the stream for messages outside calls is open. */
+  listening: boolean;
+  /** A new session on its way. */
+  renewing: Promise<void> | null;
+  /** POSTs without an answer that are under way. */
+  readonly notifying: Set<Exchange>;
+  /** The last of those is over. */
+  quiet(): void;
+  /** Headers of every request, whatever its verb. */
+  commonHeaders(): string[];
+  adoptSession(id: string | undefined): void;
+  /** @param used the session that the server does not know: another one may have taken its place already */
+  renewSession(used: string | null): Promise<void>;
+  /** Runs something after a delay unless the connection is closed by then. */
+  later(ms: number, run: () => void): void;
+  end(reason: CloseReason): Promise<void>;
+}
+
+/** One POST, or the GET stream, with all of its redirects, repeats and resumptions. */
+export class Exchange implements Dispatcher.DispatchHandler, Sending {
+  private controller: Dispatcher.DispatchController | null = null;
+  private aborted = false;
+  private status = 0;
+  private stream: LineSplitter | null = null;
+  private decoder: ReturnType<typeof createGunzip> | null = null;
+  private chunks: Buffer[] = [];
+  private bytes = 0;
+  private settled = false;
+  private redirects = 0;
+  private connects = 0;
+  private resumes = 0;
+  private renewals = 0;
+  private sessionUsed: string | null = null;
+  private location: string | undefined;
+  private contentType = '';
+  private lastEventId: string | null = null;
+  private retryMs = streamRetryMs;
+  private failures = 0;
+
+  constructor(
+    private readonly channel: Channel,
+    /** Null for the GET stream. */
+    private readonly body: string | null,
+    private readonly id: string | undefined,
+    private readonly method: string,
+  ) {}
+
+  /** Everything about a POST that has no answer is over. */
+  private noted(): void {
+    if (!this.channel.notifying.delete(this) || this.channel.notifying.size > 0) return;
+    this.channel.quiet();
+  }
+
+  start(): void {
+    if (this.aborted || this.channel.closed) return;
+    if (this.channel.renewing && !handshakeMethods.has(this.method)) {
+      this.channel.renewing.then(
+        () => this.start(),
+        (error: HubError) => this.fail(error),
+      );
+      return;
+    }
+    if (this.id === undefined && this.body !== null) this.channel.notifying.add(this);
+    this.status = 0;
+    this.stream = null;
+    this.decoder = null;
+    this.chunks = [];
+    this.bytes = 0;
+    this.sessionUsed = this.channel.session;
+    const resuming = this.body === null || this.resumes > 0;
+    const request: Dispatcher.DispatchOptions = resuming
+      ? { method: 'GET', path: this.channel.path, headers: this.getHeaders() }
+      : { method: 'POST', path: this.channel.path, headers: this.channel.postHeaders, body: this.body };
+    this.channel.pool.dispatch(request, this);
+  }
+
+  private getHeaders(): string[] {
+    const headers = ['accept', 'text/event-stream', ...this.channel.commonHeaders()];
+    if (this.lastEventId !== null) headers.push('last-event-id', this.lastEventId);
+    return headers;
+  }
+
+  abort(): void {
+    this.aborted = true;
+    this.decoder?.destroy();
+    this.controller?.abort(new Error('aborted'));
+  }
+
+  onRequestStart(controller: Dispatcher.DispatchController): void {
+    this.controller = controller;
+    if (this.aborted) controller.abort(new Error('aborted'));
+  }
+
+  onResponseStart(
+    controller: Dispatcher.DispatchController,
+    status: number,
+    headers: Record<string, string | string[] | undefined>,
+  ): void {
+    this.controller = controller;
+    this.status = status;
+    this.location = one(headers.location);
+    this.contentType = mediaType(one(headers['content-type']));
+    if (status === 200 && this.method === 'initialize') this.channel.adoptSession(one(headers['mcp-session-id']));
+    const isStream = status === 200 && this.contentType === 'text/event-stream';
+    if (isStream) this.stream = this.createStream();
+    if (this.body === null) {
+      this.channel.listening = isStream;
+      if (isStream) this.failures = 0;
+    }
+    this.startDecoding(one(headers['content-encoding']));
+  }
+
+  private createStream(): LineSplitter {
+    return createEventStream(maxMessageBytes, {
+      event: ({ event, data }) => {
+        if (event === 'message' && data.length > 0) this.deliver(data);
+      },
+      overlong: (head, tail, length) => {
+        this.channel.events.overlong(head, tail, length);
+        this.fail(tooLarge(this.channel.server));
+      },
+      id: (id) => {
+        this.lastEventId = id;
+      },
+      retry: (ms) => {
+        this.retryMs = Math.min(Math.max(ms, 100), streamRetryMaxMs);
+      },
+    });
+  }
+
+  /** We ask for identity; a server that compresses all the same is understood, and its output counted. */
+  private startDecoding(encoding: string | undefined): void {
+    const name = encoding?.trim().toLowerCase();
+    if (!name || name === 'identity') return;
+    const decoder =
+      name === 'gzip' || name === 'x-gzip'
+        ? createGunzip({ finishFlush: zlib.Z_SYNC_FLUSH })
+        : name === 'deflate'
+          ? createInflate({ finishFlush: zlib.Z_SYNC_FLUSH })
+          : name === 'br'
+            ? createBrotliDecompress()
+            : null;
+    if (!decoder) {
+      this.giveUp(badAnswer(`The server "${this.channel.server}" sent the content encoding ${JSON.stringify(name)}.`));
+      return;
+    }
+    decoder.on('data', (chunk: Buffer) => this.take(chunk));
+    decoder.once('end', () => this.finish());
+    decoder.once('error', () =>
+      this.giveUp(badAnswer(`The answer of "${this.channel.server}" cannot be decompressed.`)),
+    );
+    this.decoder = decoder;
+  }
+
+  onResponseData(controller: Dispatcher.DispatchController, chunk: Buffer): void {
+    const { decoder } = this;
+    if (!decoder) {
+      this.take(chunk);
+    } else if (!decoder.write(chunk)) {
+      controller.pause();
+      decoder.once('drain', () => controller.resume());
+    }
+  }
+
+  private take(chunk: Buffer): void {
+    if (this.aborted) return;
+    if (this.stream) {
+      this.stream.push(chunk);
+      return;
+    }
+    this.bytes += chunk.length;
+    if (this.bytes > maxMessageBytes) this.giveUp(tooLarge(this.channel.server));
+    else this.chunks.push(chunk);
+  }
+
+  onResponseEnd(): void {
+    if (this.decoder) this.decoder.end();
+    else this.finish();
+  }
+
+  onResponseError(_controller: Dispatcher.DispatchController, error: Error): void {
+    this.controller = null;
+    if (this.aborted || this.channel.closed) return;
+    if (this.status !== 0 || !isConnectFault(error)) {
+      this.cut(error);
+      return;
+    }
+    const refused = (error as NodeJS.ErrnoException).code === 'EGRESS_REFUSED';
+    const message = connectMessage(this.channel.url, error);
+    if (this.body === null) {
+      this.relisten();
+    } else if (this.connects < connectRetries && !refused && this.method !== 'initialize') {
+      this.connects += 1;
+      this.channel.later(100 + this.channel.random() * 300, () => this.start());
+    } else {
+      this.fail(unavailable(this.channel.server, message, 'connect-failed', error));
+      void this.channel.end({ reason: 'connect-failed', message });
+    }
+  }
+
+  /** The stream broke or the connection was lost after the request may have been read. */
+  private cut(error: Error): void {
+    if (this.body === null) this.relisten();
+    else if (!this.resume()) {
+      const message = `The connection to "${this.channel.server}" broke before the answer was complete.`;
+      this.fail(
+        new HubError('INTERRUPTED', message, {
+          server: this.channel.server,
+          reason: 'cut',
+          retryable: true,
+          cause: error,
+        }),
+      );
+    }
+  }
+
+  private finish(): void {
+    if (this.aborted || this.channel.closed) return;
+    this.controller = null;
+    if (this.status === 401) {
+      const message = `The server wants a sign-in (HTTP 401 from ${this.channel.url.origin}).`;
+      this.fail(new HubError('UPSTREAM_NEEDS_AUTH', message, { server: this.channel.server, reason: 'needs-auth' }));
+      void this.channel.end({ reason: 'needs-auth', message });
+    } else if (this.body === null) {
+      this.finishListening();
+    } else if (isRedirect(this.status)) {
+      this.redirect();
+    } else if (this.stream) {
+      this.stream.end();
+      this.noted();
+      if (!this.settled && this.id !== undefined && !this.resume()) this.endedWithoutAnswer();
+    } else {
+      this.finishBody();
+    }
+  }
+
+  private finishBody(): void {
+    const body = this.chunks.length === 1 && this.chunks[0] ? this.chunks[0] : Buffer.concat(this.chunks);
+    this.chunks = [];
+    const lost = this.status === 404 || (this.status === 400 && rpcErrorCode(body) === noSessionCode);
+    if (lost && this.sessionUsed !== null && this.renewals === 0 && this.method !== 'initialize') {
+      this.repeatInNewSession();
+    } else if (this.id === undefined) {
+      // A notification: 202, or a refusal that nobody waits for.
+      this.noted();
+    } else if (body.length > 0 && this.contentType.endsWith('json') && this.deliver(body)) {
+      if (this.settled) return;
+      if (this.status >= 400) this.fail(statusError(this.channel.server, this.status));
+      else this.endedWithoutAnswer();
+    } else if (this.status >= 400) {
+      this.fail(statusError(this.channel.server, this.status));
+    } else if (this.status === 202 || this.status === 204 || body.length === 0) {
+      this.endedWithoutAnswer();
+    } else {
+      const what = this.contentType || 'no content type';
+      this.fail(badAnswer(`The server "${this.channel.server}" answered with ${what} instead of MCP.`));
+    }
+  }
+
+  private repeatInNewSession(): void {
+    this.renewals += 1;
+    this.channel.renewSession(this.sessionUsed).then(
+      () => this.start(),
+      (error: HubError) => this.fail(error),
+    );
+  }
+
+  private redirect(): void {
+    const { channel } = this;
+    const { origin } = channel.url;
+    const next = this.location === undefined ? null : parseUrl(this.location, new URL(channel.path, channel.url));
+    this.redirects += 1;
+    if (!next || next.origin !== origin || this.status === 303 || this.redirects > maxRedirects) {
+      const where = next && next.origin !== origin ? ` to ${next.origin}` : '';
+      const message = `The server "${channel.server}" redirects${where}; only ${maxRedirects} redirects on its own origin are followed.`;
+      this.fail(unavailable(channel.server, message, 'redirect-refused'));
+      return;
+    }
+    channel.path = next.pathname + next.search;
+    this.start();
+  }
+
+  /** Takes up a stream that ended early, if its events had ids (resumability, 2025-03-26 and later). */
+  private resume(): boolean {
+    if (this.settled || this.id === undefined || this.lastEventId === null || this.resumes >= resumesMax) return false;
+    this.resumes += 1;
+    this.channel.later(this.retryMs, () => this.start());
+    return true;
+  }
+
+  /** @returns whether the bytes are MCP */
+  private deliver(data: Buffer): boolean {
+    const answered = this.channel.events.message(data, this.body === null ? '' : this.id);
+    if (answered && this.id !== undefined && !this.channel.events.pending(this.id)) this.settled = true;
+    return answered;
+  }
+
+  private endedWithoutAnswer(): void {
+    this.fail(badAnswer(`The server "${this.channel.server}" ended its answer without answering.`));
+  }
+
+  private giveUp(error: HubError): void {
+    this.fail(error);
+    this.abort();
+  }
+
+  private fail(error: HubError): void {
+    this.settled = true;
+    this.noted();
+    if (this.id !== undefined) this.channel.events.failed(this.id, error);
+  }
+
+  private finishListening(): void {
+    this.channel.listening = false;
+    if (this.stream) {
+      this.relisten();
+    } else if (this.status === 404 && this.sessionUsed !== null) {
+      this.channel.renewSession(this.sessionUsed).then(
+        () => this.channel.later(this.retryMs, () => this.start()),
+        () => this.relisten(),
+      );
+    } else if (this.status >= 500) {
+      this.relisten();
+    }
+    // Anything else, 405 above all: the server offers no such stream.
+  }
+
+  private relisten(): void {
+    this.channel.listening = false;
+    this.failures += 1;
+    if (this.failures > streamFailuresMax) {
+      void this.channel.end({
+        reason: 'connect-failed',
+        message: `${this.channel.url.origin} does not answer any more.`,
+      });
+      return;
+    }
+    const delay = Math.min(this.retryMs * 2 ** (this.failures - 1), streamRetryMaxMs);
+    this.channel.later(delay * (0.8 + 0.4 * this.channel.random()), () => this.start());
+  }
+}
+
+function one(value: string | string[] | undefined): string | undefined {
+  return Array.isArray(value) ? value[0] : value;
+}
+
+/** Without parameters, in lower case. */
+function mediaType(header = ''): string {
+  if (header === 'application/json') return header; // nearly always, and this runs for every answer
+  return header.split(';', 1)[0]?.trim().toLowerCase() ?? '';
+}
+
+function isRedirect(status: number): boolean {
+  return status === 301 || status === 302 || status === 303 || status === 307 || status === 308;
+}
+
+function rpcErrorCode(body: Buffer): unknown {
+  if (body.length === 0 || body.length > 64 * 1024) return undefined;
+  try {
+    return (JSON.parse(body.toString('utf8')) as { error?: { code?: unknown } } | null)?.error?.code;
+  } catch {
+    return undefined;
+  }
+}
