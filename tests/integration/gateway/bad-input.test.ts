@@ -51,11 +51,11 @@ const rows: Row[] = [
   { what: 'UTF-16', body: Buffer.from(JSON.stringify(ping), 'utf16le'), status: 400, code: -32700 },
   { what: 'invalid UTF-8', body: Buffer.from([0x7b, 0x22, 0xff, 0x22, 0x7d]), status: 400, code: -32700 },
   { what: 'no object', body: '7', status: 400, code: -32600 },
-  { what: 'an array', body: [ping], status: 400, code: -32600 },
+  { what: 'an array [L-RPC-07]', body: [ping], status: 400, code: -32600 },
   { what: 'an empty array', body: [], status: 400, code: -32600 },
   { what: 'another jsonrpc', body: { ...ping, jsonrpc: '1.0' }, status: 400, code: -32600 },
-  { what: 'a null id', body: { ...ping, id: null }, status: 400, code: -32600 },
-  { what: 'a fractional id', body: { ...ping, id: 1.5 }, status: 400, code: -32600 },
+  { what: 'a null id [L-RPC-01]', body: { ...ping, id: null }, status: 400, code: -32600 },
+  { what: 'a fractional id [L-RPC-01]', body: { ...ping, id: 1.5 }, status: 400, code: -32600 },
   { what: 'no method', body: { jsonrpc: '2.0', id: 1 }, status: 400, code: -32600 },
   { what: 'a method that is a number', body: { ...ping, method: 7 }, status: 400, code: -32600 },
   { what: 'params that are an array', body: { ...ping, params: [] }, status: 400, code: -32602 },
@@ -92,19 +92,30 @@ const rows: Row[] = [
     status: 406,
     code: -32600,
   },
-  { what: 'a foreign Origin', options: { headers: { origin: 'https://evil.example' } }, status: 403, code: 1006 },
-  { what: 'the Origin null', options: { headers: { origin: 'null' } }, status: 403, code: 1006 },
-  { what: 'another port as Origin', options: { headers: { origin: 'http://127.0.0.1:1' } }, status: 403, code: 1006 },
-  { what: 'no key', options: { key: null }, status: 401, code: 1009, headers: { 'www-authenticate': /^Bearer/ } },
   {
-    what: 'a wrong key',
+    what: 'a foreign Origin [L-HTTP-01]',
+    options: { headers: { origin: 'https://evil.example' } },
+    status: 403,
+    code: 1006,
+  },
+  { what: 'the Origin null [L-HTTP-01]', options: { headers: { origin: 'null' } }, status: 403, code: 1006 },
+  { what: 'another port as Origin', options: { headers: { origin: 'http://127.0.0.1:1' } }, status: 403, code: 1006 },
+  {
+    what: 'no key [L-HTTP-03, N-AUTH-02]',
+    options: { key: null },
+    status: 401,
+    code: 1009,
+    headers: { 'www-authenticate': /^Bearer/ },
+  },
+  {
+    what: 'a wrong key [N-AUTH-02]',
     options: { key: 'nope' },
     status: 401,
     code: 1009,
     headers: { 'www-authenticate': /invalid_token/ },
   },
   {
-    what: 'a key in the query',
+    what: 'a key in the query [N-AUTH-04]',
     options: { key: null, path: '/api/mcp?token=key-a&access_token=key-a' },
     status: 401,
     code: 1009,
@@ -116,11 +127,11 @@ const rows: Row[] = [
   { what: 'an endpoint called constructor', options: { path: '/api/mcp/constructor' }, status: 404, code: -32602 },
   { what: 'an encoded slash', options: { path: '/api/mcp/one%2fone' }, status: 404, code: -32602 },
   { what: 'a deeper path', options: { path: '/api/mcp/one/two' }, status: 404, code: -32602 },
-  { what: 'no session id', options: { session: '' }, status: 400, code: -32600 },
-  { what: 'an unknown session id', options: { session: 'nope' }, status: 404, code: -32001 },
+  { what: 'no session id [L-HTTP-15]', options: { session: '' }, status: 400, code: -32600 },
+  { what: 'an unknown session id [L-HTTP-16]', options: { session: 'nope' }, status: 404, code: -32001 },
   { what: 'a session id of another endpoint', options: { path: '/api/mcp/one' }, status: 404, code: -32001 },
   {
-    what: 'an unknown protocol version',
+    what: 'an unknown protocol version [L-HTTP-17]',
     options: { headers: { 'mcp-protocol-version': '1.0' } },
     status: 400,
     code: -32600,
@@ -129,7 +140,7 @@ const rows: Row[] = [
   { what: 'a method called __proto__', body: rpc('__proto__'), status: 200, code: -32601 },
   { what: 'initialize without a version', body: rpc('initialize', {}), status: 400, code: -32602 },
   { what: 'initialize without an id', body: { ...initialize(), id: undefined }, status: 400, code: -32600 },
-  { what: 'an unknown tool', body: rpc('tools/call', { name: 'one__nope' }), status: 200, code: -32602 },
+  { what: 'an unknown tool [L-TOOL-04]', body: rpc('tools/call', { name: 'one__nope' }), status: 200, code: -32602 },
   { what: 'a tool without a name', body: rpc('tools/call', {}), status: 200, code: -32602 },
   { what: 'a tool called __proto__', body: rpc('tools/call', { name: '__proto__' }), status: 200, code: -32602 },
   { what: 'a tool name with CRLF', body: rpc('tools/call', { name: 'a\r\nSet-Cookie: x' }), status: 200, code: -32602 },
@@ -147,11 +158,11 @@ const rows: Row[] = [
     code: -32602,
   },
   { what: 'a cursor that is a number', body: rpc('tools/list', { cursor: 7 }), status: 200, code: -32602 },
-  { what: 'a foreign cursor', body: rpc('tools/list', { cursor: 'abc' }), status: 200, code: -32602 },
-  { what: 'an unknown resource', body: rpc('resources/read', { uri: 'x://y' }), status: 200, code: -32602 },
-  { what: 'an unknown prompt', body: rpc('prompts/get', { name: 'x' }), status: 200, code: -32602 },
+  { what: 'a foreign cursor [L-PAGE-01]', body: rpc('tools/list', { cursor: 'abc' }), status: 200, code: -32602 },
+  { what: 'an unknown resource [L-RES-03]', body: rpc('resources/read', { uri: 'x://y' }), status: 200, code: -32602 },
+  { what: 'an unknown prompt [L-PROMPT-03]', body: rpc('prompts/get', { name: 'x' }), status: 200, code: -32602 },
   {
-    what: 'a log level that does not exist',
+    what: 'a log level that does not exist [L-LOG-02]',
     body: rpc('logging/setLevel', { level: 'loud' }),
     status: 200,
     code: -32602,
@@ -164,7 +175,7 @@ async function expectGoodRequestWorks(): Promise<void> {
 }
 
 describe('bad input', () => {
-  it.each(rows)('$what → $status, $code', async ({ body = ping, options, status, code, headers = {} }) => {
+  it.each(rows)('$what → $status, $code [L-RPC-04]', async ({ body = ping, options, status, code, headers = {} }) => {
     const response = await hub.post(body, { session, ...options });
     const text = await response.text();
     expect([response.status, text]).toEqual([status, expect.stringContaining('"jsonrpc":"2.0"')]);
@@ -176,7 +187,7 @@ describe('bad input', () => {
     await expectGoodRequestWorks();
   });
 
-  it('an error names the id of the request where it has a good one', async () => {
+  it('an error names the id of the request where it has a good one [L-RPC-03]', async () => {
     const response = await hub.post({ ...ping, id: 'mine', jsonrpc: '1' }, { session });
     expect((await response.json()).id).toBe('mine');
   });

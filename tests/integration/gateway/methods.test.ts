@@ -100,7 +100,7 @@ beforeEach(async () => {
 afterEach(() => hub.close());
 
 describe('lists', () => {
-  it('an aggregate shows every tool under its server, whole and in the order of the servers', async () => {
+  it('an aggregate shows every tool under its server, whole and in the order of the servers [L-TOOL-03]', async () => {
     await opened({ one: fullServer('one'), two: fullServer('two') });
     const { client } = await hub.client();
     const { tools } = await client.listTools();
@@ -125,7 +125,7 @@ describe('lists', () => {
     expect(one.client.getInstructions()).toBe('How to use one.');
   });
 
-  it('capabilities are the union of what the caller sees', async () => {
+  it('capabilities are the union of what the caller sees [L-LIFE-06, L-TOOL-01, L-RES-01, L-PROMPT-01, L-COMP-01, L-LOG-01]', async () => {
     await opened({ one: toolServer({ a: () => 1 }), two: fullServer('two') });
     const all = await hub.client();
     expect(Object.keys(all.client.getServerCapabilities() ?? {}).sort()).toEqual(
@@ -135,7 +135,7 @@ describe('lists', () => {
     expect(one.client.getServerCapabilities()).toEqual({ tools: { listChanged: true } });
   });
 
-  it('more than a thousand tools come in pages, and a cursor that was altered is refused', async () => {
+  it('more than a thousand tools come in pages, and a cursor that was altered is refused [L-PAGE-01]', async () => {
     hub.rows.servers = ['one', 'two'].map((name) => serverRow(name));
     await hub.bus.emit('server.deleted', { id: 'id-spare', name: 'spare' });
     const many = (from: number) =>
@@ -194,7 +194,7 @@ describe('lists', () => {
 });
 
 describe('tools/call', () => {
-  it('passes everything on untouched but the name, and answers with the bytes of the server', async () => {
+  it('passes everything on untouched but the name, and answers with the bytes of the server [L-RPC-06]', async () => {
     await opened({ one: fullServer('one') });
     const session = await hub.session();
     const params = { name: 'one__echo', arguments: { a: 1 }, _meta: { 'x/y': 1 }, future: [1] };
@@ -212,7 +212,7 @@ describe('tools/call', () => {
     await expect(client.callTool({ name: 'echo' })).rejects.toMatchObject({ code: -32602 });
   });
 
-  it('progress reaches the caller under its own token, before the answer', async () => {
+  it('progress reaches the caller under its own token, before the answer [L-HTTP-07]', async () => {
     await opened({ one: fullServer('one') });
     const { client } = await hub.client();
     const seen: number[] = [];
@@ -223,14 +223,14 @@ describe('tools/call', () => {
     expect(result.content).toEqual([{ type: 'text', text: 'done' }]);
   });
 
-  it('without a token the answer is plain JSON', async () => {
+  it('without a token the answer is plain JSON [L-PROG-01]', async () => {
     await opened({ one: fullServer('one') });
     const session = await hub.session();
     const response = await hub.post(rpc('tools/call', { name: 'one__steps' }), { session });
     expect(response.headers.get('content-type')).toBe('application/json');
   });
 
-  it('a cancelled call is cancelled at the server and gets no answer', async () => {
+  it('a cancelled call is cancelled at the server and gets no answer [L-CANCEL-01]', async () => {
     await opened({ one: fullServer('one') });
     const session = await hub.session();
     const call = hub.post(rpc('tools/call', { name: 'one__wait' }, 'w'), { session });
@@ -242,7 +242,7 @@ describe('tools/call', () => {
     expect(hub.records.at(-1)).toMatchObject({ outcome: 'cancelled', tool: 'wait' });
   });
 
-  it('a client cannot cancel a call of another session', async () => {
+  it('a client cannot cancel a call of another session [L-CANCEL-04]', async () => {
     await opened({ one: fullServer('one') });
     const [mine, theirs] = await Promise.all([hub.session(), hub.session()]);
     const gone = new AbortController();
@@ -376,7 +376,7 @@ describe('resources and prompts', () => {
     expect(byUri.completion.values[0]).toBe('one');
   });
 
-  it('an updated resource is told to its subscribers under the URI that they know', async () => {
+  it('an updated resource is told to its subscribers under the URI that they know [L-RES-05]', async () => {
     const subscribed: string[] = [];
     await opened({ one: fullServer('one'), two: fullServer('two', subscribed) });
     const { client } = await hub.client();
@@ -397,7 +397,7 @@ describe('resources and prompts', () => {
 });
 
 describe('sessions and streams', () => {
-  it('a changed list is told once, and only to those whose list changed', async () => {
+  it('a changed list is told once, and only to those whose list changed [L-TOOL-02]', async () => {
     await opened({ one: fullServer('one'), two: fullServer('two') });
     const [one, two] = [await hub.client('/api/mcp/one'), await hub.client('/api/mcp/two')];
     const seen: string[] = [];
@@ -425,7 +425,7 @@ describe('sessions and streams', () => {
     }
   });
 
-  it('a deleted session is gone for good, also at another gateway', async () => {
+  it('a deleted session is gone for good, also at another gateway [L-HTTP-16]', async () => {
     const session = await hub.session();
     expect((await hub.post(null, { session, method: 'DELETE' })).status).toBe(204);
     const next = await startGateway({ previous: hub });
@@ -439,7 +439,7 @@ describe('sessions and streams', () => {
     }
   });
 
-  it('a session is bound to its credential and endpoint, and ends with age', async () => {
+  it('a session is bound to its credential and endpoint, and ends with age [L-SEC-01]', async () => {
     let now = Date.now();
     await hub.close();
     hub = await startGateway({ servers: [serverRow('one')], now: () => now });
@@ -454,7 +454,7 @@ describe('sessions and streams', () => {
     expect(await status({})).toBe(404);
   });
 
-  it('a revoked key is refused at once and its stream ends', async () => {
+  it('a revoked key is refused at once and its stream ends [N-AUTH-06]', async () => {
     hub.keys.set('key-b', keyActor('b'));
     const session = await hub.session('/api/mcp', 'key-b');
     const stream = await hub.post(null, { session, key: 'key-b', method: 'GET' });
@@ -477,7 +477,7 @@ describe('sessions and streams', () => {
     expect((await hub.post(rpc('tools/call', { name: 'one__echo' }), { session })).status).toBe(200);
   });
 
-  it('initialize settles on a revision that both know', async () => {
+  it('initialize settles on a revision that both know [L-LIFE-02, L-LIFE-03]', async () => {
     const asked = {
       '2025-03-26': '2025-03-26',
       '2025-06-18': '2025-06-18',
@@ -490,7 +490,7 @@ describe('sessions and streams', () => {
     }
   });
 
-  it('arrays of messages work in sessions of 2025-03-26 alone', async () => {
+  it('arrays of messages work in sessions of 2025-03-26 alone [L-RPC-07]', async () => {
     await opened({ one: fullServer('one') });
     const body = [
       rpc('ping', undefined, 1),
@@ -507,7 +507,7 @@ describe('sessions and streams', () => {
 });
 
 describe('rights', () => {
-  it('a user sees and calls what the own groups offer, and nothing else', async () => {
+  it('a user sees and calls what the own groups offer, and nothing else [L-TOOL-05]', async () => {
     hub.rows.groups = [
       { id: 'g', name: 'Team', prefix: 'always', ownerId: null, servers: [{ serverId: 'id-one', tools: ['echo'] }] },
       { id: 'h', name: 'Others', prefix: 'never', ownerId: null, servers: [{ serverId: 'id-two', tools: null }] },
@@ -531,7 +531,7 @@ describe('rights', () => {
     expect(statuses[0]?.[0]).toBe(404);
   });
 
-  it('a key for one tool opens that tool and no other thing of its server', async () => {
+  it('a key for one tool opens that tool and no other thing of its server [L-TOOL-05, L-RES-04]', async () => {
     hub.keys.set('key-t', keyActor('t', 'admin', { keyScope: { tools: ['one/echo'] } }));
     await opened({ one: fullServer('one') });
     const { client } = await hub.client('/api/mcp/one', 'key-t');

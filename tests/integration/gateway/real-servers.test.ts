@@ -58,7 +58,7 @@ afterAll(async () => {
 });
 
 describe('real servers through the official client', () => {
-  it('all their tools are listed and can be called', async () => {
+  it('all their tools are listed and can be called [L-TOOL-06]', async () => {
     const { client } = await hub.client();
     const { tools } = await client.listTools();
     const names = tools.map(({ name }) => name);
@@ -82,7 +82,7 @@ describe('real servers through the official client', () => {
     expect(steps).toEqual([1, 2, 3]);
   });
 
-  it('an answer of the server that is an error arrives as it is', async () => {
+  it('an answer of the server that is an error arrives as it is [L-TOOL-04]', async () => {
     const { client } = await hub.client('/api/mcp/files');
     const result = await client.callTool({ name: 'read_text_file', arguments: { path: '/etc/hostname' } });
     expect(result.isError).toBe(true);

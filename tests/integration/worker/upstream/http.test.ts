@@ -50,7 +50,7 @@ afterAll(() => fixture.stop());
 
 describe('a streamable HTTP server', () => {
   for (const path of ['/mcp', '/sse', '/gzip', '/redirect', '/sessionless']) {
-    it(`is listed and called at ${path}, with the exact bytes of its answers`, async () => {
+    it(`is listed and called at ${path}, with the exact bytes of its answers [L-HTTP-20]`, async () => {
       const upstream = await connect(path);
       expect((await listAll(upstream)).tools).toHaveLength(3);
       const answer = await call(upstream, 'echo', { text: 'hällo' });
@@ -74,7 +74,7 @@ describe('a streamable HTTP server', () => {
     expect(progress).toEqual([1, 2, 3]);
   });
 
-  it('sees session, version and own headers on later requests, and a DELETE at the end', async () => {
+  it('sees session, version and own headers on later requests, and a DELETE at the end [L-HTTP-19, L-HTTP-21, L-HTTP-23, L-HTTP-24]', async () => {
     const upstream = await connect('/redirect', { 'X-Own': 'value', Host: 'evil.example' });
     await echoed(upstream, 'x');
     await upstream.close();
@@ -99,7 +99,7 @@ describe('a streamable HTTP server', () => {
   });
 
   for (const path of ['/mcp', '/strange-400']) {
-    it(`that forgot our session is given a new handshake and every refused call again (${path})`, async () => {
+    it(`that forgot our session is given a new handshake and every refused call again (${path}) [L-HTTP-22]`, async () => {
       const upstream = await connect(path);
       await control('drop-sessions');
       const before = (await seen(path)).length;
@@ -114,7 +114,7 @@ describe('a streamable HTTP server', () => {
     });
   }
 
-  it('that ends a stream early but gave an event id is asked for the rest', async () => {
+  it('that ends a stream early but gave an event id is asked for the rest [L-HTTP-25]', async () => {
     expect(await echoed(await connect('/resume'), 'resumed')).toBe('resumed');
   });
 

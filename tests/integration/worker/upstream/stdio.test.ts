@@ -53,7 +53,7 @@ describe('a stdio server', () => {
   });
 
   for (const mode of ['result-first', 'spaced', 'stdout-garbage', 'slow-start', 'stderr-flood', 'stdout-flood']) {
-    it(`is usable though it is "${mode}"`, async () => {
+    it(`is usable though it is "${mode}" [L-STDIO-02]`, async () => {
       const { upstream } = await start(mode);
       expect(await textOf(call(upstream, 'echo', { text: mode }))).toBe(mode);
     });
@@ -65,7 +65,7 @@ describe('a stdio server', () => {
     expect(await Promise.all(texts.map((text) => textOf(call(upstream, 'echo', { text }))))).toEqual(texts);
   });
 
-  it('passes megabytes both ways', async () => {
+  it('passes megabytes both ways [L-STDIO-01]', async () => {
     const { upstream } = await start('good');
     const text = 'ü'.repeat(2_000_000);
     expect(await textOf(call(upstream, 'echo', { text }))).toBe(text);
@@ -86,7 +86,7 @@ describe('a stdio server', () => {
     expect(seen).toEqual([1, 2, 3, 4]);
   });
 
-  it('learns of a cancelled call', async () => {
+  it('learns of a cancelled call [L-CANCEL-01]', async () => {
     const { upstream } = await start('good');
     const slow = upstream.call('tools/call', { name: 'sleep', arguments: { ms: 300 } }, patient);
     slow.cancel('enough');
@@ -94,7 +94,7 @@ describe('a stdio server', () => {
     expect(JSON.parse(await textOf(call(upstream, 'cancelled')))).toMatchObject([{ reason: 'enough' }]);
   });
 
-  it('is answered a ping and refused everything else', async () => {
+  it('is answered a ping and refused everything else [L-PING-01]', async () => {
     const { upstream } = await start('good');
     expect(await textOf(call(upstream, 'ask', { method: 'ping' }))).toBe('{}');
     expect(await textOf(call(upstream, 'ask', { method: 'roots/list' }))).toContain('-32601');
@@ -157,7 +157,7 @@ describe('a stdio server that breaks the protocol', () => {
     expect(faults).toHaveLength(7);
   });
 
-  it('pages its list: all pages are read', async () => {
+  it('pages its list: all pages are read [L-PAGE-02]', async () => {
     const { upstream } = await start('pages', '7');
     expect((await listAll(upstream)).tools).toHaveLength(7);
   });
@@ -176,7 +176,7 @@ describe('a stdio server that breaks the protocol', () => {
     expect(faults).toMatchObject([{ reason: expect.stringContaining('repeats a cursor') }]);
   });
 
-  it('speaks an unknown protocol version: it is not used', async () => {
+  it('speaks an unknown protocol version: it is not used [L-LIFE-05]', async () => {
     const attempt = attemptTo('version', '1999-01-01');
     await expect(attempt.opening).rejects.toMatchObject({ message: expect.stringContaining('1999-01-01') });
   });
@@ -280,7 +280,7 @@ describe('a stdio server that cannot start', () => {
 });
 
 describe('stopping', () => {
-  it('ends a server that ignores SIGTERM within 8 s', async () => {
+  it('ends a server that ignores SIGTERM within 8 s [L-LIFE-09]', async () => {
     const { upstream, attempt } = await start('ignore-sigterm');
     const begun = fairNow();
     await upstream.close();

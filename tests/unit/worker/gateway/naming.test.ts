@@ -9,7 +9,7 @@ const tool = fc.oneof(fc.string({ minLength: 1, maxLength: 128 }), fc.stringMatc
 const pair = fc.record({ server, name: tool });
 
 describe('names of tools', () => {
-  it('are legal for every model, whatever server and tool are called', () => {
+  it('are legal for every model, whatever server and tool are called [L-TOOL-03, N-TOOL-04]', () => {
     fc.assert(
       fc.property(pair, ({ server, name }) => {
         for (const exposed of [exposedName(server, name), hashedName(server, name)]) {
@@ -19,7 +19,7 @@ describe('names of tools', () => {
     );
   });
 
-  it('are unique among different servers and tools', () => {
+  it('are unique among different servers and tools [L-TOOL-03, N-TOOL-04, N-TOOL-05]', () => {
     const selector = ({ server, name }: { server: string; name: string }) => JSON.stringify([server, name]);
     fc.assert(
       fc.property(fc.uniqueArray(pair, { selector, maxLength: 50 }), (items) => {

@@ -30,7 +30,7 @@ function bench({ key = 'k', now = (): number => 0, ended = new Set<string>() } =
 const gone = { code: 'SESSION_NOT_FOUND' };
 
 describe('a session id', () => {
-  it('carries what the client said, to any process with the same key', async () => {
+  it('carries what the client said, to any process with the same key [L-HTTP-14]', async () => {
     const { id } = bench().sessions.create(actor('a'), 'x', '2025-06-18', { roots: {} }, 'client');
     expect(id).toMatch(/^[\x21-\x7e]+$/);
     const session = await bench().open(id, actor('a'), 'x');
@@ -41,7 +41,7 @@ describe('a session id', () => {
     });
   });
 
-  it('is void for another credential, endpoint or master key, and with any bit flipped', async () => {
+  it('is void for another credential, endpoint or master key, and with any bit flipped [L-SEC-01, L-HTTP-13]', async () => {
     const { id } = bench().sessions.create(actor('a'), 'x', '2025-06-18', {}, '');
     await expect(bench().open(id, actor('b'), 'x')).rejects.toMatchObject(gone);
     await expect(bench().open(id, actor('a'), 'y')).rejects.toMatchObject(gone);

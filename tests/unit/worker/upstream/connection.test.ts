@@ -39,7 +39,7 @@ afterEach(() => {
 const patient = { timeoutMs: 10_000 };
 
 describe('a connection', () => {
-  it('gives every call an id that no other connection uses', () => {
+  it('gives every call an id that no other connection uses [L-RPC-02, N-RPC-02]', () => {
     const [first, second] = [connect(), connect()];
     for (const each of [first, second]) {
       for (let call = 0; call < 3; call += 1) each.connection.call('ping', undefined, patient).answer.catch(() => {});
@@ -57,7 +57,7 @@ describe('a connection', () => {
     expect(answers.map(({ value }) => value)).toEqual([{ index: 0 }, { index: 1 }, { index: 2 }]);
   });
 
-  it('drops and counts answers to unknown ids, second answers and answers after a cancel', async () => {
+  it('drops and counts answers to unknown ids, second answers and answers after a cancel [L-CANCEL-03, N-CANCEL-05]', async () => {
     const { connection, sent, receive } = connect();
     const call = connection.call('tools/call', {}, patient);
     receive({ id: 'unknown', result: {} });
@@ -84,7 +84,7 @@ describe('a connection', () => {
     expect(aborted).toEqual([sent[0]?.id]);
   });
 
-  it('never cancels initialize', async () => {
+  it('never cancels initialize [L-CANCEL-02]', async () => {
     const { connection, sent } = connect();
     const call = connection.call('initialize', {}, patient);
     call.cancel('stop');
@@ -92,7 +92,7 @@ describe('a connection', () => {
     expect(sent).toHaveLength(1);
   });
 
-  it('fails a silent call in time and tells the server', async () => {
+  it('fails a silent call in time and tells the server [L-LIFE-07, N-CANCEL-03]', async () => {
     const { connection, sent } = connect();
     const call = connection.call('tools/call', {}, { timeoutMs: 60 });
     await expect(call.answer).rejects.toMatchObject({ code: 'UPSTREAM_TIMEOUT' });
@@ -100,7 +100,7 @@ describe('a connection', () => {
     expect(connection.inflight).toBe(0);
   });
 
-  it('lets progress extend a call, hands on only progress that rises, and none after the end', async () => {
+  it('lets progress extend a call, hands on only progress that rises, and none after the end [L-PROG-02, L-PROG-03, N-PROG-02]', async () => {
     const { connection, sent, receive } = connect();
     const seen: unknown[] = [];
     const call = connection.call(
@@ -128,7 +128,7 @@ describe('a connection', () => {
     expect(seen).toEqual([1, 2, 3, 4, 5, 6, 7, 8]);
   });
 
-  it("sends no progress token unless progress is wanted, and never the caller's own", () => {
+  it("sends no progress token unless progress is wanted, and never the caller's own [L-PROG-04, N-PROG-03]", () => {
     const { connection, sent } = connect();
     const params = { name: 'x', _meta: { progressToken: 'theirs', other: 1 } };
     connection.call('tools/call', params, patient).answer.catch(() => {});
@@ -201,7 +201,7 @@ describe('a connection', () => {
     }
   });
 
-  it('asks with a ping after three time-outs in a row and reports a server that stays silent', async () => {
+  it('asks with a ping after three time-outs in a row and reports a server that stays silent [L-PING-02]', async () => {
     const { connection, sent } = connect();
     const calls = [1, 2, 3].map(() => connection.call('tools/call', {}, { timeoutMs: 1 }));
     await Promise.allSettled(calls.map(({ answer }) => answer));

@@ -1,0 +1,8 @@
+// All demands of the MCP specification that concern a gateway. tests/unit/requirements.test.ts compares them with the ids
+// that tests cite.
+import { sessionRequirements } from './session';
+import { statelessRequirements } from './stateless';
+
+export type { Requirement } from './requirement';
+export { unmet } from './unmet';
+export const requirements = [...sessionRequirements, ...statelessRequirements];
