@@ -5,6 +5,7 @@ import { createServer, type Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { Client } from '@modelcontextprotocol/sdk/client/index.js';
 import { StreamableHTTPClientTransport } from '@modelcontextprotocol/sdk/client/streamableHttp.js';
+import type { ClientCapabilities } from '@modelcontextprotocol/sdk/types.js';
 import pino from 'pino';
 import { createKeyring } from '../../lib/access/keyring';
 import { builtInRoles } from '../../lib/access/roles';
@@ -27,14 +28,19 @@ export class RpcFailure {
 }
 
 /** An upstream that is a function. Its answers come with their bytes, as real ones do. */
-export function memoryUpstream(capabilities: Json, respond: Respond, instructions?: string): Upstream {
+export function memoryUpstream(
+  capabilities: Json,
+  respond: Respond,
+  instructions?: string,
+  era: Upstream['handshake']['era'] = 'legacy',
+): Upstream {
   let inflight = 0;
   const closing = new AbortController();
   setMaxListeners(0, closing.signal);
   return {
     handshake: {
-      era: 'legacy',
-      protocolVersion: '2025-11-25',
+      era,
+      protocolVersion: era === 'modern' ? '2026-07-28' : '2025-11-25',
       serverInfo: { name: 'memory', version: '1' },
       capabilities,
       ...(instructions && { instructions }),
@@ -145,11 +151,16 @@ export interface TestGateway {
   keys: Map<string, Actor>;
   stored: Map<string, Listing>;
   ended: Set<string>;
-  /** A connected client of the official SDK. */
-  client(path?: string, key?: string): Promise<{ client: Client; transport: StreamableHTTPClientTransport }>;
+  /** A connected client of the official SDK; `prepare` sets its handlers before it connects. */
+  client(
+    path?: string,
+    key?: string,
+    capabilities?: ClientCapabilities,
+    prepare?: (client: Client) => void,
+  ): Promise<{ client: Client; transport: StreamableHTTPClientTransport }>;
   post(body: unknown, options?: PostOptions): Promise<Response>;
   /** Sends `initialize` and returns the session id. */
-  session(path?: string, key?: string, version?: string): Promise<string>;
+  session(path?: string, key?: string, version?: string, capabilities?: Json): Promise<string>;
   close(): Promise<void>;
 }
 
@@ -238,17 +249,18 @@ export async function startGateway(options: TestGatewayOptions = {}): Promise<Te
     stored,
     ended,
     post,
-    async client(path = '/api/mcp', key = 'key-a') {
+    async client(path = '/api/mcp', key = 'key-a', capabilities = {}, prepare) {
       const transport = new StreamableHTTPClientTransport(new URL(url + path), {
         requestInit: { headers: { authorization: `Bearer ${key}` } },
       });
-      const client = new Client({ name: 'test', version: '1' });
+      const client = new Client({ name: 'test', version: '1' }, { capabilities });
+      prepare?.(client);
       await client.connect(transport);
       clients.push(client);
       return { client, transport };
     },
-    async session(path = '/api/mcp', key = 'key-a', version = '2025-11-25') {
-      const response = await post(initialize(version), { path, key });
+    async session(path = '/api/mcp', key = 'key-a', version = '2025-11-25', capabilities = {}) {
+      const response = await post(initialize(version, 1, capabilities), { path, key });
       const id = response.headers.get('mcp-session-id');
       if (!id) throw new Error(`initialize gave ${response.status}: ${await response.text()}`);
       await response.arrayBuffer();
@@ -268,8 +280,8 @@ function toBody(body: unknown): BodyInit {
   return typeof body === 'string' || body instanceof Uint8Array ? (body as BodyInit) : JSON.stringify(body);
 }
 
-export function initialize(protocolVersion = '2025-11-25', id: string | number = 1) {
-  const params = { protocolVersion, capabilities: {}, clientInfo: { name: 'raw', version: '1' } };
+export function initialize(protocolVersion = '2025-11-25', id: string | number = 1, capabilities: Json = {}) {
+  const params = { protocolVersion, capabilities, clientInfo: { name: 'raw', version: '1' } };
   return { jsonrpc: '2.0', id, method: 'initialize', params };
 }
 

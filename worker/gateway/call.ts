@@ -6,6 +6,7 @@ import type { Actor } from '../../lib/access/schema';
 import { asHubError, type ErrorCode, HubError, toRpc } from '../../lib/errors';
 import type { UpstreamAnswer } from '../upstream/types';
 import type { Reply } from './exchange';
+import { type InputRounds, wantsInput } from './input-rounds';
 import type { RequestId } from './json';
 import type { Origin, Relay } from './relay';
 import { pathOf } from './request';
@@ -16,6 +17,7 @@ export type CallRecord = Omit<typeof requestLogs.$inferInsert, 'id'>;
 
 export interface CallDeps {
   relay: Relay;
+  inputs: InputRounds;
   record(entry: CallRecord): void;
   /** For what is not the caller's or the server's fault. */
   report(error: unknown, requestId: string): void;
@@ -53,7 +55,7 @@ export interface CallReply {
   error: HubError | null;
 }
 
-export function createCalls({ relay, record, report }: CallDeps) {
+export function createCalls({ relay, inputs, record, report }: CallDeps) {
   /** Never rejects. The reply is null when the caller cancelled it. */
   async function callTool(call: ToolCall): Promise<CallReply> {
     const { actor, view, params, origin, requestId } = call;
@@ -65,7 +67,11 @@ export function createCalls({ relay, record, report }: CallDeps) {
       checkArguments(params);
       const progressToken = progressTokenOf(params);
       const sent = name === target.name ? params : { ...params, name: target.name };
-      const answer = await relay.send(origin, target.server, 'tools/call', sent, progressToken);
+      const { server } = target;
+      let answer = await relay.send(origin, server, 'tools/call', sent, progressToken);
+      if (wantsInput(answer)) {
+        answer = await inputs.settle(answer, { origin, server, method: 'tools/call', params: sent, progressToken });
+      }
       const reply = replyOf(answer, view, target);
       recordEnd(call, target, startedAtMs, outcomeOfAnswer(answer), Buffer.byteLength(reply.body), answer);
       return { reply, error: null };

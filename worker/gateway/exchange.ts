@@ -89,6 +89,14 @@ export class Exchange {
     this.#write(toEvent(Buffer.from(JSON.stringify({ jsonrpc: '2.0', method, params }))));
   }
 
+  /** Sends a request of a server to the client. @returns false when the client is gone or does not read */
+  request(id: string, method: string, params: unknown): boolean {
+    if (this.isGone || this.#response.writableLength > unreadMaxBytes) return false;
+    this.#openStream();
+    this.#write(toEvent(Buffer.from(JSON.stringify({ jsonrpc: '2.0', id, method, params }))));
+    return true;
+  }
+
   /** Sends the answer to one request and, unless it came in an array, ends the response. */
   answer(id: RequestId | null, reply: Reply, status = 200, retryAfterSeconds?: number): void {
     if (this.isGone) return;

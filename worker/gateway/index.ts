@@ -14,9 +14,11 @@ import { type CatalogDeps, createCatalog } from './catalog';
 import type { EndedSessions } from './ended-sessions';
 import type { Endpoint } from './endpoints';
 import { createHttp, type HttpLimits } from './http';
+import { createInputRounds } from './input-rounds';
 import { createLegacy } from './legacy';
 import { createMethods } from './methods';
 import { createNews } from './news';
+import { createQuestions, type QuestionLimits } from './questions';
 import { createRelay, type RelayLimits } from './relay';
 import { pathOf } from './request';
 import { createSessions, credentialOf, type Session } from './sessions';
@@ -26,7 +28,7 @@ import { createViews, type View } from './view';
 export type { CallRecord } from './call';
 export { createEndedSessions, type EndedSessions } from './ended-sessions';
 
-export interface GatewayLimits extends HttpLimits, RelayLimits, StreamLimits {}
+export interface GatewayLimits extends HttpLimits, RelayLimits, StreamLimits, QuestionLimits {}
 
 export const defaultLimits: GatewayLimits = {
   bodyBytes: 4 * 1024 * 1024,
@@ -39,6 +41,8 @@ export const defaultLimits: GatewayLimits = {
   queuedPerServer: 256,
   streams: 10_000,
   streamsPerUser: 100,
+  questionTimeoutMs: 600_000,
+  questionsPerSession: 64,
 };
 
 export interface GatewayDeps {
@@ -132,6 +136,8 @@ export function createGateway(deps: GatewayDeps): Gateway {
     ...(deps.now && { now: deps.now }),
     isBusy: (session) => streams.has(session) || session.calls.size > 0,
     released: (session) => {
+      if (session.ended) for (const call of session.calls.values()) call.cancel('the session ended');
+      questions.release(session);
       news.release(session);
       if (session.ended) streams.endWhere((stream) => stream.session === session);
     },
@@ -139,6 +145,8 @@ export function createGateway(deps: GatewayDeps): Gateway {
   });
   const streams = createStreams(limits, (session) => sessions.unpin(session));
   const relay = createRelay(supervisor, limits);
+  const inputs = createInputRounds(relay, supervisor);
+  const questions = createQuestions(limits);
   const news = createNews({
     supervisor,
     streams,
@@ -149,11 +157,12 @@ export function createGateway(deps: GatewayDeps): Gateway {
     },
     log,
   });
-  const calls = createCalls({ relay, record: deps.recordCall, report });
+  const calls = createCalls({ relay, inputs, record: deps.recordCall, report });
   const legacy = createLegacy({
     sessions,
     streams,
-    methods: createMethods({ calls, relay, news }),
+    methods: createMethods({ calls, relay, inputs, news }),
+    questions,
     viewOf,
     batchMessages: limits.batchMessages,
     version,
@@ -210,6 +219,7 @@ export function createGateway(deps: GatewayDeps): Gateway {
       catalog.close();
       news.close();
       relay.close();
+      questions.close();
       streams.close();
     },
   };

@@ -9,6 +9,9 @@ export interface Message {
   id?: RequestId;
   method?: string;
   params?: Record<string, unknown>;
+  /** Of a response, unchecked. */
+  result?: unknown;
+  error?: unknown;
 }
 
 const quote = 0x22;
@@ -82,7 +85,8 @@ export function checkMessage(value: unknown): Message {
   if (typeof method !== 'string' || method === '') {
     const isResponse = method === undefined && id !== undefined && ('result' in value || 'error' in value);
     if (!isResponse) throw new HubError('INVALID_REQUEST', 'The member "method" must be a string.');
-    return { id: id as RequestId };
+    const { result, error } = value as { result?: unknown; error?: unknown };
+    return { id: id as RequestId, result, error };
   }
   if (params !== undefined && (typeof params !== 'object' || params === null || Array.isArray(params))) {
     throw new HubError('INVALID_INPUT', 'The member "params" must be an object.');

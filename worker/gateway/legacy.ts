@@ -1,4 +1,4 @@
-// The session era on an MCP endpoint: revisions 2025-03-26 to 2025-11-25 (basic/lifecycle, basic/transports). A session
+// The session era on an MCP endpoint: revisions 2024-11-05 to 2025-11-25 (basic/lifecycle, basic/transports). A session
 // begins with "initialize"; its requests, arrays, stream and end are answered here.
 import type { IncomingMessage } from 'node:http';
 import type { Actor } from '../../lib/access/schema';
@@ -8,6 +8,7 @@ import type { Endpoint } from './endpoints';
 import { Exchange, isGone } from './exchange';
 import { checkMessage, idOf, type Message, type RequestId } from './json';
 import type { Methods } from './methods';
+import { type Questions, SessionClient } from './questions';
 import { accepts } from './request';
 import type { Session, Sessions } from './sessions';
 import type { Streams } from './streams';
@@ -15,7 +16,7 @@ import type { View } from './view';
 import { refuse, retryAfterSeconds, type Visit } from './visit';
 
 /** Revisions whose sessions are served, latest first. */
-export const sessionVersions = ['2025-11-25', '2025-06-18', '2025-03-26'] as const;
+export const sessionVersions = ['2025-11-25', '2025-06-18', '2025-03-26', '2024-11-05'] as const;
 const latestVersion = sessionVersions[0];
 /** The only revision that knows arrays of messages. */
 const batchVersion = '2025-03-26';
@@ -24,6 +25,7 @@ export interface LegacyDeps {
   sessions: Sessions;
   streams: Streams;
   methods: Methods;
+  questions: Questions;
   viewOf(actor: Actor, endpoint: Endpoint): View;
   batchMessages: number;
   version: string;
@@ -36,7 +38,7 @@ export interface LegacyDeps {
 }
 
 export function createLegacy(deps: LegacyDeps) {
-  const { sessions, streams, methods, viewOf, batchMessages, version, report } = deps;
+  const { sessions, streams, methods, questions, viewOf, batchMessages, version, report } = deps;
 
   /** Takes one message. Throws nothing that concerns the message; what it throws is for the entry to refuse. */
   async function post(visit: Visit, message: Message, bodyBytes: number): Promise<void> {
@@ -53,7 +55,7 @@ export function createLegacy(deps: LegacyDeps) {
     }
     const exchange = new Exchange(response, requestId);
     if (method === undefined || id === undefined) {
-      takeNotification(session, message);
+      takeAside(session, message);
       return exchange.accepted();
     }
     await answer(visit, session, exchange, message, id, bodyBytes);
@@ -84,7 +86,7 @@ export function createLegacy(deps: LegacyDeps) {
         } catch (error) {
           return exchange.answer(idOf(value), errorReply(error, '', requestId));
         }
-        if (message.method === undefined || message.id === undefined) return takeNotification(session, message);
+        if (message.method === undefined || message.id === undefined) return takeAside(session, message);
         await answer(visit, session, exchange, message, message.id, bodyBytes);
       }),
     );
@@ -109,7 +111,7 @@ export function createLegacy(deps: LegacyDeps) {
         id,
         params,
         session,
-        client: null,
+        client: new SessionClient(questions, session, exchange),
         clientName: session.clientName,
         actor,
         view,
@@ -130,9 +132,11 @@ export function createLegacy(deps: LegacyDeps) {
     }
   }
 
-  function takeNotification(session: Session, { method, params }: Message): void {
-    if (method !== 'notifications/cancelled') return;
-    const { requestId, reason } = params ?? {};
+  /** Takes what gets no answer: a response of the client, or a notification. */
+  function takeAside(session: Session, message: Message): void {
+    if (message.method === undefined) return void questions.answer(session, message);
+    if (message.method !== 'notifications/cancelled') return;
+    const { requestId, reason } = message.params ?? {};
     if (typeof requestId !== 'string' && typeof requestId !== 'number') return;
     session.calls.get(requestId)?.cancel(typeof reason === 'string' ? reason.slice(0, 500) : 'cancelled by the client');
   }

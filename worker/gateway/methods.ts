@@ -5,6 +5,7 @@ import { HubError } from '../../lib/errors';
 import type { ClientSide } from '../upstream/types';
 import { type Calls, progressTokenOf, replyOf } from './call';
 import type { Exchange, Reply } from './exchange';
+import { type InputRounds, wantsInput } from './input-rounds';
 import type { RequestId } from './json';
 import type { News } from './news';
 import type { Relay } from './relay';
@@ -30,7 +31,14 @@ type Method = (request: RpcRequest) => Reply | Promise<Reply>;
 
 const empty: Reply = { kind: 'result', body: '{}' };
 
-export function createMethods({ calls, relay, news }: { calls: Calls; relay: Relay; news: News }) {
+export interface MethodsDeps {
+  calls: Calls;
+  relay: Relay;
+  inputs: InputRounds;
+  news: News;
+}
+
+export function createMethods({ calls, relay, inputs, news }: MethodsDeps) {
   function list(kind: ListKind): Method {
     return ({ session, view, params }) => {
       const body = view.page(kind, params?.cursor);
@@ -48,7 +56,12 @@ export function createMethods({ calls, relay, news }: { calls: Calls; relay: Rel
     if (!can(actor, 'call', target.resource)) throw notFound(target.name);
     const origin = { id, session, exchange, client };
     const sent = { ...params, ...changed };
-    const answer = await relay.send(origin, target.server, method, sent, progressTokenOf(params));
+    const { server } = target;
+    const progressToken = progressTokenOf(params);
+    let answer = await relay.send(origin, server, method, sent, progressToken);
+    if (wantsInput(answer)) {
+      answer = await inputs.settle(answer, { origin, server, method, params: sent, progressToken });
+    }
     return replyOf(answer, view, target);
   }
 

@@ -4,13 +4,12 @@ import type { Actor } from '../../lib/access/schema';
 import { HubError } from '../../lib/errors';
 import type { Log } from '../../lib/log';
 import type { Supervisor } from '../supervisor/types';
+import { logLevels, severityOf } from './log-levels';
 import type { Relay } from './relay';
 import type { Session } from './sessions';
 import type { Streams } from './streams';
 import { type ListKind, listKinds, type Target, type View } from './view';
 
-/** RFC 5424 severities in the words of MCP (server/utilities/logging), least first. */
-const logLevels = ['debug', 'info', 'notice', 'warning', 'error', 'critical', 'alert', 'emergency'];
 /** Time for a server to take a new log level or subscription that no client waits for. */
 const asideTimeoutMs = 10_000;
 
@@ -70,7 +69,7 @@ export function createNews({ supervisor, streams, relay, viewFor, log }: NewsDep
         // A shared server does not say whose call it speaks of; with one call under way it is clear.
         const only = relay.onlyCallOf(serverId);
         const level = only?.origin.session?.logLevel ?? 0;
-        if (only && logLevels.indexOf(String(params?.level)) >= level) only.origin.exchange?.notify(method, params);
+        if (only && severityOf(params?.level) >= level) only.origin.exchange?.notify(method, params);
       }
     }),
     supervisor.on('opened', (serverId, upstream) => {
@@ -141,7 +140,7 @@ export function createNews({ supervisor, streams, relay, viewFor, log }: NewsDep
 
     /** Servers are set to the most verbose level that any session wants; each session then hears its own. */
     setLogLevel(session: Session, level: unknown, view: View): void {
-      const index = logLevels.indexOf(String(level));
+      const index = severityOf(level);
       if (index === -1) throw new HubError('INVALID_INPUT', `"level" must be one of ${logLevels.join(', ')}.`);
       session.logLevel = index;
       for (const { server, listing } of view.servers) {

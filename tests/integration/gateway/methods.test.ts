@@ -481,7 +481,7 @@ describe('sessions and streams', () => {
     const asked = {
       '2025-03-26': '2025-03-26',
       '2025-06-18': '2025-06-18',
-      '2024-11-05': '2025-11-25',
+      '2024-11-05': '2024-11-05',
       '1999': '2025-11-25',
     };
     for (const [version, settled] of Object.entries(asked)) {

@@ -41,7 +41,7 @@ describe('a message', () => {
     const params = { name: 'x', future: 1 };
     expect(checkMessage({ jsonrpc: '2.0', id: 0, method: 'a', params })).toEqual({ id: 0, method: 'a', params });
     expect(checkMessage({ jsonrpc: '2.0', method: 'a' })).toEqual({ id: undefined, method: 'a', params: undefined });
-    expect(checkMessage({ jsonrpc: '2.0', id: 'x', result: {} })).toEqual({ id: 'x' });
+    expect(checkMessage({ jsonrpc: '2.0', id: 'x', result: {} })).toEqual({ id: 'x', result: {} });
   });
 
   it.each([

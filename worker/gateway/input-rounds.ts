@@ -1,0 +1,132 @@
+// Rounds of input (2026-07-28, basic/patterns/mrtr): a server may answer that it first needs something of the client.
+// The client of a session is asked in the way of its revision, and the request is sent again with what it answered.
+import { randomUUID } from 'node:crypto';
+import { HubError } from '../../lib/errors';
+import type { Supervisor } from '../supervisor/types';
+import type { ClientSide, UpstreamAnswer } from '../upstream/types';
+import type { ServerNode } from './endpoints';
+import type { RequestId } from './json';
+import { whyNotAsk } from './questions';
+import type { Origin, Relay } from './relay';
+import type { RunningCall } from './sessions';
+
+/** A server that asks on and on makes no progress. */
+const maxRounds = 10;
+/** The only requests that may be answered so. */
+const methodsWithInput = new Set(['tools/call', 'prompts/get', 'resources/read']);
+
+/** The request that was answered with a wish for input. */
+export interface AskedRequest {
+  origin: Origin;
+  server: ServerNode;
+  method: string;
+  params: Record<string, unknown> | undefined;
+  progressToken: RequestId | undefined;
+}
+
+interface InputRequired {
+  inputRequests?: unknown;
+  requestState?: unknown;
+}
+
+/** The one check that every answer pays for. */
+export function wantsInput({ kind, value }: UpstreamAnswer): boolean {
+  return (value as { resultType?: unknown } | null)?.resultType === 'input_required' && kind === 'result';
+}
+
+export function createInputRounds(relay: Pick<Relay, 'send'>, supervisor: Pick<Supervisor, 'upstreamOf'>) {
+  /**
+   * Goes on with a request until its answer is final. `answer` is returned as it is if it is no wish for input at all,
+   * or one that a client of 2026-07-28 fulfils by itself.
+   * @throws HubError as `relay.send` does; INVALID_INPUT when the client does not give what the server needs,
+   * UPSTREAM_BAD_ANSWER when the server asks for what it must not, or too often
+   */
+  async function settle(answer: UpstreamAnswer, request: AskedRequest): Promise<UpstreamAnswer> {
+    const { origin, server, method } = request;
+    // In an older revision the word means nothing.
+    if (supervisor.upstreamOf(server.id).handshake.era !== 'modern') return answer;
+    if (!methodsWithInput.has(method)) throw badWish(server, `asked for input in answer to ${method}`);
+    if (!origin.client) {
+      throw new HubError('INVALID_INPUT', `The server "${server.name}" asks for input, and nobody can be asked here.`);
+    }
+    if (!origin.session) return answer;
+    let current = answer;
+    for (let round = 1; wantsInput(current); round++) {
+      if (round > maxRounds) throw badWish(server, `asked for input more than ${maxRounds} times`);
+      const params = await nextParams(current.value as InputRequired, request, origin.client);
+      current = await relay.send(origin, server, method, params, request.progressToken);
+    }
+    return current;
+  }
+
+  /** The request's params with what the client answered. A client that cancels its call ends the questions too. */
+  async function nextParams(
+    { inputRequests, requestState }: InputRequired,
+    { origin, server, params }: AskedRequest,
+    client: ClientSide,
+  ): Promise<Record<string, unknown>> {
+    const { inputResponses: _responses, requestState: _state, ...next } = params ?? {};
+    if (requestState !== undefined) {
+      if (typeof requestState !== 'string') throw badWish(server, 'gave a requestState that is no text');
+      next.requestState = requestState;
+    }
+    if (inputRequests === undefined) {
+      if (requestState === undefined) throw badWish(server, 'asked for input without naming any');
+      return next;
+    }
+    if (!isObject(inputRequests)) throw badWish(server, 'gave inputRequests that are no object');
+    const { id, session } = origin;
+    const asking = new AbortController();
+    const running: RunningCall = { cancel: () => asking.abort() };
+    session?.calls.set(id, running);
+    try {
+      const answers = Object.entries(inputRequests).map(
+        async ([key, wish]) => [key, await askFor(wish, server, client, asking.signal)] as const,
+      );
+      next.inputResponses = Object.fromEntries(await Promise.all(answers));
+      return next;
+    } catch (error) {
+      if (asking.signal.aborted) throw new HubError('CANCELLED');
+      // The other questions of this round are of no use any more.
+      asking.abort();
+      throw error;
+    } finally {
+      if (session?.calls.get(id) === running) session.calls.delete(id);
+    }
+  }
+
+  return { settle };
+}
+
+export type InputRounds = ReturnType<typeof createInputRounds>;
+
+async function askFor(wish: unknown, server: ServerNode, client: ClientSide, signal: AbortSignal): Promise<unknown> {
+  const { method, params } = isObject(wish) ? wish : {};
+  if (typeof method !== 'string' || (params !== undefined && !isObject(params))) {
+    throw badWish(server, 'gave an input request that is no request');
+  }
+  const refusal = whyNotAsk(client.capabilities, method, params);
+  if (refusal) {
+    throw new HubError(
+      'INVALID_INPUT',
+      `The server "${server.name}" needs ${method.slice(0, 128)}: ${refusal.message}`,
+    );
+  }
+  // An elicitation by URL has no id of its own in 2026-07-28, but must have one in the revisions before it.
+  const isByUrl = method === 'elicitation/create' && params?.mode === 'url';
+  const asked = isByUrl ? { ...params, elicitationId: randomUUID() } : params;
+  const answer = await client.ask(method, asked, signal);
+  if (answer.kind === 'result') return answer.value;
+  if (signal.aborted) throw new HubError('CANCELLED');
+  if (method === 'elicitation/create') return { action: 'cancel' };
+  const why = answer.value.message.slice(0, 500);
+  throw new HubError('INVALID_INPUT', `The server "${server.name}" needs ${method}, which the client refused: ${why}`);
+}
+
+function badWish({ name }: ServerNode, what: string): HubError {
+  return new HubError('UPSTREAM_BAD_ANSWER', `The server "${name}" ${what}.`, { server: name, reason: 'bad-answer' });
+}
+
+function isObject(value: unknown): value is Record<string, unknown> {
+  return typeof value === 'object' && value !== null && !Array.isArray(value);
+}
