@@ -18,6 +18,9 @@ export const errorTable = {
   INVALID_REQUEST: row(400, -32600, 'The message is not a valid request.'),
   METHOD_NOT_FOUND: row(404, -32601, 'This method is not known here.'),
   INVALID_INPUT: row(400, -32602, 'The input is not valid.'),
+  HEADER_MISMATCH: row(400, -32020, 'The headers of the request do not match its body.'),
+  MISSING_CLIENT_CAPABILITY: row(400, -32021, 'This needs something that the client did not declare it can do.'),
+  UNSUPPORTED_VERSION: row(400, -32022, 'This protocol version is not served here.'),
   UNAUTHENTICATED: row(401, 1009, 'A credential is needed: send "Authorization: Bearer <API key>".'),
   FORBIDDEN: row(403, 1006, 'This is not allowed.'),
   NOT_FOUND: row(404, -32602, 'There is no such thing here, or it is not yours to see.'),
@@ -70,6 +73,8 @@ export interface ErrorExtras {
   reason?: string;
   retryable?: boolean;
   retryAfterMs?: number;
+  /** Members of the JSON-RPC error's `data` that the protocol asks for. */
+  data?: Record<string, unknown>;
 }
 
 export class HubError extends Error {
@@ -154,6 +159,7 @@ export interface RpcError {
     retryAfterMs?: number;
     requestId?: string;
     hint?: string;
+    [member: string]: unknown;
   };
 }
 
@@ -167,7 +173,7 @@ export function toRpc(error: unknown, method: string, requestId?: string): RpcOu
     return { result: { content: [{ type: 'text', text: message }], isError: true } };
   }
   const { server, reason, retryable, retryAfterMs, hint } = extras;
-  const data = { server, reason, retryable, retryAfterMs, hint, requestId };
+  const data = { ...extras.data, server, reason, retryable, retryAfterMs, hint, requestId };
   const hasData = Object.values(data).some((value) => value !== undefined);
   return { error: { code: rpc, message, ...(hasData && { data }) } };
 }

@@ -41,6 +41,12 @@ export interface Endpoints {
   servers: ReadonlyMap<string, ServerNode>;
 }
 
+/** How an endpoint presents itself: the `serverInfo` of both eras. */
+export function serverInfoOf({ kind, name }: Endpoint, version: string): Record<string, string> {
+  if (kind === 'all') return { name: 'mcphub', title: 'MCPHub', version };
+  return { name: `mcphub/${name}`, title: `MCPHub: ${name}`, version };
+}
+
 /** The key of `/api/mcp`. No server or group can have the empty name. */
 export const allKey = '';
 

@@ -9,6 +9,7 @@ import type { Catalog } from './catalog';
 import type { Endpoint } from './endpoints';
 import { checkMessage, idOf, type Message, parseJson } from './json';
 import type { Legacy } from './legacy';
+import type { Modern } from './modern';
 import { checkPostHeaders, createBodyReader, endpointKeyOf, tokenOf } from './request';
 import { allowedMethods, refuse, type Visit } from './visit';
 
@@ -25,11 +26,12 @@ export interface HttpDeps {
   origins: OriginRules;
   catalog: Pick<Catalog, 'endpoints'>;
   legacy: Legacy;
+  modern: Modern;
   limits: HttpLimits;
   newRequestId(request: IncomingMessage): string;
 }
 
-export function createHttp({ resolveActor, origins, catalog, legacy, limits, newRequestId }: HttpDeps) {
+export function createHttp({ resolveActor, origins, catalog, legacy, modern, limits, newRequestId }: HttpDeps) {
   const bodies = createBodyReader(limits.bodyBytes, limits.bodyTimeoutMs);
 
   /** Answers one request. Never rejects, whatever comes. */
@@ -49,6 +51,8 @@ export function createHttp({ resolveActor, origins, catalog, legacy, limits, new
       const endpoint = endpointFor(actor, request.url ?? '');
       const visit = { request, response, requestId, actor, endpoint };
       if (request.method === 'POST') await post(visit);
+      // Only sessions know GET and DELETE.
+      else if (request.headers['mcp-session-id'] === undefined) throw new HubError('METHOD_NOT_ALLOWED');
       else if (request.method === 'GET') await legacy.openStream(visit);
       else if (request.method === 'DELETE') await legacy.endSession(visit);
       else throw new HubError('METHOD_NOT_ALLOWED');
@@ -79,7 +83,8 @@ export function createHttp({ resolveActor, origins, catalog, legacy, limits, new
     } catch (error) {
       return refuse(request, response, error, requestId, idOf(body));
     }
-    return legacy.post(visit, message, bytes.length);
+    const era = modern.accepts(request.headers, message.params) ? modern : legacy;
+    return era.post(visit, message, bytes.length);
   }
 
   return { handle, close: bodies.close };

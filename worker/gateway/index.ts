@@ -17,6 +17,7 @@ import { createHttp, type HttpLimits } from './http';
 import { createInputRounds } from './input-rounds';
 import { createLegacy } from './legacy';
 import { createMethods } from './methods';
+import { createModern } from './modern';
 import { createNews } from './news';
 import { createQuestions, type QuestionLimits } from './questions';
 import { createRelay, type RelayLimits } from './relay';
@@ -158,10 +159,12 @@ export function createGateway(deps: GatewayDeps): Gateway {
     log,
   });
   const calls = createCalls({ relay, inputs, record: deps.recordCall, report });
+  const methods = createMethods({ calls, relay, inputs, news });
+  const modern = createModern({ methods, viewOf, version, report });
   const legacy = createLegacy({
     sessions,
     streams,
-    methods: createMethods({ calls, relay, inputs, news }),
+    methods,
     questions,
     viewOf,
     batchMessages: limits.batchMessages,
@@ -174,7 +177,7 @@ export function createGateway(deps: GatewayDeps): Gateway {
     isDraining: () => isDraining,
     report,
   });
-  const http = createHttp({ resolveActor, origins, catalog, legacy, limits, newRequestId });
+  const http = createHttp({ resolveActor, origins, catalog, legacy, modern, limits, newRequestId });
 
   // Who lost a right must not go on listening: the client connects anew and is asked again.
   const unsubscribe = [

@@ -4,7 +4,8 @@ import type { IncomingMessage } from 'node:http';
 import type { Actor } from '../../lib/access/schema';
 import { asHubError, errorTable, HubError } from '../../lib/errors';
 import { errorReply } from './call';
-import type { Endpoint } from './endpoints';
+import { type Endpoint, serverInfoOf } from './endpoints';
+import { modernVersions } from './envelope';
 import { Exchange, isGone } from './exchange';
 import { checkMessage, idOf, type Message, type RequestId } from './json';
 import type { Methods } from './methods';
@@ -156,11 +157,10 @@ export function createLegacy(deps: LegacyDeps) {
       typeof client.name === 'string' ? client.name : '',
     );
     const { capabilities: offered, instructions } = viewOf(actor, endpoint).about();
-    const name = endpoint.kind === 'all' ? 'mcphub' : `mcphub/${endpoint.name}`;
     const result = {
       protocolVersion,
       capabilities: offered,
-      serverInfo: { name, title: endpoint.kind === 'all' ? 'MCPHub' : `MCPHub: ${endpoint.name}`, version },
+      serverInfo: serverInfoOf(endpoint, version),
       ...(instructions && { instructions }),
     };
     const exchange = new Exchange(response, requestId);
@@ -178,7 +178,7 @@ export function createLegacy(deps: LegacyDeps) {
     const id = request.headers['mcp-session-id'];
     if (typeof id !== 'string' || id === '') {
       throw new HubError('INVALID_REQUEST', 'The header Mcp-Session-Id is missing: send "initialize" first.', {
-        hint: `Served revisions: ${sessionVersions.join(', ')}.`,
+        hint: `Served revisions: ${[...modernVersions, ...sessionVersions].join(', ')}.`,
       });
     }
     return sessions.open(id, actor, endpoint.key);

@@ -4,11 +4,11 @@ import type { Actor } from '../../lib/access/schema';
 import { HubError } from '../../lib/errors';
 import type { ClientSide } from '../upstream/types';
 import { type Calls, progressTokenOf, replyOf } from './call';
-import type { Exchange, Reply } from './exchange';
+import type { Reply } from './exchange';
 import { type InputRounds, wantsInput } from './input-rounds';
 import type { RequestId } from './json';
 import type { News } from './news';
-import type { Relay } from './relay';
+import type { Outlet, Relay } from './relay';
 import type { Session } from './sessions';
 import type { ListKind, Target, View } from './view';
 
@@ -21,7 +21,7 @@ export interface RpcRequest {
   clientName: string | null;
   actor: Actor;
   view: View;
-  exchange: Exchange;
+  exchange: Outlet;
   requestId: string;
   bodyBytes: number;
 }

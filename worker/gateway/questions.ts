@@ -174,7 +174,8 @@ function gone(): HubError {
   return new HubError('INTERRUPTED', 'The client cannot be reached (any more).');
 }
 
-function failed(error: HubError): ClientAnswer {
+/** A failure as the answer that the asking server gets. */
+export function failed(error: HubError): ClientAnswer {
   const outcome = toRpc(error, '');
   return { kind: 'error', value: 'error' in outcome ? outcome.error : { code: -32603, message: error.message } };
 }

@@ -4,7 +4,6 @@ import { HubError } from '../../lib/errors';
 import type { Supervisor } from '../supervisor/types';
 import type { ClientSide, UpstreamAnswer } from '../upstream/types';
 import type { ServerNode } from './endpoints';
-import type { Exchange } from './exchange';
 import type { RequestId } from './json';
 import type { Session } from './sessions';
 
@@ -15,11 +14,20 @@ export interface RelayLimits {
   queuedPerServer: number;
 }
 
+/** Where what belongs to a request is sent while it runs. */
+export interface Outlet {
+  notify(method: string, params: Record<string, unknown> | undefined): void;
+  /** Called by a timer. */
+  keepAlive(nowMs: number): void;
+  /** Told what runs for the request, so that it can be cancelled. @throws HubError CANCELLED when it is too late */
+  started?(running: Running): void;
+}
+
 /** Where a request came from; `session` and `exchange` are absent for calls of the dashboard. */
 export interface Origin {
   id: RequestId;
   session: Session | null;
-  exchange: Exchange | null;
+  exchange: Outlet | null;
   /** What servers may learn of the client and ask it; null where nobody can be asked. */
   client: ClientSide | null;
   signal?: AbortSignal;
@@ -103,6 +111,7 @@ export function createRelay(supervisor: Pick<Supervisor, 'upstreamOf'>, limits: 
     const running: Running = { origin, cancel: ignore };
     const abort = signal && (() => running.cancel('the caller went away'));
     session?.calls.set(id, running);
+    exchange?.started?.(running);
     if (abort) signal.addEventListener('abort', abort);
     let hasPlace = false;
     try {

@@ -25,7 +25,8 @@ export interface Target {
   resource: Resource;
 }
 
-interface Item extends Target {
+/** Something that a server lists, as it defined it. */
+export interface Item extends Target {
   definition: Definition;
 }
 
@@ -38,10 +39,10 @@ export class View {
   readonly endpoint: Endpoint;
   /** Visible servers, oldest first, with what they last said of themselves. */
   readonly servers: readonly { server: ServerNode; listing: Listing }[];
-  readonly tools: ReadonlyMap<string, Target>;
+  readonly tools: ReadonlyMap<string, Item>;
   readonly prompts: ReadonlyMap<string, Target>;
   readonly #items: Record<ListKind, ReadonlyMap<string, Item>>;
-  readonly #bareTools = new Map<string, Target | null>();
+  readonly #bareTools = new Map<string, Item | null>();
   readonly #templates: { matches: (uri: string) => number; target: Target }[];
   readonly #lists = new Map<ListKind, { digest: string; pages: Buffer[] }>();
   readonly #keyring: Seals;
@@ -101,7 +102,7 @@ export class View {
   }
 
   /** The tool behind an exposed name, or behind an original name that exactly one visible server has. */
-  tool(name: string): Target | undefined {
+  tool(name: string): Item | undefined {
     return this.tools.get(name) ?? this.#bareTools.get(name) ?? undefined;
   }
 

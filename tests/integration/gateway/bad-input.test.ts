@@ -134,7 +134,7 @@ const rows: Row[] = [
     what: 'an unknown protocol version [L-HTTP-17]',
     options: { headers: { 'mcp-protocol-version': '1.0' } },
     status: 400,
-    code: -32600,
+    code: -32022,
   },
   { what: 'an unknown method', body: rpc('tools/destroy'), status: 200, code: -32601 },
   { what: 'a method called __proto__', body: rpc('__proto__'), status: 200, code: -32601 },
