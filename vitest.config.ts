@@ -1,4 +1,5 @@
-// Two projects: `unit` needs nothing and takes seconds, `integration` uses real databases, processes and sockets.
+// Three projects: `unit` needs nothing and takes seconds, `integration` uses real databases, processes and sockets,
+// `conformance` holds a whole hub against the official suite, a corpus and a fuzzer.
 // tests/browser belongs to Playwright. `npm test` starts what the integration tests need, see scripts/test.
 import { defineConfig } from 'vitest/config';
 
@@ -25,6 +26,16 @@ export default defineConfig({
           include: ['tests/integration/**/*.test.ts'],
           pool: 'forks',
           testTimeout: 120_000,
+          hookTimeout: 120_000,
+        },
+      },
+      {
+        ...shared,
+        test: {
+          name: 'conformance',
+          include: ['tests/conformance/**/*.test.ts'],
+          pool: 'forks',
+          testTimeout: 300_000,
           hookTimeout: 120_000,
         },
       },

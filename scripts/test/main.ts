@@ -16,7 +16,7 @@ interface Tally {
   seconds: number;
 }
 
-const kinds = ['unit', 'integration', 'browser'] as const;
+const kinds = ['unit', 'integration', 'conformance', 'browser'] as const;
 type Kind = (typeof kinds)[number];
 
 const bin = {
@@ -40,6 +40,7 @@ export async function test(args: string[]): Promise<number> {
     if (!kind) await checks(run);
     if (!kind || kind === 'unit') await run.attempt('unit', () => vitest(run, 'unit', filters));
     if (!kind || kind === 'integration') await run.attempt('integration', () => integration(run, filters));
+    if (!kind || kind === 'conformance') await run.attempt('conformance', () => conformance(run, filters));
     if (!kind || kind === 'browser') await run.attempt('browser', () => browser(run, filters));
   } finally {
     await run.close();
@@ -167,6 +168,11 @@ async function integration(run: Run, filters: string[]): Promise<void> {
   await vitest(run, 'integration', filters);
 }
 
+async function conformance(run: Run, filters: string[]): Promise<void> {
+  await ensurePrograms();
+  await vitest(run, 'conformance', filters);
+}
+
 async function browser(run: Run, filters: string[]): Promise<void> {
   const files = existsSync('tests/browser')
     ? readdirSync('tests/browser').filter((name) => name.endsWith('.spec.ts'))
@@ -210,7 +216,7 @@ function failures(failed: number, code: number, others: number): number {
   return failed === 0 && (code !== 0 || others === 0) ? 1 : failed;
 }
 
-async function vitest(run: Run, kind: 'unit' | 'integration', filters: string[]): Promise<void> {
+async function vitest(run: Run, kind: Exclude<Kind, 'browser'>, filters: string[]): Promise<void> {
   const outputFile = join(run.dir, `${kind}.json`);
   const startedAt = performance.now();
   const code = await show(

@@ -1,0 +1,65 @@
+// Checks of the official suite that do not pass, each with its reason. An entry whose check passes fails the tests: it
+// has expired.
+import type { ReferenceEra } from '../support/reference';
+
+export interface Deviation {
+  revision: string;
+  /** "direct": the suite against the reference server itself; else the era of the server behind the hub. */
+  behind: 'direct' | ReferenceEra | 'any';
+  /** `scenario:check`, or a whole scenario, or "*" for all, of which then at least one check must fail. */
+  check: string;
+  reason: string;
+}
+
+const noTasks = 'Neither the reference server nor the hub runs tasks; the suite does not score this extension.';
+
+const tasks = [
+  'tasks-lifecycle',
+  'tasks-capability-negotiation',
+  'tasks-wire-fields',
+  'tasks-request-state-removal',
+  'tasks-mrtr-input',
+  'tasks-request-headers',
+  'tasks-dispatch-and-envelope',
+  'tasks-required-task-error',
+  'tasks-mrtr-composition',
+];
+const noModernClients = 'Clients of 2026-07-28 are not served yet.';
+
+export const deviations: Deviation[] = [
+  ...tasks.map((check) => ({ revision: '2026-07-28', behind: 'any' as const, check, reason: noTasks })),
+  {
+    revision: '2025-11-25',
+    behind: 'direct',
+    check: 'server-sse-polling',
+    reason: 'The reference server gives its streams no event ids: resuming is optional, and the suite only warns.',
+  },
+  { revision: '2026-07-28', behind: 'modern', check: '*', reason: noModernClients },
+  { revision: '2026-07-28', behind: 'legacy', check: '*', reason: noModernClients },
+  { revision: '2025-11-25', behind: 'modern', check: '*', reason: 'Servers of 2026-07-28 are not spoken to yet.' },
+  ...[
+    'elicitation-sep1034-defaults:elicitation-sep1034-general',
+    'elicitation-sep1330-enums:elicitation-sep1330-general',
+    'tools-call-elicitation:tools-call-elicitation',
+    'tools-call-sampling:tools-call-sampling',
+  ].map((check) => ({
+    revision: '2025-11-25',
+    behind: 'legacy' as const,
+    check,
+    reason: 'Connections to servers with sessions are opened without the client capabilities so far.',
+  })),
+];
+
+/** @returns one sentence for each failure that nobody listed and each entry that has expired */
+export function faultsOf(failed: string[], listed: Deviation[], messages: Map<string, string>): string[] {
+  const covers = ({ check }: Deviation, failure: string) =>
+    check === '*' || failure === check || failure.startsWith(`${check}:`);
+  return [
+    ...failed
+      .filter((failure) => !listed.some((entry) => covers(entry, failure)))
+      .map((failure) => `${failure} failed: ${messages.get(failure)}`),
+    ...listed
+      .filter((entry) => !failed.some((failure) => covers(entry, failure)))
+      .map(({ check }) => `${check} passes: take it off the list of deviations`),
+  ];
+}
