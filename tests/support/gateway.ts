@@ -24,7 +24,7 @@ type Json = Record<string, unknown>;
 export type Respond = (method: string, params: Json, options: CallOptions, signal: AbortSignal) => unknown;
 
 export class RpcFailure {
-  constructor(readonly value: { code: number; message: string }) {}
+  constructor(readonly value: { code: number; message: string; data?: unknown }) {}
 }
 
 /** An upstream that is a function. Its answers come with their bytes, as real ones do. */

@@ -173,3 +173,6 @@ export class Exchange {
     this.#response.end(body);
   }
 }
+
+/** Where the messages for a request of a session go: a stream of its own, or one that all requests of a session share. */
+export type SessionOutlet = Pick<Exchange, 'isGone' | 'notify' | 'request' | 'answer' | 'keepAlive'>;

@@ -10,7 +10,8 @@ import type { Endpoint } from './endpoints';
 import { checkMessage, idOf, type Message, parseJson } from './json';
 import type { Legacy } from './legacy';
 import type { Modern } from './modern';
-import { checkPostHeaders, createBodyReader, endpointKeyOf, tokenOf } from './request';
+import { checkPostHeaders, createBodyReader, endpointKeyOf, sseEndpointKeyOf, tokenOf } from './request';
+import type { Sse } from './sse';
 import { allowedMethods, refuse, type Visit } from './visit';
 
 export interface HttpLimits {
@@ -27,11 +28,12 @@ export interface HttpDeps {
   catalog: Pick<Catalog, 'endpoints'>;
   legacy: Legacy;
   modern: Modern;
+  sse: Sse;
   limits: HttpLimits;
   newRequestId(request: IncomingMessage): string;
 }
 
-export function createHttp({ resolveActor, origins, catalog, legacy, modern, limits, newRequestId }: HttpDeps) {
+export function createHttp({ resolveActor, origins, catalog, legacy, sse, modern, limits, newRequestId }: HttpDeps) {
   const bodies = createBodyReader(limits.bodyBytes, limits.bodyTimeoutMs);
 
   /** Answers one request. Never rejects, whatever comes. */
@@ -48,8 +50,11 @@ export function createHttp({ resolveActor, origins, catalog, legacy, modern, lim
       const found = token === null ? null : resolveActor(token, request.socket.remoteAddress);
       const actor = found instanceof Promise ? await found : found;
       if (!actor) throw new HubError('UNAUTHENTICATED');
-      const endpoint = endpointFor(actor, request.url ?? '');
+      const url = request.url ?? '';
+      const sseKey = url.includes('/sse') ? sseEndpointKeyOf(url) : null;
+      const endpoint = endpointFor(actor, sseKey ?? endpointKeyOf(url));
       const visit = { request, response, requestId, actor, endpoint };
+      if (sseKey !== null) return await handleSse(visit);
       if (request.method === 'POST') await post(visit);
       // Only sessions know GET and DELETE.
       else if (request.headers['mcp-session-id'] === undefined) throw new HubError('METHOD_NOT_ALLOWED');
@@ -62,13 +67,21 @@ export function createHttp({ resolveActor, origins, catalog, legacy, modern, lim
   }
 
   /** @throws HubError NOT_FOUND, alike for what does not exist and for what is not the actor's */
-  function endpointFor(actor: Actor, url: string): Endpoint {
-    const key = endpointKeyOf(url);
+  function endpointFor(actor: Actor, key: string | null): Endpoint {
     const endpoint = key === null ? undefined : catalog.endpoints.byKey.get(key);
     if (endpoint && (!endpoint.resource || can(actor, 'read', endpoint.resource))) return endpoint;
     throw new HubError('NOT_FOUND', 'There is no such MCP endpoint, or it is not yours to see.', {
       hint: 'Use /api/mcp, or /api/mcp/ and the name of a server or group.',
     });
+  }
+
+  async function handleSse(visit: Visit): Promise<void> {
+    const { request } = visit;
+    if (request.method === 'GET') return sse.openStream(visit);
+    if (request.method !== 'POST') throw new HubError('METHOD_NOT_ALLOWED');
+    checkPostHeaders(request, limits.bodyBytes, false);
+    const bytes = await bodies.read(request);
+    await sse.post(visit, parseJson(bytes, limits.jsonDepth, limits.jsonKeys), bytes.length);
   }
 
   async function post(visit: Visit): Promise<void> {

@@ -23,6 +23,7 @@ import { createQuestions, type QuestionLimits } from './questions';
 import { createRelay, type RelayLimits } from './relay';
 import { pathOf } from './request';
 import { createSessions, credentialOf, type Session } from './sessions';
+import { createSse } from './sse';
 import { createStreams, type StreamLimits } from './streams';
 import { createViews, type View } from './view';
 
@@ -91,7 +92,7 @@ export interface Gateway {
   handle(request: IncomingMessage, response: ServerResponse): void;
   /** Runs a tool as somebody who is not an MCP client, through the same path. @throws HubError NOT_FOUND, CANCELLED */
   callTool(call: DirectCall): Promise<DirectAnswer>;
-  stats(): { sessions: number; inflight: number };
+  stats(): { sessions: number; inflight: number; questions: number; droppedAnswers: number };
   /** Tools that the server was last seen with. */
   toolCount(serverId: string): number;
   /** From now on no new session begins, and open event streams end; calls under way go on. */
@@ -146,12 +147,13 @@ export function createGateway(deps: GatewayDeps): Gateway {
   });
   const streams = createStreams(limits, (session) => sessions.unpin(session));
   const relay = createRelay(supervisor, limits);
-  const inputs = createInputRounds(relay, supervisor);
   const questions = createQuestions(limits);
+  const inputs = createInputRounds({ relay, supervisor, questions });
   const news = createNews({
     supervisor,
     streams,
     relay,
+    questions,
     viewFor: (session, actor) => {
       const endpoint = catalog.endpoints.byKey.get(session.endpointKey);
       return endpoint ? viewOf(actor, endpoint) : null;
@@ -177,7 +179,8 @@ export function createGateway(deps: GatewayDeps): Gateway {
     isDraining: () => isDraining,
     report,
   });
-  const http = createHttp({ resolveActor, origins, catalog, legacy, modern, limits, newRequestId });
+  const sse = createSse({ legacy, sessions, streams, batchMessages: limits.batchMessages, report });
+  const http = createHttp({ resolveActor, origins, catalog, legacy, sse, modern, limits, newRequestId });
 
   // Who lost a right must not go on listening: the client connects anew and is asked again.
   const unsubscribe = [
@@ -209,7 +212,12 @@ export function createGateway(deps: GatewayDeps): Gateway {
       const durationMs = performance.now() - startedAtMs;
       return { [reply.kind]: JSON.parse(text), durationMs, bytes: Buffer.byteLength(text) };
     },
-    stats: () => ({ sessions: sessions.size, inflight: relay.inflight }),
+    stats: () => ({
+      sessions: sessions.size,
+      inflight: relay.inflight,
+      questions: questions.counts.open,
+      droppedAnswers: questions.counts.dropped,
+    }),
     toolCount: (serverId) => catalog.listings.get(serverId)?.tools.length ?? 0,
     drain: () => {
       isDraining = true;

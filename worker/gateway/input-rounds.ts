@@ -5,15 +5,20 @@ import { HubError } from '../../lib/errors';
 import type { Supervisor } from '../supervisor/types';
 import type { ClientSide, UpstreamAnswer } from '../upstream/types';
 import type { ServerNode } from './endpoints';
+import { isObject } from './envelope';
 import type { RequestId } from './json';
-import { whyNotAsk } from './questions';
+import { type Questions, whyNotAsk } from './questions';
 import type { Origin, Relay } from './relay';
+import { urlElicitationRequired } from './results';
 import type { RunningCall } from './sessions';
 
 /** A server that asks on and on makes no progress. */
 const maxRounds = 10;
 /** The only requests that may be answered so. */
 const methodsWithInput = new Set(['tools/call', 'prompts/get', 'resources/read']);
+
+/** Of one URLElicitationRequiredError (2025-11-25, client/elicitation); its client is told when a page is done with. */
+const elicitationsMax = 16;
 
 /** The request that was answered with a wish for input. */
 export interface AskedRequest {
@@ -29,12 +34,19 @@ interface InputRequired {
   requestState?: unknown;
 }
 
-/** The one check that every answer pays for. */
+/** The one check that every answer pays for: whether `settle` has anything to do with it. */
 export function wantsInput({ kind, value }: UpstreamAnswer): boolean {
-  return (value as { resultType?: unknown } | null)?.resultType === 'input_required' && kind === 'result';
+  if (kind === 'error') return (value as { code?: unknown } | null)?.code === urlElicitationRequired;
+  return (value as { resultType?: unknown } | null)?.resultType === 'input_required';
 }
 
-export function createInputRounds(relay: Pick<Relay, 'send'>, supervisor: Pick<Supervisor, 'upstreamOf'>) {
+export interface InputRoundsDeps {
+  relay: Pick<Relay, 'send'>;
+  supervisor: Pick<Supervisor, 'upstreamOf'>;
+  questions: Pick<Questions, 'sentToPage'>;
+}
+
+export function createInputRounds({ relay, supervisor, questions }: InputRoundsDeps) {
   /**
    * Goes on with a request until its answer is final. `answer` is returned as it is if it is no wish for input at all,
    * or one that a client of 2026-07-28 fulfils by itself.
@@ -43,6 +55,10 @@ export function createInputRounds(relay: Pick<Relay, 'send'>, supervisor: Pick<S
    */
   async function settle(answer: UpstreamAnswer, request: AskedRequest): Promise<UpstreamAnswer> {
     const { origin, server, method } = request;
+    if (answer.kind === 'error') {
+      if (origin.session) questions.sentToPage(origin.session, elicitationsOf(answer.value));
+      return answer;
+    }
     // In an older revision the word means nothing.
     if (supervisor.upstreamOf(server.id).handshake.era !== 'modern') return answer;
     if (!methodsWithInput.has(method)) throw badWish(server, `asked for input in answer to ${method}`);
@@ -123,10 +139,12 @@ async function askFor(wish: unknown, server: ServerNode, client: ClientSide, sig
   throw new HubError('INVALID_INPUT', `The server "${server.name}" needs ${method}, which the client refused: ${why}`);
 }
 
-function badWish({ name }: ServerNode, what: string): HubError {
-  return new HubError('UPSTREAM_BAD_ANSWER', `The server "${name}" ${what}.`, { server: name, reason: 'bad-answer' });
+function elicitationsOf(error: unknown): unknown[] {
+  const { data } = error as { data?: { elicitations?: unknown } };
+  const listed = isObject(data) && Array.isArray(data.elicitations) ? data.elicitations.slice(0, elicitationsMax) : [];
+  return listed.map((each) => (isObject(each) ? each.elicitationId : undefined));
 }
 
-function isObject(value: unknown): value is Record<string, unknown> {
-  return typeof value === 'object' && value !== null && !Array.isArray(value);
+function badWish({ name }: ServerNode, what: string): HubError {
+  return new HubError('UPSTREAM_BAD_ANSWER', `The server "${name}" ${what}.`, { server: name, reason: 'bad-answer' });
 }

@@ -5,8 +5,8 @@ import type { Actor } from '../../lib/access/schema';
 import { asHubError, errorTable, HubError } from '../../lib/errors';
 import { errorReply } from './call';
 import { type Endpoint, serverInfoOf } from './endpoints';
-import { modernVersions } from './envelope';
-import { Exchange, isGone } from './exchange';
+import { isObject, modernVersions } from './envelope';
+import { Exchange, isGone, type Reply, type SessionOutlet } from './exchange';
 import { checkMessage, idOf, type Message, type RequestId } from './json';
 import type { Methods } from './methods';
 import { type Questions, SessionClient } from './questions';
@@ -20,7 +20,7 @@ import { refuse, retryAfterSeconds, type Visit } from './visit';
 export const sessionVersions = ['2025-11-25', '2025-06-18', '2025-03-26', '2024-11-05'] as const;
 const latestVersion = sessionVersions[0];
 /** The only revision that knows arrays of messages. */
-const batchVersion = '2025-03-26';
+export const batchVersion = '2025-03-26';
 
 export interface LegacyDeps {
   sessions: Sessions;
@@ -98,7 +98,7 @@ export function createLegacy(deps: LegacyDeps) {
   async function answer(
     { actor, endpoint, requestId }: Visit,
     session: Session,
-    exchange: Exchange,
+    exchange: SessionOutlet,
     { method = '', params }: Message,
     id: RequestId,
     bodyBytes: number,
@@ -142,30 +142,39 @@ export function createLegacy(deps: LegacyDeps) {
     session.calls.get(requestId)?.cancel(typeof reason === 'string' ? reason.slice(0, 500) : 'cancelled by the client');
   }
 
-  function initialize({ actor, endpoint, response, requestId }: Visit, { id, params }: Message): void {
+  function initialize(visit: Visit, message: Message): void {
+    const { actor, endpoint, response, requestId } = visit;
+    const { id } = message;
     if (id === undefined) throw new HubError('INVALID_REQUEST', '"initialize" must have an id.');
     refuseWhileDraining();
+    const { protocolVersion, capabilities, clientName } = settle(message);
+    const session = sessions.create(actor, endpoint.key, protocolVersion, capabilities, clientName);
+    new Exchange(response, requestId).answerWithSession(id, welcome(visit, session), session.id);
+  }
+
+  /** What a client asks for in `initialize`, as far as it can have it. @throws HubError INVALID_INPUT */
+  function settle({ params }: Message) {
     const { protocolVersion: asked, capabilities, clientInfo } = params ?? {};
     if (typeof asked !== 'string') throw new HubError('INVALID_INPUT', '"protocolVersion" must be a string.');
-    const protocolVersion = sessionVersions.find((known) => known === asked) ?? latestVersion;
     const client = (clientInfo ?? {}) as { name?: unknown };
-    const session = sessions.create(
-      actor,
-      endpoint.key,
-      protocolVersion,
-      typeof capabilities === 'object' && capabilities !== null ? (capabilities as Record<string, unknown>) : {},
-      typeof client.name === 'string' ? client.name : '',
-    );
-    const { capabilities: offered, instructions } = viewOf(actor, endpoint).about();
+    return {
+      protocolVersion: sessionVersions.find((known) => known === asked) ?? latestVersion,
+      capabilities: isObject(capabilities) ? capabilities : {},
+      clientName: typeof client.name === 'string' ? client.name : '',
+    };
+  }
+
+  /** The result of `initialize`. From here on the session counts as begun. */
+  function welcome({ actor, endpoint }: Visit, session: Session): NonNullable<Reply> {
+    const { capabilities, instructions } = viewOf(actor, endpoint).about();
     const result = {
-      protocolVersion,
-      capabilities: offered,
+      protocolVersion: session.protocolVersion,
+      capabilities,
       serverInfo: serverInfoOf(endpoint, version),
       ...(instructions && { instructions }),
     };
-    const exchange = new Exchange(response, requestId);
-    exchange.answerWithSession(id, { kind: 'result', body: JSON.stringify(result) }, session.id);
     deps.opened(session, actor);
+    return { kind: 'result', body: JSON.stringify(result) };
   }
 
   function refuseWhileDraining(): void {
@@ -210,7 +219,7 @@ export function createLegacy(deps: LegacyDeps) {
     response.end();
   }
 
-  return { post, postBatch, openStream, endSession };
+  return { post, postBatch, openStream, endSession, answer, takeAside, settle, welcome, refuseWhileDraining };
 }
 
 export type Legacy = ReturnType<typeof createLegacy>;

@@ -4,7 +4,8 @@ import type { Actor } from '../../lib/access/schema';
 import { HubError } from '../../lib/errors';
 import type { Log } from '../../lib/log';
 import type { Supervisor } from '../supervisor/types';
-import { logLevels, severityOf } from './log-levels';
+import { createServerLevels, logLevels, severityOf } from './log-levels';
+import type { Questions } from './questions';
 import type { Relay } from './relay';
 import type { Session } from './sessions';
 import type { Streams } from './streams';
@@ -24,15 +25,15 @@ export interface NewsDeps {
   supervisor: Pick<Supervisor, 'on' | 'upstreamOf'>;
   streams: Streams;
   relay: Relay;
+  questions: Questions;
   viewFor(session: Session, actor: Actor): View | null;
   log: Log;
 }
 
-export function createNews({ supervisor, streams, relay, viewFor, log }: NewsDeps) {
+export function createNews({ supervisor, streams, relay, questions, viewFor, log }: NewsDeps) {
   /** Server id → original URI → who wants to hear of it, each under the URI it knows. */
   const subscribers = new Map<string, Map<string, Map<Session, string>>>();
-  /** Server id → the most verbose level that was wanted of it. */
-  const serverLevels = new Map<string, number>();
+  const levels = createServerLevels((serverId, level) => aside(serverId, 'logging/setLevel', { level }));
 
   function subscribersOf(serverId: string, uri: string): Map<Session, string> | undefined {
     return subscribers.get(serverId)?.get(uri);
@@ -41,7 +42,9 @@ export function createNews({ supervisor, streams, relay, viewFor, log }: NewsDep
   /** Sends a request that no client waits for. */
   async function aside(serverId: string, method: string, params: Record<string, unknown>): Promise<void> {
     try {
-      await supervisor.upstreamOf(serverId).call(method, params, { timeoutMs: asideTimeoutMs }).answer;
+      const upstream = supervisor.upstreamOf(serverId);
+      if (method === 'logging/setLevel' && upstream.handshake.era === 'modern') return;
+      await upstream.call(method, params, { timeoutMs: asideTimeoutMs }).answer;
     } catch (error) {
       log.debug({ err: error, serverId, method }, 'a server did not take a setting');
     }
@@ -67,21 +70,20 @@ export function createNews({ supervisor, streams, relay, viewFor, log }: NewsDep
         }
       } else if (method === 'notifications/message') {
         // A shared server does not say whose call it speaks of; with one call under way it is clear.
-        const only = relay.onlyCallOf(serverId);
-        const level = only?.origin.session?.logLevel ?? 0;
-        if (only && severityOf(params?.level) >= level) only.origin.exchange?.notify(method, params);
+        relay.onlyCallOf(serverId)?.origin.client?.notify(method, params);
+      } else if (method === 'notifications/elicitation/complete') {
+        const session = questions.takeElicitation(params?.elicitationId);
+        if (session) streams.send(session, method, params);
       }
     }),
     supervisor.on('opened', (serverId, upstream) => {
-      const level = serverLevels.get(serverId);
-      if (level !== undefined && 'logging' in upstream.handshake.capabilities) {
-        void aside(serverId, 'logging/setLevel', { level: logLevels[level] });
-      }
+      // A server of 2026-07-28 is told the level with each request.
+      if (upstream.handshake.era === 'legacy' && 'logging' in upstream.handshake.capabilities) levels.opened(serverId);
       for (const uri of subscribers.get(serverId)?.keys() ?? []) void aside(serverId, 'resources/subscribe', { uri });
     }),
     supervisor.on('removed', (serverId) => {
       subscribers.delete(serverId);
-      serverLevels.delete(serverId);
+      levels.removed(serverId);
     }),
   ];
 
@@ -129,6 +131,7 @@ export function createNews({ supervisor, streams, relay, viewFor, log }: NewsDep
 
     /** Forgets everything of a session that ended. */
     release(session: Session): void {
+      if (session.logLevel !== null) levels.release(session);
       if (session.subscriptions.size === 0) return;
       session.subscriptions.clear();
       for (const [serverId, byUri] of subscribers) {
@@ -138,16 +141,16 @@ export function createNews({ supervisor, streams, relay, viewFor, log }: NewsDep
       }
     },
 
-    /** Servers are set to the most verbose level that any session wants; each session then hears its own. */
+    /**
+     * Servers are set to the most verbose level that any session wants; each session then hears its own.
+     * @throws HubError INVALID_INPUT
+     */
     setLogLevel(session: Session, level: unknown, view: View): void {
       const index = severityOf(level);
       if (index === -1) throw new HubError('INVALID_INPUT', `"level" must be one of ${logLevels.join(', ')}.`);
       session.logLevel = index;
       for (const { server, listing } of view.servers) {
-        if (!('logging' in listing.capabilities) || index >= (serverLevels.get(server.id) ?? logLevels.length))
-          continue;
-        serverLevels.set(server.id, index);
-        void aside(server.id, 'logging/setLevel', { level: logLevels[index] });
+        if ('logging' in listing.capabilities) levels.want(server.id, session, index);
       }
     },
 

@@ -4,7 +4,8 @@
 import { randomBytes } from 'node:crypto';
 import { HubError, toRpc } from '../../lib/errors';
 import type { ClientAnswer, ClientSide } from '../upstream/types';
-import type { Exchange } from './exchange';
+import { isObject } from './envelope';
+import type { SessionOutlet } from './exchange';
 import type { Message } from './json';
 import { logLevels, severityOf } from './log-levels';
 import type { Session } from './sessions';
@@ -21,12 +22,10 @@ const sweepEveryMs = 1000;
 /** Elicitations by URL whose completion may still be told; the oldest are forgotten. */
 const elicitationsMax = 10_000;
 
-type Outlet = Pick<Exchange, 'isGone' | 'request' | 'notify' | 'keepAlive'>;
-
 interface Question {
   id: string;
   session: Session;
-  outlet: Outlet;
+  outlet: SessionOutlet;
   untilMs: number;
   settle(answer: ClientAnswer): void;
 }
@@ -83,7 +82,7 @@ export function createQuestions(limits: QuestionLimits) {
   /** Puts a question to the client behind `outlet`. Never rejects; a refusal comes as an error answer. */
   function ask(
     session: Session,
-    outlet: Outlet,
+    outlet: SessionOutlet,
     method: string,
     params: Record<string, unknown> | undefined,
     signal: AbortSignal,
@@ -97,7 +96,7 @@ export function createQuestions(limits: QuestionLimits) {
     }
     const id = randomBytes(12).toString('base64url');
     if (session.ended || !outlet.request(id, method, params)) return Promise.resolve(failed(gone()));
-    if (method === 'elicitation/create' && params?.mode === 'url') remember(params.elicitationId, session);
+    if (method === 'elicitation/create' && params?.mode === 'url') sentToPage(session, [params.elicitationId]);
     return new Promise((resolve) => {
       const question: Question = {
         id,
@@ -120,17 +119,22 @@ export function createQuestions(limits: QuestionLimits) {
     });
   }
 
-  function remember(elicitationId: unknown, session: Session): void {
-    if (typeof elicitationId !== 'string') return;
-    elicitations.delete(elicitationId);
-    elicitations.set(elicitationId, session);
-    if (elicitations.size <= elicitationsMax) return;
-    const [oldest] = elicitations.keys();
-    if (oldest !== undefined) elicitations.delete(oldest);
+  /** The client was given these elicitations by URL, so it is told when one is done with. */
+  function sentToPage(session: Session, elicitationIds: unknown[]): void {
+    for (const id of elicitationIds) {
+      if (typeof id !== 'string') continue;
+      elicitations.delete(id);
+      elicitations.set(id, session);
+    }
+    for (const oldest of elicitations.keys()) {
+      if (elicitations.size <= elicitationsMax) break;
+      elicitations.delete(oldest);
+    }
   }
 
   return {
     ask,
+    sentToPage,
 
     /** Takes a response of a client. One that answers no question of this session is dropped. */
     answer(session: Session, { id, result, error }: Message): void {
@@ -184,9 +188,9 @@ export function failed(error: HubError): ClientAnswer {
 export class SessionClient implements ClientSide {
   readonly #questions: Questions;
   readonly #session: Session;
-  readonly #outlet: Outlet;
+  readonly #outlet: SessionOutlet;
 
-  constructor(questions: Questions, session: Session, outlet: Outlet) {
+  constructor(questions: Questions, session: Session, outlet: SessionOutlet) {
     this.#questions = questions;
     this.#session = session;
     this.#outlet = outlet;
@@ -213,10 +217,6 @@ export class SessionClient implements ClientSide {
       if (this.#questions.takeElicitation(params?.elicitationId)) this.#outlet.notify(method, params);
     }
   }
-}
-
-function isObject(value: unknown): value is Record<string, unknown> {
-  return typeof value === 'object' && value !== null && !Array.isArray(value);
 }
 
 function isRpcError(value: unknown): value is { code: number; message: string; data?: unknown } {

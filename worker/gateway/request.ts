@@ -4,6 +4,8 @@ import { HubError } from '../../lib/errors';
 import { allKey } from './endpoints';
 
 const basePath = '/api/mcp';
+/** No server or group can be called so. */
+const ssePath = '/sse';
 const endpointName = /^[A-Za-z0-9][A-Za-z0-9_-]{0,62}$/;
 
 /**
@@ -19,6 +21,12 @@ export function endpointKeyOf(url: string): string | null {
   return endpointName.test(name) ? name.toLowerCase() : null;
 }
 
+/** The endpoint key in a request target of HTTP+SSE (`/api/mcp/sse`, `/api/mcp/{name}/sse`), or null for any other. */
+export function sseEndpointKeyOf(url: string): string | null {
+  const [path = ''] = url.split('?', 1);
+  return path.endsWith(ssePath) ? endpointKeyOf(path.slice(0, -ssePath.length)) : null;
+}
+
 /** The path of an endpoint, for records. */
 export function pathOf(key: string): string {
   return key === allKey ? basePath : `${basePath}/${key}`;
@@ -32,15 +40,18 @@ export function tokenOf({ headers }: IncomingMessage): string | null {
   return isBearer ? authorization.slice('Bearer '.length).trim() || null : null;
 }
 
-/** @throws HubError UNSUPPORTED_MEDIA_TYPE, NOT_ACCEPTABLE, PAYLOAD_TOO_LARGE */
-export function checkPostHeaders({ headers }: IncomingMessage, maxBytes: number): void {
+/**
+ * @param isAnswered whether the answer comes as the response to this POST, in a form that the client must accept
+ * @throws HubError UNSUPPORTED_MEDIA_TYPE, NOT_ACCEPTABLE, PAYLOAD_TOO_LARGE
+ */
+export function checkPostHeaders({ headers }: IncomingMessage, maxBytes: number, isAnswered = true): void {
   const encoding = headers['content-encoding'];
   if (encoding !== undefined && encoding !== 'identity') {
     throw new HubError('UNSUPPORTED_MEDIA_TYPE', 'Send the body without a Content-Encoding.');
   }
   if (!isJson(headers['content-type'])) throw new HubError('UNSUPPORTED_MEDIA_TYPE');
   const { accept } = headers;
-  if (!accepts(accept, 'application', 'json') || !accepts(accept, 'text', 'event-stream')) {
+  if (isAnswered && !(accepts(accept, 'application', 'json') && accepts(accept, 'text', 'event-stream'))) {
     throw new HubError('NOT_ACCEPTABLE');
   }
   if (Number(headers['content-length'] ?? 0) > maxBytes) throw tooLarge(maxBytes);

@@ -43,9 +43,10 @@ export interface RunningCall {
 export class Session {
   readonly id: string;
   readonly endpointKey: string;
-  readonly protocolVersion: string;
-  readonly clientName: string;
-  readonly clientCapabilities: Record<string, unknown>;
+  /** These three are settled by `initialize`; over HTTP+SSE that comes after the session began. */
+  protocolVersion: string;
+  clientName: string;
+  clientCapabilities: Record<string, unknown>;
   readonly credential: string;
   readonly issuedAtMs: number;
   ended = false;
@@ -137,6 +138,15 @@ export function createSessions({ keyring, ended, now = Date.now, released, isBus
     if (!opened.delete(session.id)) released(session);
   }
 
+  /** A pinned session that is used again takes its place in the cache again. */
+  function unpinned(id: string): Session | undefined {
+    const session = pinned.get(id);
+    if (!session) return undefined;
+    pinned.delete(id);
+    opened.set(id, session);
+    return session;
+  }
+
   async function openSealed(id: string, actor: Actor, endpointKey: string): Promise<Session> {
     const sealed = keyring.open('session', id) as SealedSession | null;
     if (!sealed || typeof sealed.k !== 'string' || typeof sealed.t !== 'number') throw gone();
@@ -152,6 +162,13 @@ export function createSessions({ keyring, ended, now = Date.now, released, isBus
     const shared = opened.get(id) ?? pinned.get(id) ?? session;
     opened.set(id, shared);
     return shared;
+  }
+
+  /** A stream or the last call of it closed: it may be freed if the cache already let go of it. */
+  function unpin(session: Session): void {
+    if (!pinned.has(session.id) || isBusy(session)) return;
+    pinned.delete(session.id);
+    released(session);
   }
 
   return {
@@ -182,7 +199,7 @@ export function createSessions({ keyring, ended, now = Date.now, released, isBus
      * @throws HubError SESSION_NOT_FOUND, also by the promise
      */
     open(id: string, actor: Actor, endpointKey: string): Session | Promise<Session> {
-      const known = opened.get(id) ?? pinned.get(id);
+      const known = opened.get(id) ?? unpinned(id);
       if (!known) return openSealed(id, actor, endpointKey);
       checkEndedAgain(known);
       return check(known, actor, endpointKey);
@@ -194,17 +211,16 @@ export function createSessions({ keyring, ended, now = Date.now, released, isBus
       await ended.add(hashOf(session.id), new Date(session.issuedAtMs + maxAgeMs));
     },
 
-    /** A stream or the last call of it closed: it may be freed if the cache already let go of it. */
-    unpin(session: Session): void {
-      if (pinned.has(session.id) && !isBusy(session)) {
-        pinned.delete(session.id);
-        released(session);
-      }
-    },
+    /** Forgets a session whose id is of no use to any other process. */
+    drop: forget,
+
+    unpin,
 
     /** Frees what was idle for too long; called by a timer. */
     purge(): void {
       opened.purgeStale();
+      // The last call of these may have ended meanwhile.
+      for (const session of pinned.values()) unpin(session);
     },
 
     /** Sessions used within the last half hour or with a stream open. */
