@@ -28,13 +28,15 @@ export interface Envelope {
   logLevel: string | undefined;
 }
 
-/** Whether a message is of the era without sessions: it says so itself, or by a header that only that era has. */
+/**
+ * Whether a message is of the era without sessions: it says so itself, or by a header that only that era has. Clients of
+ * sessions may send the header Mcp-Method too; a version with sessions in the other header then decides.
+ */
 export function isModern(headers: IncomingHttpHeaders, params: Record<string, unknown> | undefined): boolean {
-  const version = headers['mcp-protocol-version'];
-  if (version !== undefined && !legacyVersions.has(version as string)) return true;
-  if (headers['mcp-method'] !== undefined) return true;
   const meta = params?._meta;
-  return typeof meta === 'object' && meta !== null && versionKey in meta;
+  if (typeof meta === 'object' && meta !== null && versionKey in meta) return true;
+  const version = headers['mcp-protocol-version'];
+  return version === undefined ? headers['mcp-method'] !== undefined : !legacyVersions.has(version as string);
 }
 
 /**
