@@ -23,8 +23,8 @@ const ivBytes = 12;
 const tagBytes = 16;
 /** First byte of a token: format and key generation, so that a later format can live beside this one. */
 const formatVersion = 1;
-/** Longer input is not ours and not worth the work; the largest of our own tokens is a session id of about 1 KiB. */
-const tokenMaxChars = 8192;
+/** Longer input is not ours and not worth the work; a session id has about 1 KiB, a request state carries a server's. */
+const tokenMaxChars = { session: 8192, browser: 8192, cursor: 8192, 'request-state': 512 * 1024 };
 
 /** @param masterKey 32 bytes */
 export function createKeyring(masterKey: Buffer): Keyring {
@@ -47,7 +47,7 @@ export function createKeyring(masterKey: Buffer): Keyring {
       return Buffer.concat([Buffer.of(formatVersion), iv, text, cipher.getAuthTag()]).toString('base64url');
     },
     open(purpose, token) {
-      if (token.length > tokenMaxChars) return null;
+      if (token.length > tokenMaxChars[purpose]) return null;
       const bytes = Buffer.from(token, 'base64url');
       // Buffer.from skips foreign characters and spare bits, so several spellings would open as one token.
       const isOurs = bytes.length > 1 + ivBytes + tagBytes && bytes.toString('base64url') === token;

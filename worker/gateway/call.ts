@@ -73,7 +73,9 @@ export function createCalls({ relay, inputs, record, report }: CallDeps) {
         answer = await inputs.settle(answer, { origin, server, method: 'tools/call', params: sent, progressToken });
       }
       const reply = replyOf(answer, view, target);
-      recordEnd(call, target, startedAtMs, outcomeOfAnswer(answer), Buffer.byteLength(reply.body), answer);
+      if (!origin.exchange?.isInterim?.(answer)) {
+        recordEnd(call, target, startedAtMs, outcomeOfAnswer(answer), Buffer.byteLength(reply.body), answer);
+      }
       return { reply, error: null };
     } catch (thrown) {
       const error = asHubError(thrown);

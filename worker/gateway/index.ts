@@ -19,9 +19,11 @@ import { createLegacy } from './legacy';
 import { createMethods } from './methods';
 import { createModern } from './modern';
 import { createNews } from './news';
+import { createParking, type ParkingLimits } from './parking';
 import { createQuestions, type QuestionLimits } from './questions';
 import { createRelay, type RelayLimits } from './relay';
 import { pathOf } from './request';
+import { createRequestStates } from './request-state';
 import { createSessions, credentialOf, type Session } from './sessions';
 import { createSse } from './sse';
 import { createStreams, type StreamLimits } from './streams';
@@ -30,7 +32,7 @@ import { createViews, type View } from './view';
 export type { CallRecord } from './call';
 export { createEndedSessions, type EndedSessions } from './ended-sessions';
 
-export interface GatewayLimits extends HttpLimits, RelayLimits, StreamLimits, QuestionLimits {}
+export interface GatewayLimits extends HttpLimits, RelayLimits, StreamLimits, QuestionLimits, ParkingLimits {}
 
 export const defaultLimits: GatewayLimits = {
   bodyBytes: 4 * 1024 * 1024,
@@ -45,6 +47,8 @@ export const defaultLimits: GatewayLimits = {
   streamsPerUser: 100,
   questionTimeoutMs: 600_000,
   questionsPerSession: 64,
+  parkedMs: 300_000,
+  parkedPerCredential: 8,
 };
 
 export interface GatewayDeps {
@@ -92,7 +96,7 @@ export interface Gateway {
   handle(request: IncomingMessage, response: ServerResponse): void;
   /** Runs a tool as somebody who is not an MCP client, through the same path. @throws HubError NOT_FOUND, CANCELLED */
   callTool(call: DirectCall): Promise<DirectAnswer>;
-  stats(): { sessions: number; inflight: number; questions: number; droppedAnswers: number };
+  stats(): { sessions: number; inflight: number; parked: number; questions: number; droppedAnswers: number };
   /** Tools that the server was last seen with. */
   toolCount(serverId: string): number;
   /** From now on no new session begins, and open event streams end; calls under way go on. */
@@ -162,7 +166,24 @@ export function createGateway(deps: GatewayDeps): Gateway {
   });
   const calls = createCalls({ relay, inputs, record: deps.recordCall, report });
   const methods = createMethods({ calls, relay, inputs, news });
-  const modern = createModern({ methods, viewOf, version, report });
+  const states = createRequestStates(keyring, deps.now ?? Date.now);
+  const parking = createParking(states, limits);
+  const modern = createModern({
+    methods,
+    relay,
+    states,
+    parking,
+    viewOf,
+    eraOf: (serverId) => {
+      try {
+        return supervisor.upstreamOf(serverId).handshake.era;
+      } catch {
+        return undefined;
+      }
+    },
+    version,
+    report,
+  });
   const legacy = createLegacy({
     sessions,
     streams,
@@ -182,10 +203,15 @@ export function createGateway(deps: GatewayDeps): Gateway {
   const sse = createSse({ legacy, sessions, streams, batchMessages: limits.batchMessages, report });
   const http = createHttp({ resolveActor, origins, catalog, legacy, sse, modern, limits, newRequestId });
 
+  function endFor(matches: (actor: Actor) => boolean): void {
+    streams.endWhere(({ actor }) => matches(actor));
+    parking.endWhere(matches, 'the rights of the caller changed');
+  }
+
   // Who lost a right must not go on listening: the client connects anew and is asked again.
   const unsubscribe = [
-    bus.on('key.revoked', ({ id }) => streams.endWhere(({ actor }) => credentialOf(actor) === `key:${id}`)),
-    bus.on('access.changed', ({ userId }) => streams.endWhere(({ actor }) => actor.userId === userId)),
+    bus.on('key.revoked', ({ id }) => endFor((actor) => credentialOf(actor) === `key:${id}`)),
+    bus.on('access.changed', ({ userId }) => endFor((actor) => actor.userId === userId)),
     supervisor.on('removed', (serverId) => relay.forget(serverId)),
   ];
   const purge = setInterval(() => sessions.purge(), purgeEveryMs);
@@ -215,6 +241,7 @@ export function createGateway(deps: GatewayDeps): Gateway {
     stats: () => ({
       sessions: sessions.size,
       inflight: relay.inflight,
+      parked: parking.size,
       questions: questions.counts.open,
       droppedAnswers: questions.counts.dropped,
     }),
@@ -222,11 +249,13 @@ export function createGateway(deps: GatewayDeps): Gateway {
     drain: () => {
       isDraining = true;
       streams.endWhere(() => true);
+      parking.stop();
     },
     close() {
       for (const stop of unsubscribe.splice(0)) stop();
       clearInterval(purge);
       http.close();
+      parking.stop();
       catalog.close();
       news.close();
       relay.close();

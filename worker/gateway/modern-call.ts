@@ -4,14 +4,15 @@
 // (revision 2026-07-28, basic/patterns/mrtr).
 import type { ServerResponse } from 'node:http';
 import { HubError } from '../../lib/errors';
-import type { ClientAnswer, ClientSide } from '../upstream/types';
-import { isObject } from './envelope';
+import type { ClientAnswer, ClientSide, UpstreamAnswer } from '../upstream/types';
+import { type Envelope, isObject } from './envelope';
 import { type Exchange, isGone, type Reply } from './exchange';
 import { inputMethods, toInputRequest } from './input-requests';
 import type { RequestId } from './json';
 import { severityOf } from './log-levels';
 import { failed, whyNotAsk } from './questions';
 import type { Outlet, Running } from './relay';
+import type { Asking } from './request-state';
 
 /** A question of a server that waits for the client. */
 interface Question {
@@ -25,6 +26,14 @@ export interface Outcome {
   reply: Reply;
   status: number;
   retryAfterSeconds?: number;
+}
+
+/** What is behind all calls. */
+export interface CallHost {
+  /** Puts the open questions of a call to its client, which waits for something to come. Never throws. */
+  askClient(call: ModernCall): void;
+  /** Whether the client gets another chance after this answer: it is not the last word. */
+  isInterim(call: ModernCall, answer: UpstreamAnswer): boolean;
 }
 
 /** Notifications that only a session could be sent. */
@@ -42,11 +51,12 @@ const notHere = new HubError('METHOD_NOT_FOUND', 'The client can be asked nothin
 const withdrawn = failed(new HubError('CANCELLED', 'The request is over.'));
 
 export class ModernCall implements ClientSide, Outlet {
-  readonly method: string;
-  readonly capabilities: Record<string, unknown>;
-  readonly logLevel?: string;
-  /** Called when questions are open and the client waits for something to come. */
-  readonly #ask: (call: ModernCall) => void;
+  readonly asking: Asking;
+  capabilities: Record<string, unknown>;
+  logLevel: string | undefined;
+  /** Answers of the client have gone into it, so what comes of it fits no other request. */
+  isRetry = false;
+  readonly #host: CallHost;
   #exchange: Exchange | null = null;
   #id: RequestId = 0;
   #progressToken: RequestId | undefined;
@@ -57,16 +67,11 @@ export class ModernCall implements ClientSide, Outlet {
   #questions: Map<string, Question> | null = null;
   #asked = 0;
 
-  constructor(
-    method: string,
-    capabilities: Record<string, unknown>,
-    logLevel: string | undefined,
-    ask: (call: ModernCall) => void,
-  ) {
-    this.method = method;
+  constructor(asking: Asking, { capabilities, logLevel }: Envelope, host: CallHost) {
+    this.asking = asking;
     this.capabilities = capabilities;
-    if (logLevel !== undefined) this.logLevel = logLevel;
-    this.#ask = ask;
+    this.logLevel = logLevel;
+    this.#host = host;
   }
 
   /** From now on everything goes to this POST; when its client closes it, the call is cancelled. */
@@ -109,6 +114,13 @@ export class ModernCall implements ClientSide, Outlet {
     this.#deliver();
   }
 
+  /** Answers the client although the server has not, and cancels the call. */
+  refuse(outcome: Outcome): void {
+    const running = this.#running;
+    this.finish(outcome);
+    running?.cancel('the client could not be asked');
+  }
+
   #deliver(): void {
     const exchange = this.#exchange;
     const outcome = this.#outcome;
@@ -119,7 +131,7 @@ export class ModernCall implements ClientSide, Outlet {
   }
 
   ask(method: string, params: Record<string, unknown> | undefined, signal: AbortSignal): Promise<ClientAnswer> {
-    const refusal = inputMethods.has(this.method) ? whyNotAsk(this.capabilities, method, params) : notHere;
+    const refusal = inputMethods.has(this.asking.method) ? whyNotAsk(this.capabilities, method, params) : notHere;
     if (refusal) return Promise.resolve(failed(refusal));
     if (this.#isOver || signal.aborted) return Promise.resolve(withdrawn);
     return new Promise((resolve) => {
@@ -145,7 +157,7 @@ export class ModernCall implements ClientSide, Outlet {
     this.#isAsking = true;
     setImmediate(() => {
       this.#isAsking = false;
-      if (this.#exchange && this.#questions && this.#questions.size > 0) this.#ask(this);
+      if (this.#exchange && this.#questions && this.#questions.size > 0) this.#host.askClient(this);
     });
   }
 
@@ -157,10 +169,15 @@ export class ModernCall implements ClientSide, Outlet {
   }
 
   /** Answers the POST with "input_required"; the call goes on without a client. */
-  park(reply: Reply): void {
+  leave(reply: Reply): Running | null {
     const exchange = this.#exchange;
     this.#exchange = null;
     exchange?.answer(this.#id, reply);
+    return this.#running;
+  }
+
+  isInterim(answer: UpstreamAnswer): boolean {
+    return this.#host.isInterim(this, answer);
   }
 
   /** The client's retry: hands its answers to the server and takes the call's place. What is missing is asked again. */
@@ -169,8 +186,12 @@ export class ModernCall implements ClientSide, Outlet {
     response: ServerResponse,
     id: RequestId,
     progressToken: RequestId | undefined,
+    { capabilities, logLevel }: Envelope,
     answers: Record<string, unknown>,
   ): void {
+    this.isRetry = true;
+    this.capabilities = capabilities;
+    this.logLevel = logLevel;
     this.attach(exchange, response, id, progressToken);
     for (const [key, { settle }] of [...(this.#questions ?? [])]) {
       if (Object.hasOwn(answers, key) && isObject(answers[key])) settle({ kind: 'result', value: answers[key] });

@@ -2,17 +2,39 @@
 // POST is judged, run and answered for itself.
 import type { Actor } from '../../lib/access/schema';
 import { asHubError, errorTable, HubError } from '../../lib/errors';
+import type { Era } from '../upstream/types';
 import { errorReply, progressTokenOf } from './call';
-import type { Endpoint } from './endpoints';
-import { serverInfoOf } from './endpoints';
-import { dropEnvelope, type Envelope, isModern, modernVersions, readEnvelope, serverInfoKey } from './envelope';
+import { type Endpoint, serverInfoOf } from './endpoints';
+import {
+  dropEnvelope,
+  type Envelope,
+  isModern,
+  isObject,
+  modernVersions,
+  readEnvelope,
+  serverInfoKey,
+} from './envelope';
 import { Exchange, type Reply } from './exchange';
 import { checkParamHeaders } from './headers';
-import type { Message, RequestId } from './json';
+import { inputMethods } from './input-requests';
+import { inputRequired, relayInputRequired, urlInputRequests } from './input-required';
+import type { Message } from './json';
 import type { Methods } from './methods';
-import { ModernCall, type Outcome } from './modern-call';
-import { completed, completeMember, listHints, modernError, typedResult, withMembers } from './results';
-import type { View } from './view';
+import { type CallHost, ModernCall, type Outcome } from './modern-call';
+import type { Parking } from './parking';
+import { whyNotAsk } from './questions';
+import type { Relay } from './relay';
+import { type Asking, badState, type RequestStates } from './request-state';
+import {
+  completed,
+  completeMember,
+  listHints,
+  modernError,
+  typedResult,
+  urlElicitationRequired,
+  withMembers,
+} from './results';
+import type { Target, View } from './view';
 import { refuse, retryAfterSeconds, type Visit } from './visit';
 
 /** What a request without a session may ask for, by the way in which its answer is completed. */
@@ -29,12 +51,17 @@ const served = new Map<string, 'list' | 'read' | 'plain'>([
 
 export interface ModernDeps {
   methods: Methods;
+  relay: Pick<Relay, 'leavePlace'>;
+  states: RequestStates;
+  parking: Parking;
   viewOf(actor: Actor, endpoint: Endpoint): View;
+  /** Era of a server; undefined while it is not open. */
+  eraOf(serverId: string): Era | undefined;
   version: string;
   report(error: unknown, requestId: string): void;
 }
 
-export function createModern({ methods, viewOf, version, report }: ModernDeps) {
+export function createModern({ methods, relay, states, parking, viewOf, eraOf, version, report }: ModernDeps) {
   const discoveries = new WeakMap<View, Buffer>();
   /** Pages of lists, completed; by the page, which lives as long as its view. */
   const pages = new WeakMap<Buffer, Buffer>();
@@ -62,7 +89,7 @@ export function createModern({ methods, viewOf, version, report }: ModernDeps) {
     }
     const exchange = new Exchange(response, requestId);
     if (method === 'server/discover') return exchange.answer(id, { kind: 'result', body: discovery(view) });
-    await run(visit, envelope, view, exchange, method, id, params, bodyBytes);
+    await run(visit, envelope, view, exchange, message, bodyBytes);
   }
 
   function checkToolHeaders({ request }: Visit, view: View, params: Record<string, unknown> | undefined): void {
@@ -71,48 +98,114 @@ export function createModern({ methods, viewOf, version, report }: ModernDeps) {
   }
 
   async function run(
-    { response, requestId, actor }: Visit,
-    { capabilities, clientName, logLevel }: Envelope,
+    visit: Visit,
+    envelope: Envelope,
     view: View,
     exchange: Exchange,
-    method: string,
-    id: RequestId,
-    params: Record<string, unknown> | undefined,
+    { id = 0, method = '', params }: Message,
     bodyBytes: number,
   ): Promise<void> {
-    const call = new ModernCall(method, capabilities, logLevel, () => undefined);
-    call.attach(exchange, response, id, progressTokenOf(params));
+    const { response, requestId, actor, endpoint } = visit;
+    const asking = { actor, endpoint, method, params };
+    const progressToken = progressTokenOf(params);
     dropEnvelope(params);
+    let call: ModernCall;
     try {
-      const request = {
+      const isRetry = params !== undefined && isInputRetry(method, params);
+      const parked = isRetry ? reopen(asking, params, view) : undefined;
+      if (parked) return parked.resume(exchange, response, id, progressToken, envelope, answersIn(params));
+      call = new ModernCall(asking, envelope, host);
+      call.isRetry = isRetry;
+    } catch (error) {
+      const { reply, status } = failure(error, method, requestId);
+      return exchange.answer(id, reply, status);
+    }
+    call.attach(exchange, response, id, progressToken);
+    try {
+      const reply = methods.get(method)?.({
         id,
         params,
         session: null,
         client: call,
-        clientName,
+        clientName: envelope.clientName,
         actor,
         view,
         exchange: call,
         requestId,
         bodyBytes,
-      };
-      const reply = methods.get(method)?.(request) ?? null;
-      call.finish(outcomeOf(method, view, reply instanceof Promise ? await reply : reply));
+      });
+      call.finish(outcomeOf(call, view, (reply instanceof Promise ? await reply : reply) ?? null));
     } catch (error) {
       call.finish(failure(error, method, requestId));
     }
   }
 
-  function outcomeOf(method: string, view: View, reply: Reply): Outcome {
-    if (!reply) return { reply, status: 200 };
-    if (reply.kind === 'error') {
-      const { status, body } = modernError(reply.body);
-      return { reply: { kind: 'error', body }, status };
+  /**
+   * Makes the params of a retry those that the server expects.
+   * @returns the call that waits for this retry, if there is one
+   * @throws HubError INVALID_INPUT for a state that was not given out for this request, or was used
+   */
+  function reopen(asking: Asking, params: Record<string, unknown>, view: View): ModernCall | undefined {
+    // A server may want input without a state of its own; then the answers are all that comes back.
+    if (params.requestState === undefined) return undefined;
+    const state = states.open(asking, params.requestState);
+    if (state.kind === 'parked') {
+      const call = parking.take(state);
+      if (!call) throw badState();
+      return call;
     }
-    const kind = served.get(method);
+    if (targetOf(asking, view)?.server.id !== state.server) throw badState();
+    params.requestState = state.kind === 'relayed' ? state.state : undefined;
+    if (state.kind === 'repeat') params.inputResponses = undefined;
+    return undefined;
+  }
+
+  const host: CallHost = {
+    askClient(call) {
+      try {
+        const state = parking.park(call);
+        const running = call.leave(inputRequired(call.inputRequests(), state, identityOf(call.asking.endpoint)));
+        if (running) relay.leavePlace(running);
+      } catch (error) {
+        call.refuse(failure(error, call.asking.method, ''));
+      }
+    },
+    isInterim({ asking, capabilities }, { kind, value }) {
+      const { resultType, code } = (value ?? {}) as { resultType?: unknown; code?: unknown };
+      if (!inputMethods.has(asking.method)) return false;
+      if (kind === 'result') return resultType === 'input_required';
+      return code === urlElicitationRequired && whyNotAsk(capabilities, 'elicitation/create', { mode: 'url' }) === null;
+    },
+  };
+
+  function outcomeOf(call: ModernCall, view: View, reply: Reply): Outcome {
+    if (!reply) return { reply, status: 200 };
+    const { asking, isRetry } = call;
+    if (reply.kind === 'error') return errorOutcome(call, view, reply);
+    const kind = served.get(asking.method);
     if (kind === 'list') return { reply: { kind: 'result', body: pageOf(view, reply.body as Buffer) }, status: 200 };
-    const typed = typedResult(reply.body);
-    return { reply: { kind: 'result', body: completed(reply.body, typed, kind === 'read', false) }, status: 200 };
+    let typed = typedResult(reply.body);
+    let { body } = reply;
+    if (typed?.resultType === 'input_required') {
+      const server = targetOf(asking, view)?.server.id ?? '';
+      if (eraOf(server) !== 'legacy') {
+        return { reply: relayInputRequired(typed, asking, call.capabilities, server, states), status: 200 };
+      }
+      // In an earlier revision the word means nothing.
+      typed = { ...typed, resultType: 'complete' };
+      body = JSON.stringify(typed);
+    }
+    return { reply: { kind: 'result', body: completed(body, typed, kind === 'read', isRetry) }, status: 200 };
+  }
+
+  function errorOutcome({ asking, capabilities }: ModernCall, view: View, reply: NonNullable<Reply>): Outcome {
+    const { error, status, body } = modernError(reply.body);
+    const server = targetOf(asking, view)?.server.id;
+    if (error.code !== urlElicitationRequired || server === undefined)
+      return { reply: { kind: 'error', body }, status };
+    const requests = urlInputRequests(error.data, capabilities);
+    const state = states.seal(asking, { kind: 'repeat', server });
+    return { reply: inputRequired(requests, state, identityOf(asking.endpoint)), status: 200 };
   }
 
   function failure(thrown: unknown, method: string, requestId: string): Outcome {
@@ -156,6 +249,22 @@ export function createModern({ methods, viewOf, version, report }: ModernDeps) {
   }
 
   return { accepts: isModern, post };
+}
+
+/** Whether a request carries what only a retry has. */
+function isInputRetry(method: string, { requestState, inputResponses }: Record<string, unknown>): boolean {
+  return (requestState !== undefined || inputResponses !== undefined) && inputMethods.has(method);
+}
+
+function answersIn(params: Record<string, unknown> | undefined): Record<string, unknown> {
+  return isObject(params?.inputResponses) ? params.inputResponses : {};
+}
+
+/** What a request is about: a tool, a prompt or a resource. */
+function targetOf({ method, params }: Asking, view: View): Target | undefined {
+  const { name, uri } = params ?? {};
+  if (method === 'tools/call') return view.tool(String(name));
+  return method === 'prompts/get' ? view.prompts.get(String(name)) : view.resource(String(uri));
 }
 
 export type Modern = ReturnType<typeof createModern>;

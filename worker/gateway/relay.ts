@@ -21,6 +21,8 @@ export interface Outlet {
   keepAlive(nowMs: number): void;
   /** Told what runs for the request, so that it can be cancelled. @throws HubError CANCELLED when it is too late */
   started?(running: Running): void;
+  /** Whether an answer is not the last word: the client will ask again for the same thing. */
+  isInterim?(answer: UpstreamAnswer): boolean;
 }
 
 /** Where a request came from; `session` and `exchange` are absent for calls of the dashboard. */
@@ -36,6 +38,8 @@ export interface Origin {
 /** A request under way. `cancel` is another function while it waits for its place, while it runs, and afterwards. */
 export interface Running {
   origin: Origin;
+  /** Where it takes a place; null before and after, and when it gave it up. */
+  place: Lane | null;
   cancel(reason: string): void;
 }
 
@@ -49,6 +53,8 @@ const ignore = () => undefined;
 
 interface Lane {
   inflight: Set<Running>;
+  /** Places in use: calls in flight but for those that wait for a person. */
+  taken: number;
   queue: { enter(): void }[];
 }
 
@@ -62,7 +68,7 @@ export function createRelay(supervisor: Pick<Supervisor, 'upstreamOf'>, limits: 
   function laneOf(serverId: string): Lane {
     const known = lanes.get(serverId);
     if (known) return known;
-    const lane: Lane = { inflight: new Set(), queue: [] };
+    const lane: Lane = { inflight: new Set(), taken: 0, queue: [] };
     lanes.set(serverId, lane);
     return lane;
   }
@@ -94,6 +100,15 @@ export function createRelay(supervisor: Pick<Supervisor, 'upstreamOf'>, limits: 
     });
   }
 
+  /** Lets the next one in, e.g. while a call waits for a person and does no work. A second call does nothing. */
+  function leavePlace(running: Running): void {
+    const lane = running.place;
+    if (!lane) return;
+    running.place = null;
+    lane.taken--;
+    lane.queue.shift()?.enter();
+  }
+
   /**
    * @param progressToken the client's own, if it wants progress
    * @throws HubError (by the promise) UPSTREAM_*, INTERRUPTED, BUSY, CANCELLED
@@ -108,15 +123,17 @@ export function createRelay(supervisor: Pick<Supervisor, 'upstreamOf'>, limits: 
     const { id, session, exchange, client, signal } = origin;
     if (signal?.aborted) throw new HubError('CANCELLED');
     const lane = laneOf(server.id);
-    const running: Running = { origin, cancel: ignore };
+    const running: Running = { origin, place: null, cancel: ignore };
     const abort = signal && (() => running.cancel('the caller went away'));
     session?.calls.set(id, running);
     exchange?.started?.(running);
     if (abort) signal.addEventListener('abort', abort);
     let hasPlace = false;
     try {
-      if (lane.inflight.size >= limits.inflightPerServer) await waitForPlace(lane, server, running);
+      if (lane.taken >= limits.inflightPerServer) await waitForPlace(lane, server, running);
       lane.inflight.add(running);
+      lane.taken++;
+      running.place = lane;
       inflight++;
       hasPlace = true;
       const call = supervisor.upstreamOf(server.id).call(method, params, {
@@ -136,7 +153,7 @@ export function createRelay(supervisor: Pick<Supervisor, 'upstreamOf'>, limits: 
       if (hasPlace) {
         lane.inflight.delete(running);
         inflight--;
-        lane.queue.shift()?.enter();
+        leavePlace(running);
       }
       running.origin = nowhere;
       running.cancel = ignore;
@@ -145,6 +162,7 @@ export function createRelay(supervisor: Pick<Supervisor, 'upstreamOf'>, limits: 
 
   return {
     send,
+    leavePlace,
     get inflight() {
       return inflight;
     },

@@ -2,6 +2,7 @@
 // server sent is completed by writing the missing members in front of its own bytes; nothing is serialised anew
 // unless a member must change.
 
+import { errorTable } from '../../lib/errors';
 import { isObject } from './envelope';
 import type { Reply } from './exchange';
 
@@ -82,14 +83,16 @@ const missingCapability = -32021;
 const specifiedFrom = -32099;
 const specifiedTo = -32020;
 const resourceNotFound = -32002;
+/** Lies in the range, but becomes a question where one may be asked. */
 export const urlElicitationRequired = -32042;
+const badAnswer = errorTable.UPSTREAM_BAD_ANSWER.rpc;
 
 /** A server's error in the words of this revision, with its HTTP status. */
 export function modernError(body: Buffer | string): { error: WireError; status: number; body: Buffer | string } {
   const error = JSON.parse(body.toString()) as WireError;
   if (error.code === missingCapability) return { error, status: 400, body };
   if (error.code === resourceNotFound) return changed(error, -32602);
-  if (error.code >= specifiedFrom && error.code <= specifiedTo) return changed(error, 1004);
+  if (error.code >= specifiedFrom && error.code <= specifiedTo) return changed(error, badAnswer);
   return { error, status: 200, body };
 }
 

@@ -13,7 +13,7 @@ export interface ClientSide {
   /** As the client declared them; copied into each request to a modern server, and part of a legacy connection's key. */
   readonly capabilities: Record<string, unknown>;
   /** Least severity of log messages that the client wants with this call (RFC 5424 words); undefined: none was named. */
-  readonly logLevel?: string;
+  readonly logLevel?: string | undefined;
   /**
    * Puts a question of the server (sampling/createMessage, elicitation/create, roots/list) to the client. Never rejects.
    * @param signal the server or the call is gone: nobody waits for the answer any more
