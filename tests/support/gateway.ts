@@ -16,6 +16,7 @@ import type { EndpointRows, EndpointServer, Listing } from '../../lib/servers/ca
 import { type CallRecord, createGateway, type Gateway, type GatewayLimits } from '../../worker/gateway';
 import { createOriginRules } from '../../worker/origin';
 import type { SupervisorEvents } from '../../worker/supervisor/types';
+import { createSubscriptions } from '../../worker/upstream/subscriptions';
 import type { CallOptions, Upstream, UpstreamAnswer } from '../../worker/upstream/types';
 
 type Json = Record<string, unknown>;
@@ -37,7 +38,7 @@ export function memoryUpstream(
   let inflight = 0;
   const closing = new AbortController();
   setMaxListeners(0, closing.signal);
-  return {
+  const upstream: Upstream = {
     handshake: {
       era,
       protocolVersion: era === 'modern' ? '2026-07-28' : '2025-11-25',
@@ -70,8 +71,15 @@ export function memoryUpstream(
       return { answer, cancel: () => cancelled.abort() };
     },
     notify: () => undefined,
+    watch: (uris) => subscriptions.watch(uris),
     close: async () => closing.abort(),
   };
+  const subscriptions = createSubscriptions(
+    'memory',
+    capabilities,
+    (method, params) => upstream.call(method, params, { timeoutMs: 10_000 }).answer,
+  );
+  return upstream;
 }
 
 /** Tools by name; each answers with a text. */

@@ -11,7 +11,7 @@ import type { Session } from './sessions';
 import type { Streams } from './streams';
 import { type ListKind, listKinds, type Target, type View } from './view';
 
-/** Time for a server to take a new log level or subscription that no client waits for. */
+/** Time for a server to take a new log level that no client waits for. */
 const asideTimeoutMs = 10_000;
 
 const changedNotification: Record<ListKind, string> = {
@@ -33,20 +33,33 @@ export interface NewsDeps {
 export function createNews({ supervisor, streams, relay, questions, viewFor, log }: NewsDeps) {
   /** Server id → original URI → who wants to hear of it, each under the URI it knows. */
   const subscribers = new Map<string, Map<string, Map<Session, string>>>();
-  const levels = createServerLevels((serverId, level) => aside(serverId, 'logging/setLevel', { level }));
+  const levels = createServerLevels(setServerLevel);
 
   function subscribersOf(serverId: string, uri: string): Map<Session, string> | undefined {
     return subscribers.get(serverId)?.get(uri);
   }
 
-  /** Sends a request that no client waits for. */
-  async function aside(serverId: string, method: string, params: Record<string, unknown>): Promise<void> {
+  /** Modern servers are told the level with each request instead. Nobody waits for it. */
+  async function setServerLevel(serverId: string, level: string): Promise<void> {
     try {
       const upstream = supervisor.upstreamOf(serverId);
-      if (method === 'logging/setLevel' && upstream.handshake.era === 'modern') return;
-      await upstream.call(method, params, { timeoutMs: asideTimeoutMs }).answer;
+      if (upstream.handshake.era === 'modern') return;
+      await upstream.call('logging/setLevel', { level }, { timeoutMs: asideTimeoutMs }).answer;
     } catch (error) {
-      log.debug({ err: error, serverId, method }, 'a server did not take a setting');
+      log.debug({ err: error, serverId }, 'a server did not take a log level');
+    }
+  }
+
+  function watchedOf(serverId: string): string[] {
+    return [...(subscribers.get(serverId)?.keys() ?? [])];
+  }
+
+  /** Tells the server what is subscribed to now; nobody waits for it. */
+  async function watch(serverId: string): Promise<void> {
+    try {
+      await supervisor.upstreamOf(serverId).watch(watchedOf(serverId));
+    } catch (error) {
+      log.debug({ err: error, serverId }, 'a server did not take the subscriptions');
     }
   }
 
@@ -79,7 +92,7 @@ export function createNews({ supervisor, streams, relay, questions, viewFor, log
     supervisor.on('opened', (serverId, upstream) => {
       // A server of 2026-07-28 is told the level with each request.
       if (upstream.handshake.era === 'legacy' && 'logging' in upstream.handshake.capabilities) levels.opened(serverId);
-      for (const uri of subscribers.get(serverId)?.keys() ?? []) void aside(serverId, 'resources/subscribe', { uri });
+      if (subscribers.has(serverId)) void watch(serverId);
     }),
     supervisor.on('removed', (serverId) => {
       subscribers.delete(serverId);
@@ -102,30 +115,33 @@ export function createNews({ supervisor, streams, relay, questions, viewFor, log
       for (const method of due) streams.send(session, method);
     },
 
-    /** The first subscriber of a resource subscribes the hub. @throws HubError when the server cannot or refuses */
+    /** Noted first, so that subscriptions that come at once do not undo each other. @throws HubError as Upstream.watch */
     async subscribe(session: Session, exposed: string, target: Target): Promise<void> {
       const { server, name: uri } = target;
-      if (!subscribersOf(server.id, uri)) {
-        const upstream = supervisor.upstreamOf(server.id);
-        const { resources } = upstream.handshake.capabilities as { resources?: { subscribe?: unknown } };
-        if (!resources?.subscribe) {
-          throw new HubError('METHOD_NOT_FOUND', `The server "${server.name}" offers no subscriptions.`);
-        }
-        const { kind } = await upstream.call('resources/subscribe', { uri }, { timeoutMs: asideTimeoutMs }).answer;
-        if (kind === 'error')
-          throw new HubError('INVALID_INPUT', `The server "${server.name}" refused the subscription.`);
-      }
       const byUri = subscribers.get(server.id) ?? new Map<string, Map<Session, string>>();
       const sessions = byUri.get(uri) ?? new Map<Session, string>();
+      const isNew = !sessions.has(session);
       subscribers.set(server.id, byUri.set(uri, sessions.set(session, exposed)));
       session.subscriptions.add(exposed);
+      try {
+        const refused = await supervisor.upstreamOf(server.id).watch(watchedOf(server.id));
+        if (refused.includes(uri)) {
+          throw new HubError('INVALID_INPUT', `The server "${server.name}" refused the subscription.`);
+        }
+      } catch (error) {
+        if (isNew) {
+          session.subscriptions.delete(exposed);
+          drop(session, server.id, uri);
+        }
+        throw error;
+      }
     },
 
     /** Ends a subscription; one that does not exist is ended already. */
     unsubscribe(session: Session, exposed: string, target: Target): void {
       session.subscriptions.delete(exposed);
       if (drop(session, target.server.id, target.name)) {
-        void aside(target.server.id, 'resources/unsubscribe', { uri: target.name });
+        void watch(target.server.id);
       }
     },
 
@@ -135,9 +151,9 @@ export function createNews({ supervisor, streams, relay, questions, viewFor, log
       if (session.subscriptions.size === 0) return;
       session.subscriptions.clear();
       for (const [serverId, byUri] of subscribers) {
-        for (const uri of [...byUri.keys()]) {
-          if (drop(session, serverId, uri)) void aside(serverId, 'resources/unsubscribe', { uri });
-        }
+        let isChanged = false;
+        for (const uri of [...byUri.keys()]) isChanged = drop(session, serverId, uri) || isChanged;
+        if (isChanged) void watch(serverId);
       }
     },
 

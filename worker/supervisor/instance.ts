@@ -6,7 +6,7 @@ import type { LastExit } from '../../drizzle/schema';
 import { asHubError, HubError } from '../../lib/errors';
 import type { LogLine, ServerState, ServerStatus } from '../../lib/servers/schema';
 import type { Egress } from '../upstream';
-import { type CloseReason, openUpstream, type Upstream } from '../upstream';
+import { type CloseReason, type EraMemory, openUpstream, type Upstream } from '../upstream';
 import { createExitRecord, stableMs } from './backoff';
 import { createLogRing, type LogRing } from './log-ring';
 import type { ProcessInfo, ProcessTrees } from './process-tree';
@@ -84,6 +84,8 @@ export function createInstance(first: DesiredServer, options: InstanceOptions): 
   let removed = false;
   let restartWanted = false;
   let state = initialState('stopped', clock.now());
+  /** What the connections of this configuration found out; a new one is asked anew. */
+  let eras: EraMemory = { era: null };
   let life: Life | null = null;
   let cancelRetry: (() => void) | null = null;
   let cancelStable: (() => void) | null = null;
@@ -195,6 +197,7 @@ export function createInstance(first: DesiredServer, options: InstanceOptions): 
           signal: mine.abort.signal,
           handshakeTimeoutMs: options.handshakeTimeoutMs,
           random: options.random,
+          memory: eras,
           process: {
             marker,
             ownEnv: options.ownEnv,
@@ -362,6 +365,7 @@ export function createInstance(first: DesiredServer, options: InstanceOptions): 
     want(desired) {
       const renamed = desired.name !== goal.name;
       if (desired.hash !== goal.hash || desired.fault !== goal.fault) forgive();
+      if (desired.hash !== goal.hash) eras = { era: null };
       goal = desired;
       if (renamed) tell();
       return drive();

@@ -6,13 +6,17 @@ import { randomBytes } from 'node:crypto';
 import { HubError } from '../../lib/errors';
 import { type Slice, sliceAnswer } from './answer';
 import { everyTick } from './deadlines';
-import type { Call, CallOptions, UpstreamAnswer } from './types';
+import { type Envelope, subscriptionIdKey } from './modern';
+import { notOffered, Questions } from './questions';
+import type { Call, CallOptions, ClientAnswer, ClientSide, UpstreamAnswer } from './types';
 
 /** No call lasts longer, whatever progress it reports. */
 const hardEndMs = 600_000;
 /** So many time-outs in a row, then a ping decides whether the server still lives. */
 const timeoutsBeforePing = 3;
 const pingTimeoutMs = 5_000;
+/** UnsupportedProtocolVersionError (schema, 2026-07-28). */
+const versionRefusedCode = -32022;
 
 /** A request on its way, as far as the transport can do something about it. */
 export interface Sending {
@@ -24,13 +28,16 @@ export interface Wire {
   /**
    * Sends one message.
    * @param id of a request; undefined for everything that has no answer
+   * @param params of a request, as they were made into `text`
    * @throws HubError BUSY when the transport's queue is full
    */
-  send(text: string, id: string | undefined, method: string): Sending | undefined;
+  send(text: string, id: string | undefined, method: string, params?: Record<string, unknown>): Sending | undefined;
 }
 
 export interface ConnectionEvents {
   notification(method: string, params: Record<string, unknown> | undefined): void;
+  /** A modern server does not know our version any more. */
+  versionRefused?(): void;
   /** Several calls timed out and a ping got no answer. */
   hung(): void;
 }
@@ -43,12 +50,19 @@ export interface ConnectionCounters {
   timeouts: number;
 }
 
+export type Heard = (method: string, params: Record<string, unknown> | undefined) => void;
+
 export interface Connection {
+  /** Calls under way, without those that only listen. */
   readonly inflight: number;
   readonly counters: ConnectionCounters;
   /** Messages that were valid JSON-RPC; zero means that the other side may not speak MCP at all. */
   readonly received: number;
   call(method: string, params: Record<string, unknown> | undefined, options: CallOptions): Call;
+  /** A request that stays open for the notifications which belong to it (subscriptions/listen); it has no deadline. */
+  listen(method: string, params: Record<string, unknown>, heard: Heard): Call;
+  /** Writes requests as the envelope says from now on, or as the legacy revisions do for null. */
+  speak(envelope: Envelope | null): void;
   notify(method: string, params?: Record<string, unknown>): void;
   /**
    * Takes one message as it came. @param onlyFor the one call that it may answer, where the transport knows that
@@ -74,19 +88,25 @@ class PendingCall {
   sending: Sending | undefined;
   progress = Number.NEGATIVE_INFINITY;
   heardAt: number;
+  client: ClientSide | undefined;
+  /** Made when the server asks something for the first time. */
+  questions: Questions | undefined;
+  /** Set for a request that only listens. */
+  heard: Heard | undefined;
   #resolve: ((answer: UpstreamAnswer) => void) | undefined;
   #reject: ((error: HubError) => void) | undefined;
 
   constructor(
     readonly id: string,
     readonly method: string,
-    { timeoutMs, onProgress }: CallOptions,
+    { timeoutMs, onProgress, client }: CallOptions,
     readonly startedAt: number,
     resolve: (answer: UpstreamAnswer) => void,
     reject: (error: HubError) => void,
   ) {
     this.timeoutMs = timeoutMs;
     this.onProgress = onProgress;
+    this.client = client;
     this.heardAt = startedAt;
     this.#resolve = resolve;
     this.#reject = reject;
@@ -107,6 +127,10 @@ class PendingCall {
     this.#reject = undefined;
     this.onProgress = undefined;
     this.sending = undefined;
+    this.client = undefined;
+    this.heard = undefined;
+    this.questions?.end();
+    this.questions = undefined;
   }
 }
 
@@ -120,6 +144,8 @@ export function createConnection(server: string, wire: Wire, events: ConnectionE
   let timeoutsInRow = 0;
   let pinging = false;
   let ended: HubError | null = null;
+  let envelope: Envelope | null = null;
+  let standing = 0;
   const stopTicking = everyTick(checkDeadlines);
 
   function call(method: string, params: Record<string, unknown> | undefined, options: CallOptions): Call {
@@ -137,13 +163,32 @@ export function createConnection(server: string, wire: Wire, events: ConnectionE
   function begin(call: PendingCall, params: Record<string, unknown> | undefined): void {
     const { id, method } = call;
     pending.set(id, call);
-    const body = serialiseParams(params, call.onProgress ? id : undefined);
+    const token = call.onProgress ? id : undefined;
+    const body = envelope ? envelope.params(params, token, call.client) : serialiseParams(params, token);
+    const text = `{"jsonrpc":"2.0","id":"${id}","method":${JSON.stringify(method)}${body}}`;
     try {
-      call.sending = wire.send(`{"jsonrpc":"2.0","id":"${id}","method":${JSON.stringify(method)}${body}}`, id, method);
+      call.sending = wire.send(text, id, method, params);
     } catch (error) {
       pending.delete(id);
       call.reject(error as HubError);
     }
+  }
+
+  function listen(method: string, params: Record<string, unknown>, heard: Heard): Call {
+    nextId += 1;
+    const id = prefix + nextId.toString(36);
+    let made!: PendingCall;
+    const settled = new Promise<UpstreamAnswer>((resolve, reject) => {
+      made = new PendingCall(id, method, { timeoutMs: Infinity }, performance.now(), resolve, reject);
+    });
+    made.heard = heard;
+    standing += 1;
+    const answer = settled.finally(() => {
+      standing -= 1;
+    });
+    if (ended) made.reject(ended);
+    else begin(made, params);
+    return { answer, cancel: (reason) => cancelCall(made, reason) };
   }
 
   function notify(method: string, params?: Record<string, unknown>): void {
@@ -161,15 +206,22 @@ export function createConnection(server: string, wire: Wire, events: ConnectionE
     call.reject(new HubError('CANCELLED', undefined, { server, reason: 'cancelled' }));
   }
 
-  /** Forgets a call and tells the server so. `initialize` is never cancelled (lifecycle, 2025-11-25). */
+  /**
+   * Forgets a call and tells the server so. `initialize` is never cancelled (lifecycle, 2025-11-25), and neither is the
+   * question whether a server is a modern one: others do not know of it.
+   */
   function withdraw(call: PendingCall, reason: string): void {
     pending.delete(call.id);
-    if (call.method !== 'initialize') notify('notifications/cancelled', { requestId: call.id, reason });
+    const isOpening = call.method === 'initialize' || call.method === 'server/discover';
+    if (!isOpening && !envelope?.cancelsByClosing) notify('notifications/cancelled', { requestId: call.id, reason });
     call.sending?.abort();
   }
 
   function checkDeadlines(now: number): void {
     for (const call of pending.values()) {
+      if (call.heard) continue;
+      // While a person is asked, the server waits too: its silence says nothing.
+      if (call.questions && call.questions.open > 0) call.heardAt = now;
       const silent = now - call.heardAt >= call.timeoutMs;
       if (!silent && now - call.startedAt < hardEndMs) continue;
       counters.timeouts += 1;
@@ -187,7 +239,7 @@ export function createConnection(server: string, wire: Wire, events: ConnectionE
     pinging = true;
     const before = received;
     try {
-      await call('ping', undefined, { timeoutMs: pingTimeoutMs }).answer;
+      await call(envelope ? 'server/discover' : 'ping', undefined, { timeoutMs: pingTimeoutMs }).answer;
     } catch {
       if (!ended && received === before) events.hung();
     } finally {
@@ -222,9 +274,12 @@ export function createConnection(server: string, wire: Wire, events: ConnectionE
     received += 1;
     if (typeof method === 'string') {
       const named = typeof params === 'object' && params !== null ? (params as Record<string, unknown>) : undefined;
-      if (id === undefined) receiveNotification(method, named);
-      else if (typeof id === 'string' || typeof id === 'number') receiveRequest(id, method);
+      if (id === undefined) receiveNotification(method, named, onlyFor);
+      else if (typeof id === 'string' || typeof id === 'number') receiveRequest(id, method, named, onlyFor);
       else counters.badMessages += 1;
+    } else if (envelope && onlyFor && error !== undefined && (id === undefined || id === null)) {
+      // Modern servers may refuse a request before they have read its id; the exchange tells whose it is.
+      answer(onlyFor, 'error', error, null, onlyFor);
     } else if (typeof id === 'string' && (result !== undefined || error !== undefined)) {
       if (error !== undefined) answer(id, 'error', error, null, onlyFor);
       else answer(id, 'result', result, null, onlyFor);
@@ -244,16 +299,57 @@ export function createConnection(server: string, wire: Wire, events: ConnectionE
     }
     pending.delete(id);
     timeoutsInRow = 0;
-    if (kind === 'result' ? isObject(value) : isRpcError(value)) call.resolve({ kind, value, raw });
-    else call.reject(badAnswer(`The server "${server}" gave an answer that is not valid JSON-RPC.`));
+    if (kind === 'result' ? isObject(value) : isRpcError(value)) {
+      if (kind === 'error' && envelope && (value as { code: number }).code === versionRefusedCode) {
+        events.versionRefused?.();
+      }
+      call.resolve({ kind, value, raw });
+    } else call.reject(badAnswer(`The server "${server}" gave an answer that is not valid JSON-RPC.`));
   }
 
-  function receiveNotification(method: string, params: Record<string, unknown> | undefined): void {
+  function receiveNotification(
+    method: string,
+    params: Record<string, unknown> | undefined,
+    onlyFor: string | undefined,
+  ): void {
     if (method === 'notifications/progress') {
       receiveProgress(params);
-    } else if (method !== 'notifications/cancelled') {
-      events.notification(method, params);
+      return;
     }
+    if (method === 'notifications/cancelled') {
+      receiveCancelled(params?.requestId, onlyFor);
+      return;
+    }
+    const listener = listenerOf(params, onlyFor);
+    if (listener) {
+      listener(method, params);
+    } else if (!onlyFor || concernsAll(method)) {
+      events.notification(method, params);
+    } else {
+      // On the stream of a call it belongs to that call, and to nobody once the call is over.
+      pending.get(onlyFor)?.client?.notify(method, params);
+    }
+  }
+
+  function listenerOf(params: Record<string, unknown> | undefined, onlyFor: string | undefined): Heard | undefined {
+    if (standing === 0) return undefined;
+    const id = (params?._meta as Record<string, unknown> | undefined)?.[subscriptionIdKey] ?? onlyFor;
+    return typeof id === 'string' ? pending.get(id)?.heard : undefined;
+  }
+
+  /** A legacy server takes a question back; a modern one ends a subscription (basic/patterns/cancellation). */
+  function receiveCancelled(requestId: unknown, onlyFor: string | undefined): void {
+    const listening = typeof requestId === 'string' ? pending.get(requestId) : undefined;
+    if (listening?.heard) fail(listening.id, interrupted());
+    else if (onlyFor) pending.get(onlyFor)?.questions?.takeBack(requestId);
+  }
+
+  function interrupted(): HubError {
+    return new HubError('INTERRUPTED', `The server "${server}" ended it.`, {
+      server,
+      reason: 'ended',
+      retryable: true,
+    });
   }
 
   /** Progress must rise (basic/utilities/progress); one that does not is a sign of life and nothing more. */
@@ -272,18 +368,40 @@ export function createConnection(server: string, wire: Wire, events: ConnectionE
     call.onProgress?.(params);
   }
 
-  function receiveRequest(id: string | number, method: string): void {
+  function receiveRequest(
+    id: string | number,
+    method: string,
+    params: Record<string, unknown> | undefined,
+    onlyFor: string | undefined,
+  ): void {
     if (ended) return;
     if (typeof id === 'string' && pending.has(id)) {
       fail(id, badAnswer('The program sends back what it is sent; that is not MCP.'));
       return;
     }
-    const answer =
-      method === 'ping'
-        ? '"result":{}'
-        : `"error":{"code":-32601,"message":${JSON.stringify(`The hub does not offer "${method.slice(0, 128)}" to servers.`)}}`;
+    // Modern servers ask by their results, and their clients send no responses (basic/transports, 2026-07-28).
+    if (envelope) {
+      counters.badMessages += 1;
+      return;
+    }
+    const call = onlyFor ? pending.get(onlyFor) : undefined;
+    if (method === 'ping') {
+      respond(id, { kind: 'result', value: {} });
+    } else if (call?.client) {
+      call.questions ??= new Questions(call.client);
+      void call.questions.ask(id, method, params).then((answer) => {
+        call.heardAt = performance.now();
+        if (answer) respond(id, answer);
+      });
+    } else {
+      respond(id, notOffered(method));
+    }
+  }
+
+  function respond(id: string | number, { kind, value }: ClientAnswer): void {
+    if (ended) return;
     try {
-      wire.send(`{"jsonrpc":"2.0","id":${JSON.stringify(id)},${answer}}`, undefined, '');
+      wire.send(`{"jsonrpc":"2.0","id":${JSON.stringify(id)},"${kind}":${JSON.stringify(value)}}`, undefined, '');
     } catch {
       // As in notify.
     }
@@ -302,13 +420,17 @@ export function createConnection(server: string, wire: Wire, events: ConnectionE
 
   return {
     get inflight() {
-      return pending.size;
+      return pending.size - standing;
     },
     get received() {
       return received;
     },
     counters,
     call,
+    listen,
+    speak(next) {
+      envelope = next;
+    },
     notify,
     receive,
     fail,
@@ -358,6 +480,11 @@ function parse(bytes: Buffer, start: number, end: number): unknown {
 function relayable(bytes: Buffer, { start, end }: Slice): Buffer | null {
   const raw = bytes.subarray(start, end);
   return isUtf8(raw) && !raw.includes(10) && !raw.includes(13) ? raw : null;
+}
+
+/** What is told of the server as a whole, on whatever stream it comes. */
+function concernsAll(method: string): boolean {
+  return method.endsWith('/list_changed') || method === 'notifications/resources/updated';
 }
 
 function findId(bytes: Buffer, prefix: string): string | undefined {

@@ -1,16 +1,12 @@
 // The legacy handshake as a client: initialize, then notifications/initialized (lifecycle, 2024-11-05 … 2025-11-25).
-// No capability is declared: what a server asks of its client cannot be attributed to one of several callers.
+// What is declared depends on the transport: where it cannot tell whose call a server's question belongs to, nothing is
+// that a server could ask for.
 import { HubError } from '../../lib/errors';
 import type { Connection } from './connection';
-import type { Handshake } from './types';
+import type { ClientInfo, Handshake } from './types';
 
 /** Newest first. */
 export const protocolVersions = ['2025-11-25', '2025-06-18', '2025-03-26', '2024-11-05'] as const;
-
-export interface ClientInfo {
-  name: string;
-  version: string;
-}
 
 /**
  * Opens the session. A server that refuses the newest version instead of naming its own is asked once more.
@@ -19,16 +15,17 @@ export interface ClientInfo {
 export async function shakeHands(
   connection: Connection,
   client: ClientInfo,
+  capabilities: Record<string, unknown>,
   timeoutMs: number,
   versioned: (version: string) => void,
 ): Promise<Handshake> {
   let asked: string = protocolVersions[0];
-  let answer = await initialize(connection, client, asked, timeoutMs);
+  let answer = await initialize(connection, client, capabilities, asked, timeoutMs);
   if (answer.kind === 'error') {
     const fallback = versionAfter(answer.value as RpcErrorValue);
     if (fallback) {
       asked = fallback;
-      answer = await initialize(connection, client, asked, timeoutMs);
+      answer = await initialize(connection, client, capabilities, asked, timeoutMs);
     }
   }
   if (answer.kind === 'error') throw refused(`"initialize" was refused: ${(answer.value as RpcErrorValue).message}`);
@@ -38,14 +35,20 @@ export async function shakeHands(
   return handshake;
 }
 
-interface RpcErrorValue {
+export interface RpcErrorValue {
   code: number;
   message: string;
   data?: unknown;
 }
 
-function initialize(connection: Connection, clientInfo: ClientInfo, protocolVersion: string, timeoutMs: number) {
-  return connection.call('initialize', { protocolVersion, capabilities: {}, clientInfo }, { timeoutMs }).answer;
+function initialize(
+  connection: Connection,
+  clientInfo: ClientInfo,
+  capabilities: Record<string, unknown>,
+  protocolVersion: string,
+  timeoutMs: number,
+) {
+  return connection.call('initialize', { protocolVersion, capabilities, clientInfo }, { timeoutMs }).answer;
 }
 
 /** -32602 is what the lifecycle page shows for an unsupported version, with `data.supported`. */
@@ -62,24 +65,29 @@ function readHandshake(result: Record<string, unknown>): Handshake {
   if (!(protocolVersions as readonly string[]).includes(protocolVersion)) {
     throw refused(`The server speaks protocol version ${protocolVersion.slice(0, 40)}, which the hub does not know.`);
   }
-  const info = (isObject(serverInfo) ? serverInfo : {}) as { name?: unknown; version?: unknown };
   return {
     era: 'legacy',
     protocolVersion,
     capabilities: isObject(capabilities) ? capabilities : {},
-    serverInfo: {
-      ...info,
-      name: typeof info.name === 'string' ? info.name : 'unknown',
-      version: typeof info.version === 'string' ? info.version : undefined,
-    },
+    serverInfo: readServerInfo(serverInfo),
     ...(typeof instructions === 'string' && { instructions }),
   };
 }
 
-function refused(message: string): HubError {
+/** What a server says of itself, with a name in any case. */
+export function readServerInfo(serverInfo: unknown): Handshake['serverInfo'] {
+  const info = (isObject(serverInfo) ? serverInfo : {}) as { name?: unknown; version?: unknown };
+  return {
+    ...info,
+    name: typeof info.name === 'string' ? info.name : 'unknown',
+    version: typeof info.version === 'string' ? info.version : undefined,
+  };
+}
+
+export function refused(message: string): HubError {
   return new HubError('UPSTREAM_BAD_ANSWER', message, { reason: 'handshake-failed' });
 }
 
-function isObject(value: unknown): value is Record<string, unknown> {
+export function isObject(value: unknown): value is Record<string, unknown> {
   return typeof value === 'object' && value !== null && !Array.isArray(value);
 }

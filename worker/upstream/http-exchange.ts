@@ -38,6 +38,8 @@ export interface Channel {
   /** Headers of every POST. */
   postHeaders: string[];
   session: string | null;
+  /** Requests stand for themselves (2026-07-28): no stream is taken up again. */
+  modern: boolean;
   closed: boolean;
   /** Whether the stream for messages outside calls is open. */
   listening: boolean;
@@ -84,6 +86,8 @@ export class Exchange implements Dispatcher.DispatchHandler, Sending {
     private readonly body: string | null,
     private readonly id: string | undefined,
     private readonly method: string,
+    /** Headers of this POST alone, flat. */
+    private readonly mirrored?: readonly string[],
   ) {}
 
   /** Everything about a POST that has no answer is over. */
@@ -108,10 +112,16 @@ export class Exchange implements Dispatcher.DispatchHandler, Sending {
     this.chunks = [];
     this.bytes = 0;
     this.sessionUsed = this.channel.session;
+    const { channel, mirrored } = this;
     const resuming = this.body === null || this.resumes > 0;
     const request: Dispatcher.DispatchOptions = resuming
-      ? { method: 'GET', path: this.channel.path, headers: this.getHeaders() }
-      : { method: 'POST', path: this.channel.path, headers: this.channel.postHeaders, body: this.body };
+      ? { method: 'GET', path: channel.path, headers: this.getHeaders() }
+      : {
+          method: 'POST',
+          path: channel.path,
+          headers: mirrored ? channel.postHeaders.concat(mirrored) : channel.postHeaders,
+          body: this.body,
+        };
     this.channel.pool.dispatch(request, this);
   }
 
@@ -323,7 +333,8 @@ export class Exchange implements Dispatcher.DispatchHandler, Sending {
 
   /** Takes up a stream that ended early, if its events had ids (resumability, 2025-03-26 and later). */
   private resume(): boolean {
-    if (this.settled || this.id === undefined || this.lastEventId === null || this.resumes >= resumesMax) return false;
+    if (this.settled || this.id === undefined || this.lastEventId === null || this.channel.modern) return false;
+    if (this.resumes >= resumesMax) return false;
     this.resumes += 1;
     this.channel.later(this.retryMs, () => this.start());
     return true;

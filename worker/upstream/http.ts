@@ -1,4 +1,4 @@
-// A server behind a URL: streamable HTTP as a client (basic/transports, 2025-03-26 … 2025-11-25) on undici's dispatch.
+// A server behind a URL: streamable HTTP as a client (basic/transports, 2025-03-26 … 2026-07-28) on undici's dispatch.
 // Every body is counted after decompression, redirects stay on the origin, and the address guard sees each connect. A
 // session that the server forgot is opened again and the refused request repeated, since it did not run.
 import { Pool } from 'undici';
@@ -13,7 +13,7 @@ const maxConnections = 256;
 const quietMs = 2_000;
 const deleteMs = 2_000;
 
-const reservedHeaders = new Set([
+export const reservedHeaders: ReadonlySet<string> = new Set([
   'host',
   'connection',
   'content-length',
@@ -29,6 +29,8 @@ const reservedHeaders = new Set([
   'mcp-session-id',
   'mcp-protocol-version',
   'last-event-id',
+  'mcp-method',
+  'mcp-name',
 ]);
 
 export interface HttpOptions {
@@ -38,13 +40,20 @@ export interface HttpOptions {
   random?: () => number;
 }
 
+export type Mirror = (method: string, params: Record<string, unknown> | undefined) => string[];
+
 export interface HttpTransport extends Transport {
-  /** The version that later requests name (MCP-Protocol-Version). */
-  speak(version: string): void;
+  /**
+   * The version that later requests name (MCP-Protocol-Version); null before there is one. @param mirror for a modern
+   * version: the headers that repeat parts of a request (basic/transports/streamable-http, 2026-07-28), flat
+   */
+  speak(version: string | null, mirror?: Mirror): void;
   /** Opens the stream for messages outside calls; a server without one answers 405 and that is fine. */
   listen(): void;
   /** Whether such a stream is open. */
   readonly listening: boolean;
+  /** Whether the server gave a session id. */
+  readonly hasSession: boolean;
   /** Resolves when the server has taken all notifications sent so far: one POST may overtake another. */
   quiet(): Promise<void>;
   /** Makes a new session on a server that forgot ours; called once for all requests that met this. */
@@ -70,6 +79,7 @@ export function openHttp(
     .flat();
   const timers = new Set<NodeJS.Timeout>();
   let version: string | null = null;
+  let mirror: Mirror | undefined;
   let closing: Promise<void> | null = null;
   let listener: Exchange | null = null;
   let waiting: (() => void)[] = [];
@@ -83,6 +93,7 @@ export function openHttp(
     path: url.pathname + url.search,
     postHeaders: [],
     session: null,
+    modern: false,
     closed: false,
     listening: false,
     renewing: null,
@@ -159,6 +170,7 @@ export function openHttp(
       channel.session = null;
       version = null;
       rebuildHeaders();
+      mirror = undefined;
       await renew();
     })().finally(() => {
       channel.renewing = null;
@@ -170,14 +182,19 @@ export function openHttp(
     get listening() {
       return channel.listening;
     },
-    send(text, id, method) {
+    get hasSession() {
+      return channel.session !== null;
+    },
+    send(text, id, method, params) {
       if (channel.closed) return undefined;
-      const exchange = new Exchange(channel, text, id, method);
+      const exchange = new Exchange(channel, text, id, method, mirror?.(method, params));
       exchange.start();
       return exchange;
     },
-    speak(next) {
+    speak(next, nextMirror) {
       version = next;
+      mirror = nextMirror;
+      channel.modern = nextMirror !== undefined;
       rebuildHeaders();
     },
     listen() {
@@ -199,7 +216,8 @@ export function openHttp(
   };
 }
 
-function checkedUrl(text: string | null, egress: Egress): URL {
+/** @throws HubError INVALID_INPUT */
+export function checkedUrl(text: string | null, egress: Egress): URL {
   const url = text === null ? null : parseUrl(text);
   if (!url) throw new HubError('INVALID_INPUT', 'The URL cannot be read.', { reason: 'address-refused' });
   egress.checkUrl(url);

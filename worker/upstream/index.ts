@@ -1,12 +1,15 @@
-// The door of this folder: opens one upstream, whatever its transport.
+// The door of this folder: opens one upstream, whatever its transport and era.
 import { asHubError, HubError } from '../../lib/errors';
-import { type Connection, createConnection, type Wire } from './connection';
+import { mute } from './capability-sets';
 import type { Egress } from './egress';
-import { type ClientInfo, shakeHands } from './handshake';
-import { openHttp } from './http';
+import { openInEra } from './era';
+import { type Face, legacyFace, modernFace } from './face';
+import { shakeHands } from './handshake';
+import { createLink, errorOf } from './link';
+import { createEnvelope } from './modern';
+import { openRemote } from './remote';
 import { openStdio } from './stdio';
-import type { Transport, TransportEvents } from './transport';
-import type { CloseReason, Handshake, OpenEvents, Upstream, UpstreamTarget } from './types';
+import type { ClientInfo, CloseReason, EraMemory, OpenEvents, Upstream, UpstreamTarget } from './types';
 
 export { createEgress, type Egress } from './egress';
 export { markerName } from './environment';
@@ -19,8 +22,6 @@ const handshakeMs = 30_000;
 const doubtMs = 700;
 /** So many lines or messages that are not MCP before the first one that is: this is another kind of program. */
 const garbageMax = 200;
-/** A remote server without a stream of its own is asked in this rhythm whether it is there. */
-const pingEveryMs = 30_000;
 
 export interface OpenOptions {
   client: ClientInfo;
@@ -29,6 +30,8 @@ export interface OpenOptions {
   signal: AbortSignal;
   handshakeTimeoutMs?: number;
   random?: () => number;
+  /** What earlier connections found; without it each one finds out anew. */
+  memory?: EraMemory;
   /** stdio only. */
   process: {
     /** Value of MCPHUB_INSTANCE in the child. */
@@ -48,120 +51,84 @@ export async function openUpstream(
   options: OpenOptions,
   events: OpenEvents,
 ): Promise<Upstream> {
+  const { client, memory = { era: null }, random = Math.random } = options;
   const timeoutMs = options.handshakeTimeoutMs ?? handshakeMs;
-  let transport: Transport | null = null;
-  let closeReason: CloseReason | null = null;
   let garbage = '';
   let doubtTimer: NodeJS.Timeout | null = null;
-  let open = false;
-
-  const wire: Wire = {
-    send: (text, id, method) => transport?.send(text, id, method),
-  };
-  const connection = createConnection(target.name, wire, {
-    notification: (method, params) => events.notification(method, params),
-    hung: () => void close({ reason: 'hung', message: 'The server answered neither calls nor a ping.' }),
-  });
-
-  function onClosed(reason: CloseReason): void {
-    if (doubtTimer) clearTimeout(doubtTimer);
-    closeReason ??= open ? reason : explain(reason, garbage);
-    connection.end(errorOf(closeReason, target.name, open));
-    events.closed(closeReason);
-  }
-
-  /** Not MCP in any likelihood: too much text, or our own request echoed. */
-  function onGarbage(sample: string, count: number): void {
-    if (connection.received > 0 || open) return;
-    garbage = sample;
-    if (count >= garbageMax) void close({ reason: 'handshake-failed', message: notMcp(garbage) });
-    doubtTimer ??= setTimeout(() => {
-      if (connection.received === 0 && !closeReason) events.doubtful(notMcp(garbage));
-    }, doubtMs).unref();
-  }
-
-  const transportEvents: TransportEvents = {
-    message: (bytes, onlyFor) => connection.receive(bytes, onlyFor),
-    overlong: (head, tail, length) => connection.receiveOverlong(head, tail, length),
-    pending: (id) => connection.pending(id),
-    failed: (id, error) => connection.fail(id, error),
-    closed: onClosed,
-  };
-
-  async function close(reason: CloseReason): Promise<void> {
-    await transport?.close(reason);
-  }
-
-  const onAbort = () => void close({ reason: 'stopped', message: 'The server was stopped.' });
+  const link = createLink(
+    target.name,
+    {
+      notification: events.notification,
+      closed: (reason) => {
+        if (doubtTimer) clearTimeout(doubtTimer);
+        events.closed(reason);
+      },
+    },
+    (reason) => explain(reason, garbage),
+  );
+  const { connection } = link;
+  const onAbort = () => void link.close(stopped);
   options.signal.addEventListener('abort', onAbort, { once: true });
   try {
     if (options.signal.aborted) throw new HubError('CANCELLED', undefined, { reason: 'stopped' });
-    const { handshake, ended } = await connect();
-    open = true;
+    const { notification } = events;
+    const remote = { target, client, egress: options.egress, memory, timeoutMs, random, notification };
+    const face = target.type === 'stdio' ? await openProgram() : await openRemote(link, remote);
+    link.opened();
     return {
-      handshake,
+      handshake: face.handshake,
       get inflight() {
-        return connection.inflight;
+        return face.inflight();
       },
-      call: connection.call,
-      notify: connection.notify,
+      call: face.call,
+      notify: face.notify,
+      watch: face.watch,
+      ...(face.faultOfTool && { faultOfTool: face.faultOfTool }),
       async close() {
-        ended();
-        await close({ reason: 'stopped', message: 'The server was stopped.' });
+        await face.stop();
+        await link.close(stopped);
       },
     };
   } catch (error) {
-    const reason = closeReason ?? reasonOf(error, timeoutMs);
-    if (transport) await close(reason);
-    else onClosed(reason);
-    throw errorOf(closeReason ?? reason, target.name, false, error);
+    const reason = link.end ?? reasonOf(error, timeoutMs);
+    await link.close(reason);
+    throw errorOf(link.end ?? reason, target.name, false, error);
   } finally {
     options.signal.removeEventListener('abort', onAbort);
     if (doubtTimer) clearTimeout(doubtTimer);
   }
 
-  function connect(): Promise<{ handshake: Handshake; ended: () => void }> {
-    if (target.type === 'stdio') return connectStdio();
-    if (target.type === 'streamable-http') return connectHttp();
-    throw new HubError('UPSTREAM_UNAVAILABLE', `Servers of type "${target.type}" are not supported.`, {
-      reason: 'connect-failed',
-    });
-  }
-
-  async function connectStdio() {
-    transport = openStdio(
-      { target, ...options.process },
-      { ...transportEvents, spawned: events.spawned, stderr: events.stderr, garbage: onGarbage },
+  async function openProgram(): Promise<Face> {
+    link.attach((transportEvents) =>
+      openStdio(
+        { target, ...options.process },
+        { ...transportEvents, spawned: events.spawned, stderr: events.stderr, garbage: onGarbage },
+      ),
     );
-    const handshake = await shake(connection, () => {});
-    return { handshake, ended: () => {} };
-  }
-
-  async function connectHttp() {
-    const http = openHttp({ target, egress: options.egress, random: options.random }, transportEvents);
-    transport = http;
-    const shakeAndSettle = async () => {
-      const handshake = await shake(connection, (version) => http.speak(version));
-      await http.quiet();
-      return handshake;
-    };
-    http.onSessionLost(async () => {
-      await shakeAndSettle();
+    const handshake = await openInEra(target.era, memory, {
+      connection,
+      timeoutMs,
+      speak: (version) => connection.speak(version === null ? null : createEnvelope(version, client, false)),
+      initialize: () => shakeHands(connection, client, mute, timeoutMs, () => {}),
     });
-    const handshake = await shakeAndSettle();
-    http.listen();
-    const timer = setInterval(() => {
-      if (http.listening || connection.inflight > 0) return;
-      // A failed connect closes the transport; any answer, an error too, is a sign of life.
-      connection.call('ping', undefined, { timeoutMs: pingEveryMs }).answer.catch(() => {});
-    }, pingEveryMs).unref();
-    return { handshake, ended: () => clearInterval(timer) };
+    const faceOptions = { target, random, notification: events.notification };
+    return handshake.era === 'modern'
+      ? modernFace(link, handshake, faceOptions)
+      : legacyFace(link, handshake, faceOptions);
   }
 
-  function shake(over: Connection, versioned: (version: string) => void): Promise<Handshake> {
-    return shakeHands(over, options.client, timeoutMs, versioned);
+  /** Not MCP in any likelihood: too much text, or our own request echoed. */
+  function onGarbage(sample: string, count: number): void {
+    if (connection.received > 0) return;
+    garbage = sample;
+    if (count >= garbageMax) void link.close({ reason: 'handshake-failed', message: notMcp(garbage) });
+    doubtTimer ??= setTimeout(() => {
+      if (connection.received === 0 && !link.end) events.doubtful(notMcp(garbage));
+    }, doubtMs).unref();
   }
 }
+
+const stopped: CloseReason = { reason: 'stopped', message: 'The server was stopped.' };
 
 function notMcp(sample: string): string {
   return `The program printed text that is not MCP: ${JSON.stringify(sample.trim())}.`;
@@ -185,12 +152,4 @@ function reasonOf(error: unknown, timeoutMs: number): CloseReason {
   const known = ['connect-failed', 'needs-auth', 'stopped'];
   if (extras.reason === 'address-refused') return { reason: 'connect-failed', message };
   return { reason: known.includes(extras.reason ?? '') ? String(extras.reason) : 'handshake-failed', message };
-}
-
-/** What calls get that were under way, or are made later. */
-function errorOf({ reason, message }: CloseReason, server: string, wasOpen: boolean, cause?: unknown): HubError {
-  const extras = { server, reason, cause };
-  if (reason === 'needs-auth') return new HubError('UPSTREAM_NEEDS_AUTH', message, extras);
-  const code = wasOpen && reason !== 'connect-failed' ? 'INTERRUPTED' : 'UPSTREAM_UNAVAILABLE';
-  return new HubError(code, message, { ...extras, retryable: true });
 }

@@ -95,7 +95,7 @@ async function listOne(upstream: Upstream, kind: Kind, deadline: number, random:
       note('', `The answer to ${kind.method} holds no array "${kind.list}".`);
       break;
     }
-    for (const item of list) takeItem(item, kind, items, note);
+    for (const item of list) takeItem(item, kind, items, note, upstream);
     if (items.size >= maxItems) {
       if (typeof result.nextCursor === 'string')
         note('', `The list has more than ${maxItems} items; the rest was left out.`);
@@ -118,6 +118,7 @@ function takeItem(
   kind: Kind,
   items: Map<string, Item>,
   note: (name: string, reason: string) => void,
+  upstream: Upstream,
 ): void {
   if (items.size >= maxItems) return;
   if (typeof item !== 'object' || item === null || Array.isArray(item)) {
@@ -126,7 +127,10 @@ function takeItem(
   }
   const entry = item as Item;
   const name = typeof entry[kind.key] === 'string' ? String(entry[kind.key]) : '';
-  const fault = kind.check(entry) ?? (items.has(name) ? 'It is listed twice.' : null);
+  const fault =
+    kind.check(entry) ??
+    (items.has(name) ? 'It is listed twice.' : null) ??
+    (kind.list === 'tools' ? (upstream.faultOfTool?.(entry) ?? null) : null);
   if (fault) note(name, fault);
   else items.set(name, entry);
 }

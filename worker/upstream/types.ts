@@ -3,6 +3,12 @@
 /** "legacy": sessions of 2024-11-05 … 2025-11-25. "modern": 2026-07-28, where each request stands for itself. */
 export type Era = 'legacy' | 'modern';
 
+/** How the hub names itself to servers. */
+export interface ClientInfo {
+  name: string;
+  version: string;
+}
+
 /** What a client answers to a server's request. */
 export type ClientAnswer =
   | { kind: 'result'; value: unknown }
@@ -79,6 +85,15 @@ export interface Upstream {
   readonly inflight: number;
   call(method: string, params: Record<string, unknown> | undefined, options: CallOptions): Call;
   notify(method: string, params?: Record<string, unknown>): void;
+  /**
+   * Makes the resources whose updates the server tells equal to these URIs (server/resources: subscriptions;
+   * basic/patterns/subscriptions, 2026-07-28). They stay so when a session or stream has to be opened anew.
+   * @returns those of them that the server refused
+   * @throws HubError METHOD_NOT_FOUND where the server offers no subscriptions, else as a call does
+   */
+  watch(uris: readonly string[]): Promise<readonly string[]>;
+  /** Why a tool cannot be called over this connection, in plain words, or null. Absent: every tool can. */
+  faultOfTool?(tool: Record<string, unknown>): string | null;
   /** Ends the connection (and the process behind it) and settles all calls with INTERRUPTED. Idempotent. */
   close(): Promise<void>;
 }
@@ -96,6 +111,8 @@ export interface Listing {
 /** What a transport is made of, beyond the wire: where to connect to or what to run. */
 export interface UpstreamTarget {
   name: string;
+  /** Which era to speak; "auto", also when absent, finds it out. */
+  era?: 'auto' | Era;
   type: 'stdio' | 'streamable-http' | 'sse' | 'openapi';
   command: string | null;
   args: string[];
@@ -103,6 +120,11 @@ export interface UpstreamTarget {
   cwd: string | null;
   url: string | null;
   headers: Record<string, string>;
+}
+
+/** What is known of a server's era; kept by the opener across connections, and written by openUpstream. */
+export interface EraMemory {
+  era: Era | null;
 }
 
 export interface OpenEvents extends UpstreamEvents {

@@ -1,0 +1,99 @@
+// One connection and the transport below it: what the transport reports goes to the connection, and its end ends all
+// calls. The transport may be exchanged before the link is in use, when a server turns out to speak another one.
+import { HubError } from '../../lib/errors';
+import { type Connection, createConnection } from './connection';
+import type { Transport, TransportEvents } from './transport';
+import type { CloseReason } from './types';
+
+export interface LinkEvents {
+  notification(method: string, params: Record<string, unknown> | undefined): void;
+  /** The link is gone for good; called once. */
+  closed(reason: CloseReason): void;
+}
+
+export interface Link {
+  readonly connection: Connection;
+  /** Why it ended; null while it has not. */
+  readonly end: CloseReason | null;
+  /** Puts a transport below; what a former one still reports is not heard. */
+  attach<T extends Transport>(open: (events: TransportEvents) => T): T;
+  /** Ends the transport below without ending the link. */
+  detach(): Promise<void>;
+  /** From now on an end interrupts calls; before, it only means that the server cannot be used. */
+  opened(): void;
+  /** Resolves when nothing of it is left. Idempotent; the first reason counts. */
+  close(reason: CloseReason): Promise<void>;
+}
+
+/** @param explain completes the reason of an end that comes before the link is open */
+export function createLink(
+  server: string,
+  events: LinkEvents,
+  explain: (reason: CloseReason) => CloseReason = (reason) => reason,
+): Link {
+  let transport: Transport | null = null;
+  let end: CloseReason | null = null;
+  let isOpen = false;
+
+  const connection = createConnection(
+    server,
+    { send: (text, id, method, params) => transport?.send(text, id, method, params) },
+    {
+      notification: events.notification,
+      hung: () => void close({ reason: 'hung', message: 'The server answered neither calls nor a ping.' }),
+      versionRefused: () => {
+        const message = 'The server no longer speaks the protocol version that it spoke at first.';
+        if (isOpen) void close({ reason: 'handshake-failed', message });
+      },
+    },
+  );
+
+  function onClosed(reason: CloseReason): void {
+    if (end) return;
+    end = isOpen ? reason : explain(reason);
+    connection.end(errorOf(end, server, isOpen));
+    events.closed(end);
+  }
+
+  async function close(reason: CloseReason): Promise<void> {
+    await transport?.close(reason);
+    onClosed(reason);
+  }
+
+  return {
+    connection,
+    get end() {
+      return end;
+    },
+    attach(open) {
+      const made = open({
+        message: (bytes, onlyFor) => connection.receive(bytes, onlyFor),
+        overlong: (head, tail, length) => connection.receiveOverlong(head, tail, length),
+        pending: (id) => connection.pending(id),
+        failed: (id, error) => connection.fail(id, error),
+        closed: (reason) => {
+          if (transport === made) onClosed(reason);
+        },
+      });
+      transport = made;
+      return made;
+    },
+    async detach() {
+      const former = transport;
+      transport = null;
+      await former?.close({ reason: 'stopped', message: 'The server speaks another transport.' });
+    },
+    opened() {
+      isOpen = true;
+    },
+    close,
+  };
+}
+
+/** What calls get that were under way, or are made later. */
+export function errorOf({ reason, message }: CloseReason, server: string, wasOpen: boolean, cause?: unknown): HubError {
+  const extras = { server, reason, cause };
+  if (reason === 'needs-auth') return new HubError('UPSTREAM_NEEDS_AUTH', message, extras);
+  const code = wasOpen && reason !== 'connect-failed' ? 'INTERRUPTED' : 'UPSTREAM_UNAVAILABLE';
+  return new HubError(code, message, { ...extras, retryable: true });
+}

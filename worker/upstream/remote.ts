@@ -1,0 +1,207 @@
+// A server behind a URL: which transport and era it speaks, and what of the hub's side goes with each. Streamable HTTP
+// comes first; a server that knows neither of its eras may still be one of HTTP+SSE (basic/transports, backwards
+// compatibility, 2025-03-26 and later).
+import { asHubError, HubError } from '../../lib/errors';
+import { createCapabilitySets, everything, mute } from './capability-sets';
+import type { Egress } from './egress';
+import { isRefusal, openInEra } from './era';
+import { type Face, legacyFace, modernFace } from './face';
+import { shakeHands } from './handshake';
+import { type HttpTransport, openHttp } from './http';
+import { createLink, type Link } from './link';
+import { createEnvelope } from './modern';
+import { createModernCalls } from './modern-calls';
+import { openSse } from './sse';
+import type { ClientInfo, CloseReason, EraMemory, Handshake, UpstreamEvents, UpstreamTarget } from './types';
+
+/** A server that keeps no stream open is asked in this rhythm whether it is there. */
+const askEveryMs = 30_000;
+/** Answers to `initialize` after which HTTP+SSE is worth a try. */
+const perhapsSse = new Set(['http-400', 'http-404', 'http-405']);
+
+export interface RemoteOptions {
+  target: UpstreamTarget;
+  client: ClientInfo;
+  egress: Egress;
+  memory: EraMemory;
+  timeoutMs: number;
+  random: () => number;
+  notification: UpstreamEvents['notification'];
+}
+
+/** @throws HubError */
+export async function openRemote(link: Link, options: RemoteOptions): Promise<Face> {
+  const { target, client, egress, memory, timeoutMs, random } = options;
+  if (target.type === 'sse') return openOldRemote(link, options);
+  if (target.type !== 'streamable-http') {
+    const message = `Servers of type "${target.type}" are not supported.`;
+    throw new HubError('UPSTREAM_UNAVAILABLE', message, { reason: 'connect-failed' });
+  }
+  const { connection } = link;
+  const http = link.attach((events) => openHttp({ target, egress, random }, events));
+  const calls = createModernCalls(connection, () =>
+    options.notification('notifications/tools/list_changed', undefined),
+  );
+  try {
+    const handshake = await openInEra(target.era, memory, {
+      connection,
+      timeoutMs,
+      speak(version) {
+        connection.speak(version === null ? null : createEnvelope(version, client, true));
+        http.speak(version, version === null ? undefined : calls.mirror);
+      },
+      initialize: () => initialize(link, http, everything, options),
+    });
+    if (handshake.era === 'legacy') return legacyHttp(link, http, handshake, options);
+    const face = modernFace(link, handshake, options);
+    const stopAsking = askSometimes(
+      () => http.listening || face.isListening() || connection.inflight > 0,
+      () => stillModern(link),
+    );
+    return {
+      ...face,
+      call: calls.call,
+      faultOfTool: calls.faultOfTool,
+      stop() {
+        stopAsking();
+        return face.stop();
+      },
+    };
+  } catch (error) {
+    if (target.era === 'modern' || link.end || !perhapsSse.has(asHubError(error).extras.reason ?? '')) throw error;
+    await link.detach();
+    connection.speak(null);
+    return await openOldRemote(link, options).catch(async (later) => {
+      await link.detach();
+      // What was tried last says less than what a server of today was asked for.
+      throw asHubError(later).extras.reason === 'needs-auth' ? later : error;
+    });
+  }
+}
+
+async function initialize(
+  link: Link,
+  http: HttpTransport,
+  capabilities: Record<string, unknown>,
+  { client, timeoutMs }: RemoteOptions,
+): Promise<Handshake> {
+  const handshake = await shakeHands(link.connection, client, capabilities, timeoutMs, (version) =>
+    http.speak(version),
+  );
+  await http.quiet();
+  return handshake;
+}
+
+function legacyHttp(link: Link, http: HttpTransport, handshake: Handshake, options: RemoteOptions): Face {
+  const { connection } = link;
+  const { notification } = options;
+  const sets = createCapabilitySets({
+    server: options.target.name,
+    main: link,
+    hasSessions: () => http.hasSession,
+    open: (capabilities, closed) => openFurther(capabilities, closed),
+  });
+  const face = legacyFace(link, handshake, options);
+  renewWith(link, http, everything, options, () => {
+    void face.renew();
+    sets.sessionMade(connection);
+    // It has probably been started anew, perhaps as another version.
+    notification('notifications/tools/list_changed', undefined);
+  });
+  http.listen();
+  const stopAsking = askSometimes(
+    () => http.listening || connection.inflight > 0,
+    () => connection.call('ping', undefined, { timeoutMs: askEveryMs }).answer,
+  );
+
+  async function openFurther(capabilities: Record<string, unknown>, closed: () => void): Promise<Link> {
+    const further = createLink(options.target.name, {
+      // The main connection hears of lists and resources.
+      notification: (method, params) => {
+        if (!method.endsWith('/list_changed') && method !== 'notifications/resources/updated') {
+          notification(method, params);
+        }
+      },
+      closed,
+    });
+    try {
+      const { target, egress, random } = options;
+      const own = further.attach((events) => openHttp({ target, egress, random }, events));
+      await initialize(further, own, capabilities, options);
+      renewWith(further, own, capabilities, options, () => sets.sessionMade(further.connection));
+      further.opened();
+      own.listen();
+      return further;
+    } catch (error) {
+      await further.close({ reason: 'handshake-failed', message: asHubError(error).message });
+      throw error;
+    }
+  }
+
+  return {
+    ...face,
+    call: sets.call,
+    notify: sets.notify,
+    inflight: () => sets.inflight,
+    async stop() {
+      stopAsking();
+      await sets.close();
+    },
+  };
+}
+
+/** A session that the server forgot is made anew; a server that refuses that has changed and is opened from the start. */
+function renewWith(
+  link: Link,
+  http: HttpTransport,
+  capabilities: Record<string, unknown>,
+  options: RemoteOptions,
+  renewed: () => void,
+): void {
+  http.onSessionLost(async () => {
+    try {
+      await initialize(link, http, capabilities, options);
+    } catch (error) {
+      const { message } = asHubError(error);
+      if (isRefusal(error)) setImmediate(() => void link.close({ reason: 'handshake-failed', message }));
+      throw error;
+    }
+    renewed();
+  });
+}
+
+async function openOldRemote(link: Link, options: RemoteOptions): Promise<Face> {
+  const { target, client, egress, timeoutMs } = options;
+  const { connection } = link;
+  const sse = link.attach((events) => openSse({ target, egress }, events));
+  await sse.open(timeoutMs);
+  const handshake = await shakeHands(connection, client, mute, timeoutMs, (version) => sse.speak(version));
+  const face = legacyFace(link, handshake, options);
+  const stopAsking = askSometimes(
+    () => connection.inflight > 0,
+    () => connection.call('ping', undefined, { timeoutMs: askEveryMs }).answer,
+  );
+  return { ...face, stop: stopAsking };
+}
+
+/** A failed connect closes the transport; any answer, an error too, is a sign of life. */
+function askSometimes(isBusy: () => boolean, ask: () => Promise<unknown>): () => void {
+  const timer = setInterval(() => {
+    if (!isBusy()) ask().catch(() => {});
+  }, askEveryMs).unref();
+  return () => clearInterval(timer);
+}
+
+/** A server that answers the question of modern clients otherwise has been replaced: it is opened from the start. */
+async function stillModern(link: Link): Promise<void> {
+  const reason: CloseReason = {
+    reason: 'handshake-failed',
+    message: 'The server no longer answers "server/discover".',
+  };
+  try {
+    const { kind } = await link.connection.call('server/discover', undefined, { timeoutMs: askEveryMs }).answer;
+    if (kind === 'error') await link.close(reason);
+  } catch (error) {
+    if (isRefusal(error)) await link.close(reason);
+  }
+}
