@@ -54,6 +54,13 @@ export const envSchema = z.object({
     .string()
     .default('private-allowed')
     .describe('private-allowed, public-only, or a comma-separated list of CIDRs and hosts'),
+  MCPHUB_WORKERS: z.coerce
+    .number()
+    .int()
+    .min(1)
+    .max(64)
+    .default(1)
+    .describe('Worker processes that share the port and the servers'),
   LOG_LEVEL: z
     .enum(['trace', 'debug', 'info', 'warn', 'error', 'silent'])
     .default('info')
@@ -156,7 +163,16 @@ export function runtimeDir(dataDir: string): string {
 }
 
 /** Unix sockets between the programs of one hub, by purpose. */
-export function socketPaths(dataDir: string): { databaseDir: string; worker: string } {
+export function socketPaths(dataDir: string): {
+  databaseDir: string;
+  worker: string;
+  /** Of one worker among several, by its number; `worker` then leads to one of them. */
+  workerNumber(number: string): string;
+} {
   const dir = runtimeDir(dataDir);
-  return { databaseDir: dir, worker: join(dir, 'worker.sock') };
+  return {
+    databaseDir: dir,
+    worker: join(dir, 'worker.sock'),
+    workerNumber: (number) => join(dir, `worker-${number}.sock`),
+  };
 }

@@ -11,6 +11,7 @@ const programs = {
   worker: 'worker/main.ts',
   database: 'lib/db/embedded/main.ts',
   launcher: 'scripts/launcher.ts',
+  primary: 'scripts/launcher/primary.ts',
 };
 
 async function buildPrograms(outdir = join(root, 'dist')) {

@@ -84,10 +84,14 @@ export async function launch({ mode, web: withWeb }: LaunchOptions): Promise<voi
     );
   }
 
+  const workerArgs =
+    env.MCPHUB_WORKERS === 1
+      ? source('worker/main.ts', 'dist/worker.mjs')
+      : [...source('scripts/launcher/primary.ts', 'dist/primary.mjs'), String(env.MCPHUB_WORKERS)];
   start(
     'worker',
     // The whole environment: `${VAR}` in the servers file is expanded from it.
-    { args: () => source('worker/main.ts', 'dist/worker.mjs'), env: settingsEnv },
+    { args: () => workerArgs, env: settingsEnv },
     {
       started: tellWebPort, // the channel keeps it until the worker listens to it
       message(message) {

@@ -12,15 +12,26 @@ import type { Log } from '../lib/log';
 import type { Gateway } from './gateway';
 import { ignoreErrors, isGone } from './gateway/exchange';
 import type { Supervisor } from './supervisor/types';
+import { type Forwarder, forwardingPath } from './upstream/forwarding';
 
 export interface ControlDeps {
   socketPath: string;
   gateway: Gateway;
   supervisor: Pick<Supervisor, 'statuses' | 'logs'>;
-  bus: Bus;
+  /** Hands an event to the handlers of this worker, and to the other workers. */
+  deliver: Bus['deliver'];
   log: Log;
   /** What `hub.stats` tells beside the gateway's figures. */
   hub(): { startedAt: string; version: string; configFaults: string[]; configFile: string | null };
+  /** What a worker among several answers to the others, on the same socket. */
+  peers?: ControlPeers;
+}
+
+export interface ControlPeers {
+  forwarder: Forwarder;
+  ownLogs: Supervisor['logs'];
+  /** The figures of the other workers that answer. */
+  stats(): Promise<{ sessions: number; inflight: number }[]>;
 }
 
 export interface Control {
@@ -38,22 +49,27 @@ type Run<N extends ControlName> = (
   signal: AbortSignal,
 ) => ControlAnswer<N> | Promise<ControlAnswer<N>>;
 
-export function createControl({ socketPath, gateway, supervisor, bus, log, hub }: ControlDeps): Control {
+export function createControl(deps: ControlDeps): Control {
+  const { socketPath, gateway, supervisor, deliver, log, hub, peers } = deps;
   const runs: { [N in ControlName]: Run<N> } = {
     'events.deliver': async ({ name, payload }) => {
       if (!Object.hasOwn(eventSchemas, name)) throw new HubError('INVALID_INPUT', 'There is no such event.');
       const parsed = eventSchemas[name as EventName].safeParse(payload);
       if (!parsed.success) throw new HubError('INVALID_INPUT', 'The payload does not fit the event.');
-      await bus.deliver({ name, payload: parsed.data } as SentEvent);
+      await deliver({ name, payload: parsed.data } as SentEvent);
       return {};
     },
     'servers.status': ({ ids }) => {
       const wanted = ids && new Set(ids);
       return { servers: supervisor.statuses().filter(({ id }) => !wanted || wanted.has(id)) };
     },
-    'servers.logs': ({ id, after, limit }) => supervisor.logs(id, after, limit),
+    'servers.logs': ({ id, after, limit, own }) => (own && peers ? peers.ownLogs : supervisor.logs)(id, after, limit),
     'tools.call': ({ actor, ...call }, signal) => gateway.callTool({ ...call, actor: actor as Actor, signal }),
-    'hub.stats': () => ({ ...gateway.stats(), ...hub() }),
+    'hub.stats': async ({ own }) => {
+      const parts = [gateway.stats(), ...(peers && !own ? await peers.stats() : [])];
+      const sum = (of: 'sessions' | 'inflight') => parts.reduce((total, part) => total + part[of], 0);
+      return { ...hub(), sessions: sum('sessions'), inflight: sum('inflight') };
+    },
   };
   const byPath = new Map(
     Object.entries(controlCalls).map(([name, { path }]) => [path as string, name as ControlName] as const),
@@ -73,6 +89,7 @@ export function createControl({ socketPath, gateway, supervisor, bus, log, hub }
     response.on('error', ignoreErrors);
     const url = request.url ?? '';
     if (url.startsWith('/api/mcp')) return gateway.handle(request, response);
+    if (peers && url.startsWith(forwardingPath)) return peers.forwarder.handle(request, response);
     try {
       const name = byPath.get(url);
       if (!name) throw new HubError('NOT_FOUND');
@@ -96,7 +113,8 @@ export function createControl({ socketPath, gateway, supervisor, bus, log, hub }
         // The socket file is made inside listen(), with the umask of that moment.
         const umask = process.umask(0o177);
         try {
-          server.listen(socketPath, () => {
+          // Exclusive: among several workers each has a socket of its own.
+          server.listen({ path: socketPath, exclusive: true }, () => {
             server.off('error', reject);
             chmodSync(socketPath, 0o600);
             resolve();

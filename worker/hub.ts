@@ -8,17 +8,18 @@ import { type Env, socketPaths } from '../lib/env';
 import { createBus } from '../lib/events/bus';
 import { createRedisTransport } from '../lib/events/redis';
 import type { Log } from '../lib/log';
-import { listDesired, listWatchable } from '../lib/servers';
+import { listWatchable } from '../lib/servers';
 import { loadCatalogs, loadEndpoints, storeCatalog } from '../lib/servers/catalog';
 import { createCallLog, metrics as processMetrics } from '../lib/telemetry';
 import { createControl } from './control';
 import { createDoor } from './door';
+import type { Fleet } from './fleet';
 import { createEndedSessions, createGateway } from './gateway';
 import { createHealth } from './health';
 import { type ConfigWatch, type Retention, startRetention, watchConfig } from './jobs';
 import { createLive } from './live';
 import { createOriginRules } from './origin';
-import { createInstanceStore, createSupervisor } from './supervisor';
+import { createSupervision } from './supervision';
 
 export interface WorkerHub {
   /** The port that is open. */
@@ -39,6 +40,8 @@ export interface WorkerOptions {
   version: string;
   /** What `${VAR}` in the servers file stands for, and what children inherit a few variables of. */
   processEnv: Record<string, string | undefined>;
+  /** The other workers; null for the only one. */
+  fleet: Fleet | null;
 }
 
 /** How long requests under way may take once the hub stops. */
@@ -46,7 +49,8 @@ const drainMs = 25_000;
 const databaseRetryMs = 250;
 
 /** @throws HubError CONFLICT when the port is taken; Error when the master key is unusable */
-export async function startWorkerHub({ env, log, version, processEnv }: WorkerOptions): Promise<WorkerHub> {
+export async function startWorkerHub(options: WorkerOptions): Promise<WorkerHub> {
+  const { env, log, version, fleet } = options;
   const startedAt = new Date().toISOString();
   const sockets = socketPaths(env.MCPHUB_DATA_DIR);
   const keyring = loadKeyring(env, log);
@@ -59,21 +63,18 @@ export async function startWorkerHub({ env, log, version, processEnv }: WorkerOp
   const { db } = database;
   const access = createActorResolver({ db, bus, keyring, log });
   const callLog = createCallLog(db, log, { onDropped: (rows) => metrics.dropped('call-log', rows) });
-  const supervisor = createSupervisor({
-    loadDesired: () => listDesired(db, processEnv),
-    log,
-    installationId,
-    egress: env.MCPHUB_EGRESS,
-    ownEnv: processEnv,
-    version,
-    store: createInstanceStore(db, installationId, log),
-  });
+  const supervision = createSupervision({ ...options, db, installationId });
+  const { supervisor } = supervision;
   const gateway = createGateway({
     supervisor,
     resolveActor: access.resolveBearer,
     catalogs: {
       load: () => loadCatalogs(db),
-      store: (serverId, listing) => storeCatalog(db, serverId, listing),
+      // Every worker lists what it reaches; one of them writes it down.
+      store: async (serverId, listing) =>
+        supervision.answersFor(serverId)
+          ? storeCatalog(db, serverId, listing)
+          : { added: [], removed: [], changed: [] },
     },
     loadEndpoints: () => loadEndpoints(db),
     keyring,
@@ -112,11 +113,15 @@ export async function startWorkerHub({ env, log, version, processEnv }: WorkerOp
   let config: ConfigWatch | undefined;
   let retention: Retention | undefined;
   const control = createControl({
-    socketPath: sockets.worker,
+    socketPath: supervision.socketPath,
     gateway,
     supervisor,
-    bus,
+    deliver: async (event) => {
+      await bus.deliver(event);
+      fleet?.send({ kind: 'event', event });
+    },
     log,
+    ...(supervision.peers && { peers: supervision.peers }),
     hub: () => ({ startedAt, version, configFaults: [...(config?.faults ?? [])], configFile: config?.file ?? null }),
   });
 
@@ -129,7 +134,9 @@ export async function startWorkerHub({ env, log, version, processEnv }: WorkerOp
     const before = serverNames.get(id);
     if (before !== undefined && before !== name) metrics.removeServer(before);
     serverNames.set(id, name);
-    metrics.serverStatus(name, state);
+    // With several workers a scrape adds their figures up.
+    if (supervision.answersFor(id)) metrics.serverStatus(name, state);
+    else metrics.removeServer(name);
   });
   supervisor.on('removed', (id) => {
     metrics.removeServer(serverNames.get(id) ?? '');
@@ -153,14 +160,33 @@ export async function startWorkerHub({ env, log, version, processEnv }: WorkerOp
     }
   }
 
-  async function begin(): Promise<{ setupUrl: string | null }> {
-    await prepareDatabase();
-    const { setupToken } = await bootstrapAccess({ db, env, log });
+  /** What only one worker does. */
+  async function lead(): Promise<void> {
+    if (stopping.signal.aborted) return;
+    supervision.lead();
     const path = resolve(env.MCPHUB_CONFIG ?? 'mcp.json');
     config = await watchConfig({ db, bus, log, path, required: env.MCPHUB_CONFIG !== undefined });
+    retention = startRetention({ db, log });
+  }
+
+  async function begin(): Promise<{ setupUrl: string | null }> {
+    const isPrepared = fleet !== null && (await fleet.prepared());
+    let setupToken: string | null = null;
+    if (!isPrepared) {
+      await prepareDatabase();
+      ({ setupToken } = await bootstrapAccess({ db, env, log }));
+      await supervision.clearAll();
+    }
+    health.pass('database');
+    if (!fleet || fleet.leads) await lead();
+    else
+      void fleet
+        .leading()
+        .then(lead)
+        .catch((err: unknown) => log.error({ err }, 'the lead could not be taken over'));
+    fleet?.tellPrepared();
     await gateway.start();
     await supervisor.start();
-    retention = startRetention({ db, log });
     health.watchDatabase(db);
     health.pass('servers');
     return { setupUrl: setupToken && `${env.MCPHUB_PUBLIC_URL}/setup?token=${setupToken}` };
@@ -171,9 +197,11 @@ export async function startWorkerHub({ env, log, version, processEnv }: WorkerOp
     stopping.abort();
     // Event streams would hold the door open for ever, so they end first; calls under way have their time.
     gateway.drain();
+    supervision.retire();
     await config?.close();
     await live.close();
     await door.close(drainMs);
+    await supervision.idle(drainMs);
     await control.close();
     gateway.close();
     await supervisor.stop();
@@ -185,6 +213,14 @@ export async function startWorkerHub({ env, log, version, processEnv }: WorkerOp
     await database.close();
   }
 
+  if (fleet) {
+    bus.addTransport({
+      carriesAll: true,
+      send: async (event) => fleet.send({ kind: 'event', event }),
+      close: async () => {},
+    });
+    fleet.on('event', ({ event }) => void bus.deliver(event));
+  }
   await control.listen();
   const port = await door.listen();
   if (env.REDIS_URL) {

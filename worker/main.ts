@@ -1,9 +1,12 @@
 // The worker as a program: settings, signals, and the channel to the launcher. Exits with 0 when asked to end, 78
 // (EX_CONFIG of sysexits.h) when the settings are unusable, so that nobody starts it again and again, and 1 otherwise.
+// Among several workers the channel leads to the primary process (scripts/launcher/primary.ts) instead.
+import cluster from 'node:cluster';
 import { mkdirSync, readFileSync } from 'node:fs';
 import { type Env, EnvError, env, runtimeDir } from '../lib/env';
 import { isHubError, messageOf } from '../lib/errors';
 import { createLog, type Log } from '../lib/log';
+import { joinFleet } from './fleet';
 import { startWorkerHub, type WorkerHub } from './hub';
 
 const exitSettings = 78;
@@ -33,7 +36,8 @@ function whyNot(error: unknown, log: Log): never {
 
 async function main(): Promise<void> {
   const given = settings();
-  const log = createLog('worker', given.LOG_LEVEL);
+  const joining = cluster.isWorker ? joinFleet(process) : null;
+  let log = createLog('worker', given.LOG_LEVEL);
   const { version } = JSON.parse(readFileSync('package.json', 'utf8')) as { version: string };
   mkdirSync(given.MCPHUB_DATA_DIR, { recursive: true, mode: 0o700 });
   mkdirSync(runtimeDir(given.MCPHUB_DATA_DIR), { recursive: true, mode: 0o700 });
@@ -71,7 +75,9 @@ async function main(): Promise<void> {
   process.on('unhandledRejection', (error) => log.error({ err: error }, 'a promise was rejected and nobody looked'));
 
   try {
-    hub = await startWorkerHub({ env: given, log, version, processEnv: process.env });
+    const fleet = await joining;
+    if (fleet) log = log.child({ worker: fleet.self });
+    hub = await startWorkerHub({ env: given, log, version, processEnv: process.env, fleet });
     hub.setWebPort(webPort);
     log.info({ port: hub.port }, 'worker listens');
     process.send?.({ type: 'listening', port: hub.port });

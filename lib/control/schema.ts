@@ -38,7 +38,8 @@ export const controlCalls = {
   /** Lines of a server's ring with `seq` above `after`, oldest first. */
   'servers.logs': {
     path: '/control/logs',
-    body: z.object({ id: z.string(), after: z.number().int(), limit: z.number().int() }),
+    /** `own`: another worker asks, and wants to hear of what runs here. */
+    body: z.object({ id: z.string(), after: z.number().int(), limit: z.number().int(), own: z.boolean().optional() }),
     answer: z.object({ lines: z.array(logLineSchema), dropped: z.number().int() }),
   },
   /** Runs a tool through the gateway's whole call path, as the actor. Cancelled by closing the request. */
@@ -62,7 +63,8 @@ export const controlCalls = {
   /** Open MCP sessions, totals of the data plane. */
   'hub.stats': {
     path: '/control/stats',
-    body: z.object({}),
+    /** `own`: another worker asks, for its part of the sums. */
+    body: z.object({ own: z.boolean().optional() }),
     answer: z.object({
       sessions: z.number().int(),
       inflight: z.number().int(),

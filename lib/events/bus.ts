@@ -3,6 +3,8 @@
 import { type EventName, type EventPayload, type SentEvent, sharedEvents } from './schema';
 
 export interface BusTransport {
+  /** Whether it carries every event; without this only the shared ones, which other processes act on. */
+  readonly carriesAll?: boolean;
   /** Hands an event to the other processes; resolves when it is out of our hands. */
   send(event: SentEvent): Promise<void>;
   close(): Promise<void>;
@@ -44,7 +46,9 @@ export function createBus(report: (error: unknown, event: EventName) => void): B
     async emit(name, payload) {
       const event = { name, payload } as SentEvent;
       await deliver(event);
-      if (shared.has(name)) await Promise.all([...transports].map((each) => attempt(name, () => each.send(event))));
+      const isShared = shared.has(name);
+      const carriers = [...transports].filter((each) => isShared || each.carriesAll);
+      await Promise.all(carriers.map((each) => attempt(name, () => each.send(event))));
     },
     on(name, handler) {
       const set = handlers.get(name) ?? new Set();

@@ -45,7 +45,7 @@ beforeAll(async () => {
         dropped: 3,
       }),
     },
-    bus: hub.bus,
+    deliver: hub.bus.deliver,
     log: pino({ level: 'silent' }),
     hub: () => ({ startedAt: status.since, version: '1', configFaults: ['line 1'], configFile: null }),
   });

@@ -1,5 +1,6 @@
 // Keeps the table `instances` after the fact: who runs what, for other workers and for people. It never decides what
-// runs here, and a database that is slow or away only makes the table late.
+// runs here (leases.ts does, where there are several workers), and a database that is slow or away only makes the
+// table late.
 import { and, eq, lt, or, sql } from 'drizzle-orm';
 import { instances, type LastExit } from '../../drizzle/schema';
 import type { Db } from '../../lib/db/types';
@@ -30,15 +31,20 @@ export interface InstanceStore {
   close(): Promise<void>;
 }
 
-/** @param workerId names this worker; the same at each start */
-export function createInstanceStore(db: Db, workerId: string, log: Log): InstanceStore {
+/**
+ * @param workerId names this worker; the same at each start of a hub with one worker
+ * @param isLeased rows are claimed and renewed by leases.ts: only those that this worker holds are written
+ */
+export function createInstanceStore(db: Db, workerId: string, log: Log, isLeased = false): InstanceStore {
   const owned = new Map<string, InstanceRow>();
   const dirty = new Set<string>();
   let timer: NodeJS.Timeout | null = null;
   let writing: Promise<void> = Promise.resolve();
-  const renewal = setInterval(() => {
+  const renewal = isLeased ? undefined : setInterval(markAll, renewMs).unref();
+
+  function markAll(): void {
     for (const serverId of owned.keys()) mark(serverId);
-  }, renewMs).unref();
+  }
 
   function mark(serverId: string): void {
     dirty.add(serverId);
@@ -53,13 +59,24 @@ export function createInstanceStore(db: Db, workerId: string, log: Log): Instanc
     dirty.clear();
     if (rows.length === 0) return;
     try {
-      await claim(rows);
+      if (isLeased) for (const row of rows) await write(row);
+      else await claim(rows);
     } catch {
       // One row whose server is gone fails the whole statement; the others are worth writing.
       for (const row of rows) {
-        await claim([row]).catch((error: unknown) => log.debug({ err: error }, 'an instance row was not written'));
+        await (isLeased ? write(row) : claim([row])).catch((error: unknown) =>
+          log.debug({ err: error }, 'an instance row was not written'),
+        );
       }
     }
+  }
+
+  /** Writes a row if it is ours. */
+  async function write({ serverId, ...row }: InstanceRow): Promise<void> {
+    await db
+      .update(instances)
+      .set(row)
+      .where(and(eq(instances.serverId, serverId), eq(instances.workerId, workerId)));
   }
 
   /** Claims and writes in one conditional statement: a row that another worker holds stays as it is. */

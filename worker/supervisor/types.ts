@@ -16,6 +16,11 @@ export interface SupervisorEvents {
   removed(serverId: string): void;
 }
 
+export interface LogPart {
+  lines: LogLine[];
+  dropped: number;
+}
+
 export interface Supervisor {
   /** Sweeps processes that an earlier life of this installation left behind, then reconciles now and on a timer. */
   start(): Promise<void>;
@@ -33,8 +38,11 @@ export interface Supervisor {
    * @throws HubError UPSTREAM_UNAVAILABLE with the server's state and reason
    */
   upstreamOf(serverId: string): Upstream;
-  /** Lines of the ring with `seq` above `after`, oldest first, and how many were dropped before them. */
-  logs(serverId: string, after: number, limit: number): { lines: LogLine[]; dropped: number };
+  /**
+   * Lines of the ring with `seq` above `after`, oldest first, and how many were dropped before them. A promise where
+   * another worker has to be asked. @throws HubError UNAVAILABLE (by the promise) when that one has just ended
+   */
+  logs(serverId: string, after: number, limit: number): LogPart | Promise<LogPart>;
   /**
    * Tells what listing the server gave: the number of its tools, and a plain sentence if a list failed. A fault makes a
    * ready server "degraded" until a listing without one. Unknown servers are ignored.

@@ -36,6 +36,8 @@ export const reservedHeaders: ReadonlySet<string> = new Set([
 export interface HttpOptions {
   target: UpstreamTarget;
   egress: Egress;
+  /** A unix socket to connect to in place of the URL's host: one of our own, which no rule on addresses concerns. */
+  socketPath?: string;
   /** Delay of a retry, a number from 0 to 1. */
   random?: () => number;
 }
@@ -62,13 +64,13 @@ export interface HttpTransport extends Transport {
 
 /** @throws HubError INVALID_INPUT for a URL that may not be connected to */
 export function openHttp(
-  { target, egress, random = Math.random }: HttpOptions,
+  { target, egress, socketPath, random = Math.random }: HttpOptions,
   events: TransportEvents,
 ): HttpTransport {
-  const url = checkedUrl(target.url, egress);
+  const url = socketPath ? new URL(target.url ?? '') : checkedUrl(target.url, egress);
   const pool = new Pool(url.origin, {
     connections: maxConnections,
-    connect: { lookup: egress.lookup, timeout: connectMs },
+    connect: socketPath ? { socketPath, timeout: connectMs } : { lookup: egress.lookup, timeout: connectMs },
     // The connection keeps the deadlines of calls; undici's own would need two timers for each request.
     headersTimeout: 0,
     bodyTimeout: 0,

@@ -161,9 +161,9 @@ describe('the supervisor', () => {
     });
     const begun = performance.now();
     await reach(row, 'ready');
-    await until('dropped lines', () => supervisor.logs(row.id, 0, 5_000).dropped > 0);
+    await until('dropped lines', async () => (await supervisor.logs(row.id, 0, 5_000)).dropped > 0);
     const seconds = Math.ceil((performance.now() - begun) / 1000) + 1;
-    const { lines } = supervisor.logs(row.id, 0, 5_000);
+    const { lines } = await supervisor.logs(row.id, 0, 5_000);
     expect(lines.length).toBeLessThan(seconds * 200 + 10);
     expect(batches).toBeLessThan(seconds * 10 + 2);
   });
@@ -219,7 +219,7 @@ describe('a server that cannot start is red within 2 s', () => {
     const status = await reach(row, 'retrying', 2_000);
     expect(status.message).toContain('fatal: giving up');
     expect(status.lastExit?.stderr).toEqual(['cannot open the database', 'fatal: giving up']);
-    expect(supervisor.logs(row.id, 0, 100).lines.map(({ text }) => text)).toContain('cannot open the database');
+    expect((await supervisor.logs(row.id, 0, 100)).lines.map(({ text }) => text)).toContain('cannot open the database');
   });
 
   it('retries for ever, calls it crashed after six exits, and tries at once when asked or changed', async () => {

@@ -1,0 +1,210 @@
+// Several workers on one port: each server runs once, every worker answers for all of them, and what one worker takes
+// with it when it is killed comes back at another.
+import { join } from 'node:path';
+import { Client } from '@modelcontextprotocol/sdk/client/index.js';
+import { StreamableHTTPClientTransport } from '@modelcontextprotocol/sdk/client/streamableHttp.js';
+import { McpError } from '@modelcontextprotocol/sdk/types.js';
+import { afterAll, beforeAll, expect, it } from 'vitest';
+import { createControlClient } from '../../../lib/control';
+import { socketPaths } from '../../../lib/env';
+import { root } from '../../../scripts/prepare.mjs';
+import { eachDatabase, openTestDatabase, type TestDatabase } from '../../support/database';
+import { fairNow } from '../../support/fair-clock';
+import { type Hub, startHub, writeConfig } from '../../support/hub';
+import { statuses } from '../../support/hub-client';
+import { until } from '../../support/until';
+import { isAlive, linesTo, parentOf, running, speak, workersOf } from '../../support/workers';
+
+const program = join(root, 'tests/support/servers/stdio.mjs');
+const names = ['one', 'two', 'three', 'four'];
+
+eachDatabase('a hub with two workers', (kind) => {
+  let hub: Hub;
+  let database: TestDatabase | undefined;
+  /** Distinguishes this hub's servers from those of others. */
+  const mark = `workers-${kind}-${process.pid}`;
+  const server = (name: string) => ({ command: process.execPath, args: [program, 'good', `${mark}-${name}`] });
+  const config = (...more: string[]) => ({
+    mcpServers: Object.fromEntries([...names, ...more].map((name) => [name, server(name)])),
+  });
+
+  beforeAll(async () => {
+    if (kind === 'postgres') database = await openTestDatabase(kind);
+    const env = { MCPHUB_WORKERS: '2', ...(database?.url && { DATABASE_URL: database.url }) };
+    hub = await startHub({ config: config(), env });
+    await ready(...names);
+  });
+
+  afterAll(async () => {
+    await hub?.stop();
+    expect(running(mark)).toEqual([]);
+    await database?.close();
+  });
+
+  async function ready(...wanted: string[]): Promise<void> {
+    await until(
+      async () => {
+        const now = await statuses(hub);
+        return wanted.every((name) => now[name]?.state === 'ready' && now[name].tools > 0);
+      },
+      30_000,
+      hub.logs,
+    );
+  }
+
+  const processOf = (name: string) => running(`${mark}-${name}`);
+  const ownerOf = (name: string) => parentOf(processOf(name)[0] ?? 0);
+  const otherThan = (pid: number) => workersOf(hub).find((each) => each !== pid) ?? 0;
+
+  async function bothWorkers(): Promise<number[]> {
+    await until(() => workersOf(hub).length === 2, 10_000, hub.logs);
+    return workersOf(hub);
+  }
+
+  /** Tools of all servers are known to every worker. */
+  async function settled(): Promise<void> {
+    const lines = await linesTo(hub, await bothWorkers());
+    for (const line of lines) {
+      const client = speak(line, await speak(line).open());
+      const answers = async () => {
+        const all = await Promise.all(names.map((name) => client.call(`${name}__echo`, { text: name })));
+        return all.every(({ json }, at) => json.result?.content[0].text === names[at]);
+      };
+      await until(answers, 20_000, hub.logs);
+      line.close();
+    }
+  }
+
+  it('runs each server once, half of them at each worker, and both workers answer for all', async () => {
+    const owners = names.map(ownerOf);
+    for (const name of names) expect(processOf(name)).toHaveLength(1);
+    for (const pid of await bothWorkers()) expect(owners.filter((owner) => owner === pid)).toHaveLength(2);
+    await settled();
+    const pids: string[] = [];
+    for (const line of await linesTo(hub, workersOf(hub))) {
+      const client = speak(line, await speak(line).open());
+      const { json } = await client.call('one__pid');
+      pids.push(json.result.content[0].text);
+      line.close();
+    }
+    expect(pids).toEqual([String(processOf('one')[0]), String(processOf('one')[0])]);
+  });
+
+  it('shows states and logs of all servers, whichever worker is asked', async () => {
+    for (const number of ['0', '1']) {
+      const control = createControlClient(socketPaths(hub.dataDir).workerNumber(number));
+      const { servers } = await control.call('servers.status', {});
+      expect(servers.map(({ name, state }) => [name, state])).toEqual([...names].sort().map((name) => [name, 'ready']));
+      for (const { id, instances } of servers) {
+        expect(instances).toHaveLength(1);
+        const { lines } = await control.call('servers.logs', { id, after: 0, limit: 100 });
+        expect(lines.map(({ text }) => text).join('\n')).toContain(`pid ${instances[0]?.pid}`);
+      }
+    }
+  });
+
+  it('passes progress, errors and large answers on from one worker to the other', async () => {
+    const foreign = otherThan(ownerOf('two'));
+    const [line] = await linesTo(hub, [foreign]);
+    if (!line) throw new Error('no line');
+    const client = speak(line, await speak(line).open());
+    const progress = await client.request('tools/call', {
+      name: 'two__progress',
+      arguments: { steps: 3 },
+      _meta: { progressToken: 'p1' },
+    });
+    expect(progress.text.match(/"progressToken":"p1"/g)).toHaveLength(3);
+    expect(progress.json.result.content[0].text).toBe('3 steps');
+    const big = await client.call('two__big', { bytes: 3_000_000 });
+    expect(big.json.result.content[0].text).toHaveLength(3_000_000);
+    const exited = await client.call('two__exit', { code: 3 });
+    expect(exited.json.error.code).toBe(1007);
+    await ready('two');
+    line.close();
+  });
+
+  it('applies an edit of the servers file once', async () => {
+    writeConfig(hub.configFile, config('five'));
+    await ready('five');
+    expect(processOf('five')).toHaveLength(1);
+    writeConfig(hub.configFile, config());
+    await until(() => processOf('five').length === 0, 10_000, hub.logs);
+    const applied = hub.logs().match(/"created":\["five"\]/g);
+    expect(applied).toHaveLength(1);
+    expect('five' in (await statuses(hub))).toBe(false);
+  });
+
+  it('loses only calls under way when the owner of a server is killed, and runs its servers elsewhere at once', async () => {
+    await settled();
+    const owner = ownerOf('one');
+    const before = new Map(names.map((name) => [name, processOf(name)[0] ?? 0]));
+    const clients = await Promise.all(
+      Array.from({ length: 6 }, async () => {
+        const client = new Client({ name: 'load', version: '1' });
+        const headers = { authorization: `Bearer ${hub.apiKey}` };
+        await client.connect(new StreamableHTTPClientTransport(new URL(hub.mcpUrl), { requestInit: { headers } }));
+        return client;
+      }),
+    );
+    const faults: string[] = [];
+    let answered = 0;
+    let isOver = false;
+    let slowestMs = 0;
+    const load = clients.map(async (client, at) => {
+      const name = names[at % names.length];
+      while (!isOver) {
+        const begun = fairNow();
+        try {
+          const args = { text: `${at}` };
+          const result = await client.callTool({ name: `${name}__echo`, arguments: args }, undefined, {
+            timeout: 20_000,
+          });
+          if ((result.content as { text: string }[])[0]?.text !== `${at}`) faults.push('a foreign answer');
+          answered += 1;
+        } catch (error) {
+          const isRpc = error instanceof McpError && [1001, 1007].includes(error.code);
+          const isReset = error instanceof Error && /fetch failed|terminated|ECONN|socket/i.test(error.message);
+          if (!isRpc && !isReset) faults.push(String(error));
+          await new Promise((resolve) => setTimeout(resolve, 20));
+        }
+        slowestMs = Math.max(slowestMs, fairNow() - begun);
+      }
+    });
+    await until(() => answered > 100, 20_000);
+    process.kill(owner, 'SIGKILL');
+    const killedAt = answered;
+    await until(() => answered > killedAt + 50, 20_000);
+    await until(() => names.every((name) => processOf(name).length === 1 && ownerOf(name) !== owner), 20_000, hub.logs);
+    await ready(...names);
+    const atTakeover = answered;
+    await until(() => answered > atTakeover + 100, 20_000);
+    isOver = true;
+    await Promise.all(load);
+    expect(faults).toEqual([]);
+    expect(slowestMs).toBeLessThan(10_000);
+    await Promise.all(clients.map((client) => client.close()));
+    // What it left behind is gone; what runs at the others was left alone.
+    for (const [name, pid] of before) {
+      const wasOurs = !isAlive(pid);
+      expect([name, wasOurs]).toEqual([name, processOf(name)[0] !== pid]);
+    }
+    await bothWorkers();
+    await settled();
+    for (const name of names) expect(processOf(name)).toHaveLength(1);
+  });
+
+  it('stops the instance of a worker that stood still beyond its lease', async () => {
+    const frozen = ownerOf('three');
+    const old = processOf('three')[0] ?? 0;
+    process.kill(frozen, 'SIGSTOP');
+    try {
+      await until(() => processOf('three').some((pid) => parentOf(pid) !== frozen), 60_000, hub.logs);
+      await until(() => !isAlive(old) || processOf('three').length === 1, 10_000);
+    } finally {
+      process.kill(frozen, 'SIGCONT');
+    }
+    await until(() => processOf('three').length === 1 && ownerOf('three') !== frozen, 10_000, hub.logs);
+    await settled();
+    for (const name of names) expect(processOf(name)).toHaveLength(1);
+  });
+});
