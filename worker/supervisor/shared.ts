@@ -13,6 +13,7 @@ import { unavailable } from './instance';
 import type { Leases } from './leases';
 import { createSupervisor, type SupervisorOptions } from './supervisor';
 import type { Supervisor, SupervisorEvents } from './types';
+import { createSharedUpstreams } from './wishes';
 
 /** An upstream that its owner no longer holds open gets this long for the answers that are under way to us. */
 const lingerMs = 2_000;
@@ -64,7 +65,8 @@ export function createSharedSupervisor(options: SharedOptions): SharedSupervisor
 
   const leases = options.makeLeases(() => void local.reconcile());
   const local = createSupervisor({ ...options, loadDesired: loadShare });
-  const forwarder = createForwarder((serverId) => local.upstreamOf(serverId));
+  const sharedUpstream = createSharedUpstreams(() => fleet.members);
+  const forwarder = createForwarder((serverId, worker) => sharedUpstream(local.upstreamOf(serverId), worker));
 
   function emit<E extends keyof SupervisorEvents>(event: E, ...args: Parameters<SupervisorEvents[E]>): void {
     for (const listener of emitter.listeners(event)) {
@@ -167,7 +169,7 @@ export function createSharedSupervisor(options: SharedOptions): SharedSupervisor
   ): void {
     retire(serverId);
     const upstream = openForwarded(
-      { server: { id: serverId, name }, socketPath: at, handshake },
+      { server: { id: serverId, name }, socketPath: at, handshake, worker: fleet.self },
       {
         notification: (method, params) => emit('notification', serverId, method, params),
         hung: () => fleet.send({ kind: 'hung', serverId }, from),
@@ -236,7 +238,8 @@ export function createSharedSupervisor(options: SharedOptions): SharedSupervisor
     if (answersFor(id)) emit('log', id, lines);
   });
   local.on('opened', (id, upstream) => {
-    if (isLocal(id)) emit('opened', id, upstream);
+    if (share.has(id)) emit('opened', id, sharedUpstream(upstream, fleet.self));
+    else if (isLocal(id)) emit('opened', id, upstream);
   });
   local.on('notification', spoke);
   // `removed` of the local supervisor may only mean that the server moved away; forget() tells of the others.
@@ -281,6 +284,7 @@ export function createSharedSupervisor(options: SharedOptions): SharedSupervisor
     upstreamOf(serverId) {
       const remote = remotes.get(serverId);
       if (remote) return remote.upstream;
+      if (share.has(serverId)) return sharedUpstream(local.upstreamOf(serverId), fleet.self);
       if (isLocal(serverId)) return local.upstreamOf(serverId);
       throw unavailable(known.get(serverId)?.status);
     },

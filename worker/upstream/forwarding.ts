@@ -13,6 +13,12 @@ import type { Call, CallOptions, ClientAnswer, ClientSide, CloseReason, Handshak
 /** Path on the owner's socket, followed by the id of the server. */
 export const forwardingPath = '/upstreams/';
 
+/** Stands for Upstream.watch, which is no single request of MCP. */
+const watchMethod = 'io.mcphub/watch';
+const watchMs = 30_000;
+/** Header that names the worker which asks. */
+const workerHeader = 'x-mcphub-worker';
+
 /** In `_meta` of a forwarded request: what its client declared. Taken out again by the owner. */
 const clientKey = 'io.mcphub/client';
 /** The caller keeps the deadline of a call, and gives up by closing the request; this only ends what was forgotten. */
@@ -23,6 +29,8 @@ export interface ForwardedOptions {
   server: { id: string; name: string };
   socketPath: string;
   handshake: Handshake;
+  /** Names the worker that asks. */
+  worker: string;
 }
 
 export interface ForwardedEvents {
@@ -39,7 +47,8 @@ export interface Forwarded extends Upstream {
 }
 
 /** Opens no connection before the first call. */
-export function openForwarded({ server, socketPath, handshake }: ForwardedOptions, events: ForwardedEvents): Forwarded {
+export function openForwarded(options: ForwardedOptions, events: ForwardedEvents): Forwarded {
+  const { server, socketPath, handshake } = options;
   let transport: HttpTransport | null = null;
   const wire: Wire = { send: (text, id, method) => transport?.send(text, id, method) };
   const connection = createConnection(server.name, wire, { notification: events.notification, hung: events.hung });
@@ -72,7 +81,7 @@ export function openForwarded({ server, socketPath, handshake }: ForwardedOption
     env: {},
     cwd: null,
     url: `http://worker${forwardingPath}${server.id}`,
-    headers: {},
+    headers: { [workerHeader]: options.worker },
   };
   transport = openHttp({ target, socketPath, egress: createEgress('private-allowed') }, transportEvents);
   const opened = transport;
@@ -87,6 +96,10 @@ export function openForwarded({ server, socketPath, handshake }: ForwardedOption
       return connection.call(method, options.client ? withClient(params, options.client) : params, options);
     },
     notify: connection.notify,
+    async watch(uris) {
+      const { kind, value } = await connection.call(watchMethod, { uris }, { timeoutMs: watchMs }).answer;
+      return kind === 'result' ? (value as { refused: string[] }).refused : uris;
+    },
     end(error) {
       connection.end(error);
       void opened.close(stopped);
@@ -135,8 +148,8 @@ export interface Forwarder {
   onlyCallAt(serverId: string): ((method: string, params: Params) => void) | null;
 }
 
-/** @param upstreamOf an upstream that this worker itself holds open. @throws HubError as Supervisor.upstreamOf */
-export function createForwarder(upstreamOf: (serverId: string) => Upstream): Forwarder {
+/** @param upstreamOf an upstream that this worker itself holds open, for the worker that asks. @throws HubError as Supervisor.upstreamOf */
+export function createForwarder(upstreamOf: (serverId: string, worker: string) => Upstream): Forwarder {
   const questions = new Map<string, (answer: ClientAnswer) => void>();
   const running = new Map<string, Set<ForwardedCall>>();
   let inflight = 0;
@@ -146,19 +159,20 @@ export function createForwarder(upstreamOf: (serverId: string) => Upstream): For
     response.on('error', () => {});
     try {
       const serverId = (request.url ?? '').slice(forwardingPath.length);
+      const upstream = () => upstreamOf(serverId, String(request.headers[workerHeader]));
       const message = JSON.parse((await readBody(request)).toString('utf8')) as Incoming;
       if (message.method === undefined) answerQuestion(message);
-      else if (message.id === undefined) notify(serverId, message.method, message.params);
-      else return void (await run(serverId, message.id, message.method, message.params, response));
+      else if (message.id === undefined) notify(upstream(), message.method, message.params);
+      else return await run(serverId, upstream, message.id, message.method, message.params, response);
       response.writeHead(202).end();
     } catch (error) {
       answer(response, hubErrorOf(error));
     }
   }
 
-  function notify(serverId: string, method: string, params: Params): void {
+  function notify(upstream: Upstream, method: string, params: Params): void {
     // Whoever cancels closes the request as well, and our ids are not the server's.
-    if (method !== 'notifications/cancelled') upstreamOf(serverId).notify(method, params);
+    if (method !== 'notifications/cancelled') upstream.notify(method, params);
   }
 
   function answerQuestion({ id, result, error }: Incoming): void {
@@ -168,9 +182,20 @@ export function createForwarder(upstreamOf: (serverId: string) => Upstream): For
     else settle?.({ kind: 'result', value: result });
   }
 
-  async function run(serverId: string, id: string, method: string, sent: Params, response: ServerResponse) {
+  async function run(
+    serverId: string,
+    upstream: () => Upstream,
+    id: string,
+    method: string,
+    sent: Params,
+    response: ServerResponse,
+  ): Promise<void> {
     const { params, declared } = withoutClient(sent);
     const stream = new ForwardedCall(response);
+    if (method === watchMethod) {
+      const refused = await upstream().watch((params?.uris ?? []) as string[]);
+      return stream.end(Buffer.from(JSON.stringify({ jsonrpc: '2.0', id, result: { refused } })));
+    }
     const options: CallOptions = { timeoutMs: hardEndMs };
     const progressToken = (params?._meta as { progressToken?: unknown } | undefined)?.progressToken;
     if (progressToken !== undefined) {
@@ -187,7 +212,7 @@ export function createForwarder(upstreamOf: (serverId: string) => Upstream): For
     running.set(serverId, calls.add(stream));
     inflight += 1;
     try {
-      const call = upstreamOf(serverId).call(method, params, options);
+      const call = upstream().call(method, params, options);
       response.on('close', () => call.cancel('the caller went away'));
       const { kind, value, raw } = await call.answer;
       stream.end(
