@@ -68,13 +68,16 @@ export function createMetrics(version: string, { defaults = true }: { defaults?:
     { version, node: process.version },
     1,
   );
-  const known = new Set<string>();
+  const known = new Map<string, Set<string>>();
+  let knownTools = 0;
 
   function toolLabel(server: string, tool: string): string {
-    const key = `${server}\0${tool}`;
-    if (known.has(key)) return tool;
-    if (known.size >= maxTools) return 'other';
-    known.add(key);
+    const tools = known.get(server);
+    if (tools?.has(tool)) return tool;
+    if (knownTools >= maxTools) return 'other';
+    knownTools++;
+    if (tools) tools.add(tool);
+    else known.set(server, new Set([tool]));
     return tool;
   }
 
@@ -101,9 +104,43 @@ export function createMetrics(version: string, { defaults = true }: { defaults?:
   };
 }
 
-/** A counter that sums in a map and hands its sums over at a scrape. */
+/** One cell per combination of label values, found without making a string of them. */
+function createCells<T extends object>(depth: number, make: (values: string[]) => T) {
+  type Level = Map<string, Level | T>;
+  let root: Level = new Map();
+  let all: T[] = [];
+  return {
+    at(values: readonly string[]): T {
+      let level = root;
+      for (let index = 0; index < depth - 1; index++) {
+        const value = values[index] as string;
+        let next = level.get(value) as Level | undefined;
+        if (!next) {
+          next = new Map();
+          level.set(value, next);
+        }
+        level = next;
+      }
+      const last = values[depth - 1] as string;
+      let cell = level.get(last) as T | undefined;
+      if (!cell) {
+        cell = make([...values]);
+        level.set(last, cell);
+        all.push(cell);
+      }
+      return cell;
+    },
+    all: (): readonly T[] => all,
+    clear(): void {
+      root = new Map();
+      all = [];
+    },
+  };
+}
+
+/** A counter that sums here and hands its sums over at a scrape. */
 function summed<L extends string>(name: string, help: string, labelNames: L[], registers: Registry[]) {
-  const cells = new Map<string, { values: string[]; sum: number }>();
+  const cells = createCells(labelNames.length, (values) => ({ values, sum: 0 }));
   new Counter({
     name,
     help,
@@ -111,15 +148,12 @@ function summed<L extends string>(name: string, help: string, labelNames: L[], r
     registers,
     collect() {
       this.reset();
-      for (const { values, sum } of cells.values()) this.labels(...values).inc(sum);
+      for (const { values, sum } of cells.all()) this.labels(...values).inc(sum);
     },
   });
   return {
     add(count: number, ...values: string[]): void {
-      const key = values.join('\0');
-      const cell = cells.get(key);
-      if (cell) cell.sum += count;
-      else cells.set(key, { values, sum: count });
+      cells.at(values).sum += count;
     },
   };
 }
@@ -129,10 +163,15 @@ function summed<L extends string>(name: string, help: string, labelNames: L[], r
  * costs more than the rest of a call's bookkeeping.
  */
 function timed<L extends string>(name: string, help: string, labelNames: L[], buckets: number[], registry: Registry) {
-  const cells = new Map<string, { values: string[]; counts: number[]; sum: number; count: number }>();
+  const cells = createCells(labelNames.length, (values) => ({
+    values,
+    counts: buckets.map(() => 0),
+    sum: 0,
+    count: 0,
+  }));
 
   function samples() {
-    return [...cells.values()].flatMap(({ values, counts, sum, count }) => {
+    return cells.all().flatMap(({ values, counts, sum, count }) => {
       const labels = Object.fromEntries(labelNames.map((label, at) => [label, values[at] ?? '']));
       let total = 0;
       const below = buckets.map((le, at) => {
@@ -152,17 +191,12 @@ function timed<L extends string>(name: string, help: string, labelNames: L[], bu
     name,
     help,
     get: async () => ({ name, help, type: 'histogram', values: samples(), aggregator: 'sum' }),
-    reset: () => cells.clear(),
+    reset: cells.clear,
   };
   registry.registerMetric(metric as unknown as Metric);
   return {
     observe(value: number, ...values: string[]): void {
-      const key = values.join('\0');
-      let cell = cells.get(key);
-      if (!cell) {
-        cell = { values, counts: buckets.map(() => 0), sum: 0, count: 0 };
-        cells.set(key, cell);
-      }
+      const cell = cells.at(values);
       let at = 0;
       while (at < buckets.length && value > (buckets[at] as number)) at++;
       if (at < buckets.length) cell.counts[at] = (cell.counts[at] ?? 0) + 1;

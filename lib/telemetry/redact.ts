@@ -1,5 +1,6 @@
 // Removes secrets from the arguments of a call before they are stored, by the name of a field and by the look of a
-// value, and bounds their size. Pure.
+// value, and bounds their size.
+import { LRUCache } from 'lru-cache';
 
 const redacted = '[redacted]';
 
@@ -63,6 +64,9 @@ function looksRandom(word: string): boolean {
 const maxDepth = 8;
 const maxTextLength = 1_000;
 
+/** No character takes more in JSON than an escape such as "\u0001". */
+const bytesPerChar = 6;
+
 /**
  * A copy of `value` that may be stored: secrets replaced, characters that Postgres refuses replaced, long texts and
  * large structures cut so that its JSON stays near `maxBytes`.
@@ -70,8 +74,9 @@ const maxTextLength = 1_000;
 export function redactArguments(value: unknown, maxBytes = 4_096): unknown {
   const budget = { left: maxBytes };
   const copy = redactValue(value, budget, 0);
-  const bytes = Buffer.byteLength(JSON.stringify(copy ?? null));
-  return bytes <= maxBytes ? copy : { truncated: storable(JSON.stringify(copy).slice(0, maxBytes / 4)) };
+  if ((maxBytes - budget.left) * bytesPerChar <= maxBytes) return copy;
+  const json = JSON.stringify(copy ?? null);
+  return Buffer.byteLength(json) <= maxBytes ? copy : { truncated: storable(json.slice(0, maxBytes / 4)) };
 }
 
 function redactValue(value: unknown, budget: { left: number }, depth: number): unknown {
@@ -100,18 +105,40 @@ function redactValue(value: unknown, budget: { left: number }, depth: number): u
 }
 
 function redactObject(value: object, budget: { left: number }, depth: number): Record<string, unknown> {
-  const kept: [string, unknown][] = [];
-  for (const [name, inner] of Object.entries(value)) {
+  const kept: Record<string, unknown> = {};
+  for (const name of Object.keys(value)) {
     if (budget.left <= 0) {
-      kept.push(['…', 'cut']);
+      kept['…'] = 'cut';
       break;
     }
-    const key = storable(redactText(name.slice(0, 128)));
-    budget.left -= key.length + 4;
-    const isSecret = secretName.test(name) && !harmlessName.test(name) && inner !== null && typeof inner !== 'boolean';
-    kept.push([key, isSecret ? redacted : redactValue(inner, budget, depth + 1)]);
+    const { shown, isSecret } = judge(name);
+    budget.left -= shown.length + 4;
+    const inner = (value as Record<string, unknown>)[name];
+    const hides = isSecret && inner !== null && typeof inner !== 'boolean';
+    const clean = hides ? redacted : redactValue(inner, budget, depth + 1);
+    // Set as any other name, "__proto__" would be no field.
+    if (shown === '__proto__') Object.defineProperty(kept, shown, { value: clean, enumerable: true });
+    else kept[shown] = clean;
   }
-  return Object.fromEntries(kept);
+  return kept;
+}
+
+interface FieldName {
+  shown: string;
+  isSecret: boolean;
+}
+
+/** Tools have few field names, and each is judged by several patterns. */
+const judged = new LRUCache<string, FieldName>({ max: 2_000 });
+const judgedMaxLength = 64;
+
+function judge(name: string): FieldName {
+  const known = judged.get(name);
+  if (known) return known;
+  const shown = storable(redactText(name.slice(0, 128)));
+  const verdict = { shown, isSecret: secretName.test(name) && !harmlessName.test(name) };
+  if (name.length <= judgedMaxLength) judged.set(name, verdict);
+  return verdict;
 }
 
 const unstorable = /\0|[\uD800-\uDBFF](?![\uDC00-\uDFFF])|(?<![\uD800-\uDBFF])[\uDC00-\uDFFF]/g;

@@ -1,6 +1,7 @@
 // Sends one request of a client on to a server and watches over it until its answer: place in the server's queue,
 // progress, cancellation, time limits. Knows neither names nor HTTP.
 import { HubError } from '../../lib/errors';
+import { Slots, type Slotted } from '../slots';
 import type { Supervisor } from '../supervisor/types';
 import type { ClientSide, UpstreamAnswer } from '../upstream/types';
 import type { ServerNode } from './endpoints';
@@ -35,24 +36,23 @@ export interface Origin {
   signal?: AbortSignal;
 }
 
-/** A request under way. `cancel` is another function while it waits for its place, while it runs, and afterwards. */
-export interface Running {
-  origin: Origin;
+/** A request under way: it waits for its place, or runs. */
+export class Running implements Slotted {
+  slot = -1;
   /** Where it takes a place; null before and after, and when it gave it up. */
-  place: Lane | null;
-  cancel(reason: string): void;
+  place: Lane | null = null;
+  /** What ends it now. */
+  under: { cancel(reason: string): void } | null = null;
+
+  constructor(readonly origin: Origin) {}
+
+  cancel(reason: string): void {
+    this.under?.cancel(reason);
+  }
 }
 
-/**
- * What is left of a request that is over. A Set or Map that is used all the time leaves tables behind which V8 frees
- * late, and with them all that their entries lead to: an entry that is emptied leads to nothing. Measured: 5 KiB and
- * 12 µs of garbage collection per call.
- */
-const nowhere: Origin = { id: 0, session: null, exchange: null, client: null };
-const ignore = () => undefined;
-
 interface Lane {
-  inflight: Set<Running>;
+  readonly inflight: Slots<Running>;
   /** Places in use: calls in flight but for those that wait for a person. */
   taken: number;
   queue: { enter(): void }[];
@@ -68,7 +68,7 @@ export function createRelay(supervisor: Pick<Supervisor, 'upstreamOf'>, limits: 
   function laneOf(serverId: string): Lane {
     const known = lanes.get(serverId);
     if (known) return known;
-    const lane: Lane = { inflight: new Set(), taken: 0, queue: [] };
+    const lane: Lane = { inflight: new Slots(), taken: 0, queue: [] };
     lanes.set(serverId, lane);
     return lane;
   }
@@ -91,12 +91,13 @@ export function createRelay(supervisor: Pick<Supervisor, 'upstreamOf'>, limits: 
     return new Promise((resolve, reject) => {
       const place = { enter: resolve };
       lane.queue.push(place);
-      running.cancel = () => {
+      const cancel = () => {
         const at = lane.queue.indexOf(place);
         if (at === -1) return;
         lane.queue.splice(at, 1);
         reject(new HubError('CANCELLED'));
       };
+      running.under = { cancel };
     });
   }
 
@@ -123,8 +124,8 @@ export function createRelay(supervisor: Pick<Supervisor, 'upstreamOf'>, limits: 
     const { id, session, exchange, client, signal } = origin;
     if (signal?.aborted) throw new HubError('CANCELLED');
     const lane = laneOf(server.id);
-    const running: Running = { origin, place: null, cancel: ignore };
-    const abort = signal && (() => running.cancel('the caller went away'));
+    const running = new Running(origin);
+    const abort = signal && cancelsWhenGone(running);
     session?.calls.set(id, running);
     exchange?.started?.(running);
     if (abort) signal.addEventListener('abort', abort);
@@ -138,14 +139,10 @@ export function createRelay(supervisor: Pick<Supervisor, 'upstreamOf'>, limits: 
       hasPlace = true;
       const call = supervisor.upstreamOf(server.id).call(method, params, {
         timeoutMs: server.timeoutMs ?? limits.callTimeoutMs,
-        ...(progressToken !== undefined &&
-          exchange && {
-            onProgress: (progress: Record<string, unknown>) =>
-              exchange.notify('notifications/progress', { ...progress, progressToken }),
-          }),
-        ...(client && { client }),
+        onProgress: progressToken === undefined || !exchange ? undefined : progressTo(exchange, progressToken),
+        client: client ?? undefined,
       });
-      running.cancel = (reason) => call.cancel(reason);
+      running.under = call;
       return await call.answer;
     } finally {
       if (session?.calls.get(id) === running) session.calls.delete(id);
@@ -155,8 +152,6 @@ export function createRelay(supervisor: Pick<Supervisor, 'upstreamOf'>, limits: 
         inflight--;
         leavePlace(running);
       }
-      running.origin = nowhere;
-      running.cancel = ignore;
     }
   }
 
@@ -175,6 +170,16 @@ export function createRelay(supervisor: Pick<Supervisor, 'upstreamOf'>, limits: 
     forget: (serverId: string) => void lanes.delete(serverId),
     close: () => clearInterval(sweep),
   };
+}
+
+// Closures are made out here: one in the body of `send` would keep its whole scope alive with the request.
+function cancelsWhenGone(running: Running) {
+  return () => running.cancel('the caller went away');
+}
+
+function progressTo(exchange: Outlet, progressToken: RequestId) {
+  return (progress: Record<string, unknown>) =>
+    exchange.notify('notifications/progress', { ...progress, progressToken });
 }
 
 export type Relay = ReturnType<typeof createRelay>;

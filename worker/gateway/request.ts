@@ -1,6 +1,7 @@
 // Reads an HTTP request on an MCP endpoint as far as it can be judged without knowing who asks: path, headers, body.
 import type { IncomingMessage } from 'node:http';
 import { HubError } from '../../lib/errors';
+import { Slots, type Slotted } from '../slots';
 import { allKey } from './endpoints';
 
 const basePath = '/api/mcp';
@@ -85,8 +86,6 @@ function tooLarge(maxBytes: number): HubError {
   return new HubError('PAYLOAD_TOO_LARGE', `The body is larger than ${maxBytes} bytes.`);
 }
 
-const ignore = () => undefined;
-
 /** How late a body that stopped arriving may be noticed. */
 const lookMs = 250;
 
@@ -101,7 +100,7 @@ export interface BodyReader {
 
 /** One timer looks after all bodies that arrive: nearly all are complete in the next tick and need none of their own. */
 export function createBodyReader(maxBytes: number, timeoutMs: number): BodyReader {
-  const arriving = new Set<{ untilMs: number; giveUp(): void }>();
+  const arriving = new Slots<Slotted & { untilMs: number; giveUp(): void }>();
   const timer = setInterval(() => {
     const nowMs = performance.now();
     for (const body of arriving) if (body.untilMs <= nowMs) body.giveUp();
@@ -113,11 +112,11 @@ export function createBodyReader(maxBytes: number, timeoutMs: number): BodyReade
       new Promise((resolve, reject) => {
         const chunks: Buffer[] = [];
         let length = 0;
-        const body = { untilMs: performance.now() + timeoutMs, giveUp: () => settle(new HubError('REQUEST_TIMEOUT')) };
+        const untilMs = performance.now() + timeoutMs;
+        const body = { slot: -1, untilMs, giveUp: () => settle(new HubError('REQUEST_TIMEOUT')) };
         arriving.add(body);
         function settle(error?: HubError): void {
           arriving.delete(body);
-          body.giveUp = ignore; // or a table of the Set that V8 has not freed yet would keep the whole request
           request.off('data', take);
           if (error) reject(error);
           else resolve(chunks.length === 1 ? (chunks[0] as Buffer) : Buffer.concat(chunks, length));

@@ -6,6 +6,7 @@ import { LRUCache } from 'lru-cache';
 import type { Keyring } from '../../lib/access/keyring';
 import type { Actor } from '../../lib/access/schema';
 import { HubError } from '../../lib/errors';
+import { SmallMap } from '../slots';
 import type { EndedSessions } from './ended-sessions';
 import type { ListKind } from './view';
 
@@ -52,7 +53,7 @@ export class Session {
   ended = false;
   endedCheckedAtMs = performance.now();
   /** Calls under way by the client's request id; a string and a number are two ids. */
-  readonly calls = new Map<string | number, RunningCall>();
+  readonly calls = new SmallMap<string | number, RunningCall>();
   /** Exposed URIs that the client subscribed to. */
   readonly subscriptions = new Set<string>();
   /** Severity (index) from which on the client wants log messages; null: never asked, the server decides. */

@@ -1,14 +1,13 @@
 // JSON-RPC over any transport: ids, pending calls, deadlines, progress, cancellation, and what a server asks of us.
-// Knows nothing of processes or HTTP. Ids on the wire are random per connection plus a counter; they serve as progress
-// tokens too. An answer, notification or request that belongs to no call of ours never reaches a caller.
+// Knows nothing of processes or HTTP. An answer, notification or request that belongs to no call of ours never reaches a caller.
 import { isUtf8 } from 'node:buffer';
-import { randomBytes } from 'node:crypto';
 import { HubError } from '../../lib/errors';
 import { type Slice, sliceAnswer } from './answer';
 import { everyTick } from './deadlines';
 import { type Envelope, subscriptionIdKey } from './modern';
+import { type Heard, PendingCall, PendingCalls } from './pending';
 import { notOffered, Questions } from './questions';
-import type { Call, CallOptions, ClientAnswer, ClientSide, UpstreamAnswer } from './types';
+import type { Call, CallOptions, ClientAnswer } from './types';
 
 /** No call lasts longer, whatever progress it reports. */
 const hardEndMs = 600_000;
@@ -50,8 +49,6 @@ export interface ConnectionCounters {
   timeouts: number;
 }
 
-export type Heard = (method: string, params: Record<string, unknown> | undefined) => void;
-
 export interface Connection {
   /** Calls under way, without those that only listen. */
   readonly inflight: number;
@@ -78,68 +75,10 @@ export interface Connection {
   end(error: HubError): void;
 }
 
-/**
- * A call that waits for its answer. Once settled it lets go of everything: the former tables of a busy Map are freed
- * late, and would keep alive whatever its entries lead to.
- */
-class PendingCall {
-  readonly timeoutMs: number;
-  onProgress: CallOptions['onProgress'];
-  sending: Sending | undefined;
-  progress = Number.NEGATIVE_INFINITY;
-  heardAt: number;
-  client: ClientSide | undefined;
-  /** Made when the server asks something for the first time. */
-  questions: Questions | undefined;
-  /** Set for a request that only listens. */
-  heard: Heard | undefined;
-  #resolve: ((answer: UpstreamAnswer) => void) | undefined;
-  #reject: ((error: HubError) => void) | undefined;
-
-  constructor(
-    readonly id: string,
-    readonly method: string,
-    { timeoutMs, onProgress, client }: CallOptions,
-    readonly startedAt: number,
-    resolve: (answer: UpstreamAnswer) => void,
-    reject: (error: HubError) => void,
-  ) {
-    this.timeoutMs = timeoutMs;
-    this.onProgress = onProgress;
-    this.client = client;
-    this.heardAt = startedAt;
-    this.#resolve = resolve;
-    this.#reject = reject;
-  }
-
-  resolve(answer: UpstreamAnswer): void {
-    this.#resolve?.(answer);
-    this.#letGo();
-  }
-
-  reject(error: HubError): void {
-    this.#reject?.(error);
-    this.#letGo();
-  }
-
-  #letGo(): void {
-    this.#resolve = undefined;
-    this.#reject = undefined;
-    this.onProgress = undefined;
-    this.sending = undefined;
-    this.client = undefined;
-    this.heard = undefined;
-    this.questions?.end();
-    this.questions = undefined;
-  }
-}
-
 /** @param server the server's name, for error messages */
 export function createConnection(server: string, wire: Wire, events: ConnectionEvents): Connection {
-  const pending = new Map<string, PendingCall>();
-  const prefix = `${randomBytes(9).toString('base64url')}.`;
+  const pending = new PendingCalls();
   const counters: ConnectionCounters = { unknownAnswers: 0, badMessages: 0, staleProgress: 0, timeouts: 0 };
-  let nextId = 0;
   let received = 0;
   let timeoutsInRow = 0;
   let pinging = false;
@@ -149,46 +88,36 @@ export function createConnection(server: string, wire: Wire, events: ConnectionE
   const stopTicking = everyTick(checkDeadlines);
 
   function call(method: string, params: Record<string, unknown> | undefined, options: CallOptions): Call {
-    nextId += 1;
-    const id = prefix + nextId.toString(36);
-    let made!: PendingCall;
-    const answer = new Promise<UpstreamAnswer>((resolve, reject) => {
-      made = new PendingCall(id, method, options, performance.now(), resolve, reject);
-    });
-    if (ended) made.reject(ended);
-    else begin(made, params);
-    return { answer, cancel: (reason) => cancelCall(made, reason) };
+    return begin(new PendingCall(method, options, cancelCall), params);
   }
 
-  function begin(call: PendingCall, params: Record<string, unknown> | undefined): void {
-    const { id, method } = call;
-    pending.set(id, call);
-    const token = call.onProgress ? id : undefined;
-    const body = envelope ? envelope.params(params, token, call.client) : serialiseParams(params, token);
+  function listen(method: string, params: Record<string, unknown>, heard: Heard): Call {
+    const made = begin(new PendingCall(method, { timeoutMs: Infinity }, cancelCall, heard), params);
+    standing += 1;
+    const answer = made.answer.finally(() => {
+      standing -= 1;
+    });
+    return { answer, cancel: (reason) => made.cancel(reason) };
+  }
+
+  function begin(call: PendingCall, params: Record<string, unknown> | undefined): PendingCall {
+    if (ended) {
+      call.reject(ended);
+      return call;
+    }
+    const { method, options } = call;
+    pending.add(call);
+    const { id } = call;
+    const token = options.onProgress ? id : undefined;
+    const body = envelope ? envelope.params(params, token, options.client) : serialiseParams(params, token);
     const text = `{"jsonrpc":"2.0","id":"${id}","method":${JSON.stringify(method)}${body}}`;
     try {
       call.sending = wire.send(text, id, method, params);
     } catch (error) {
-      pending.delete(id);
+      pending.delete(call);
       call.reject(error as HubError);
     }
-  }
-
-  function listen(method: string, params: Record<string, unknown>, heard: Heard): Call {
-    nextId += 1;
-    const id = prefix + nextId.toString(36);
-    let made!: PendingCall;
-    const settled = new Promise<UpstreamAnswer>((resolve, reject) => {
-      made = new PendingCall(id, method, { timeoutMs: Infinity }, performance.now(), resolve, reject);
-    });
-    made.heard = heard;
-    standing += 1;
-    const answer = settled.finally(() => {
-      standing -= 1;
-    });
-    if (ended) made.reject(ended);
-    else begin(made, params);
-    return { answer, cancel: (reason) => cancelCall(made, reason) };
+    return call;
   }
 
   function notify(method: string, params?: Record<string, unknown>): void {
@@ -201,7 +130,7 @@ export function createConnection(server: string, wire: Wire, events: ConnectionE
   }
 
   function cancelCall(call: PendingCall, reason: string): void {
-    if (!pending.has(call.id)) return;
+    if (call.slot === -1) return;
     withdraw(call, reason);
     call.reject(new HubError('CANCELLED', undefined, { server, reason: 'cancelled' }));
   }
@@ -211,24 +140,24 @@ export function createConnection(server: string, wire: Wire, events: ConnectionE
    * question whether a server is a modern one: others do not know of it.
    */
   function withdraw(call: PendingCall, reason: string): void {
-    pending.delete(call.id);
+    pending.delete(call);
     const isOpening = call.method === 'initialize' || call.method === 'server/discover';
     if (!isOpening && !envelope?.cancelsByClosing) notify('notifications/cancelled', { requestId: call.id, reason });
     call.sending?.abort();
   }
 
   function checkDeadlines(now: number): void {
-    for (const call of pending.values()) {
+    for (const call of pending) {
       if (call.heard) continue;
       // While a person is asked, the server waits too: its silence says nothing.
       if (call.questions && call.questions.open > 0) call.heardAt = now;
-      const silent = now - call.heardAt >= call.timeoutMs;
+      const silent = now - call.heardAt >= call.options.timeoutMs;
       if (!silent && now - call.startedAt < hardEndMs) continue;
       counters.timeouts += 1;
       timeoutsInRow += 1;
       withdraw(call, 'timed out');
       const text = silent
-        ? `The server "${server}" sent nothing for ${call.timeoutMs} ms.`
+        ? `The server "${server}" sent nothing for ${call.options.timeoutMs} ms.`
         : `The call took longer than ${hardEndMs / 60_000} minutes.`;
       call.reject(new HubError('UPSTREAM_TIMEOUT', text, { server, reason: 'timeout', retryable: true }));
     }
@@ -292,12 +221,12 @@ export function createConnection(server: string, wire: Wire, events: ConnectionE
   }
 
   function answer(id: string, kind: 'result' | 'error', value: unknown, raw: Buffer | null, onlyFor?: string): void {
-    const call = onlyFor === undefined || onlyFor === id ? pending.get(id) : undefined;
+    const call = onlyFor === undefined || onlyFor === id ? pending.find(id) : undefined;
     if (!call) {
       counters.unknownAnswers += 1;
       return;
     }
-    pending.delete(id);
+    pending.delete(call);
     timeoutsInRow = 0;
     if (kind === 'result' ? isObject(value) : isRpcError(value)) {
       if (kind === 'error' && envelope && (value as { code: number }).code === versionRefusedCode) {
@@ -327,21 +256,21 @@ export function createConnection(server: string, wire: Wire, events: ConnectionE
       events.notification(method, params);
     } else {
       // On the stream of a call it belongs to that call, and to nobody once the call is over.
-      pending.get(onlyFor)?.client?.notify(method, params);
+      pending.find(onlyFor)?.options.client?.notify(method, params);
     }
   }
 
   function listenerOf(params: Record<string, unknown> | undefined, onlyFor: string | undefined): Heard | undefined {
     if (standing === 0) return undefined;
     const id = (params?._meta as Record<string, unknown> | undefined)?.[subscriptionIdKey] ?? onlyFor;
-    return typeof id === 'string' ? pending.get(id)?.heard : undefined;
+    return typeof id === 'string' ? pending.find(id)?.heard : undefined;
   }
 
   /** A legacy server takes a question back; a modern one ends a subscription (basic/patterns/cancellation). */
   function receiveCancelled(requestId: unknown, onlyFor: string | undefined): void {
-    const listening = typeof requestId === 'string' ? pending.get(requestId) : undefined;
+    const listening = typeof requestId === 'string' ? pending.find(requestId) : undefined;
     if (listening?.heard) fail(listening.id, interrupted());
-    else if (onlyFor) pending.get(onlyFor)?.questions?.takeBack(requestId);
+    else if (onlyFor) pending.find(onlyFor)?.questions?.takeBack(requestId);
   }
 
   function interrupted(): HubError {
@@ -354,7 +283,7 @@ export function createConnection(server: string, wire: Wire, events: ConnectionE
 
   /** Progress must rise (basic/utilities/progress); one that does not is a sign of life and nothing more. */
   function receiveProgress(params: Record<string, unknown> | undefined): void {
-    const call = typeof params?.progressToken === 'string' ? pending.get(params.progressToken) : undefined;
+    const call = typeof params?.progressToken === 'string' ? pending.find(params.progressToken) : undefined;
     if (!params || !call) {
       counters.staleProgress += 1;
       return;
@@ -365,7 +294,7 @@ export function createConnection(server: string, wire: Wire, events: ConnectionE
       return;
     }
     call.progress = params.progress;
-    call.onProgress?.(params);
+    call.options.onProgress?.(params);
   }
 
   function receiveRequest(
@@ -375,7 +304,7 @@ export function createConnection(server: string, wire: Wire, events: ConnectionE
     onlyFor: string | undefined,
   ): void {
     if (ended) return;
-    if (typeof id === 'string' && pending.has(id)) {
+    if (typeof id === 'string' && pending.find(id)) {
       fail(id, badAnswer('The program sends back what it is sent; that is not MCP.'));
       return;
     }
@@ -384,11 +313,11 @@ export function createConnection(server: string, wire: Wire, events: ConnectionE
       counters.badMessages += 1;
       return;
     }
-    const call = onlyFor ? pending.get(onlyFor) : undefined;
+    const call = onlyFor ? pending.find(onlyFor) : undefined;
     if (method === 'ping') {
       respond(id, { kind: 'result', value: {} });
-    } else if (call?.client) {
-      call.questions ??= new Questions(call.client);
+    } else if (call?.options.client) {
+      call.questions ??= new Questions(call.options.client);
       void call.questions.ask(id, method, params).then((answer) => {
         call.heardAt = performance.now();
         if (answer) respond(id, answer);
@@ -412,9 +341,8 @@ export function createConnection(server: string, wire: Wire, events: ConnectionE
   }
 
   function fail(id: string, error: HubError): void {
-    const call = pending.get(id);
-    if (!call) return;
-    pending.delete(id);
+    const call = pending.find(id);
+    if (!call || !pending.delete(call)) return;
     call.reject(error);
   }
 
@@ -434,22 +362,20 @@ export function createConnection(server: string, wire: Wire, events: ConnectionE
     notify,
     receive,
     fail,
-    pending: (id) => pending.has(id),
+    pending: (id) => pending.find(id) !== undefined,
     receiveOverlong(head, tail, length) {
       counters.badMessages += 1;
-      const id = findId(head, prefix) ?? findId(tail, prefix);
+      const id = pending.idIn(head) ?? pending.idIn(tail);
       if (id) fail(id, badAnswer(`The answer of "${server}" is too large: ${length} bytes.`));
     },
     end(error) {
       if (ended) return;
       ended = error;
       stopTicking();
-      const calls = [...pending.values()];
-      pending.clear();
-      for (const call of calls) {
-        const { sending } = call;
+      for (const call of pending) {
+        pending.delete(call);
         call.reject(error);
-        sending?.abort();
+        call.sending?.abort();
       }
     },
   };
@@ -485,13 +411,6 @@ function relayable(bytes: Buffer, { start, end }: Slice): Buffer | null {
 /** What is told of the server as a whole, on whatever stream it comes. */
 function concernsAll(method: string): boolean {
   return method.endsWith('/list_changed') || method === 'notifications/resources/updated';
-}
-
-function findId(bytes: Buffer, prefix: string): string | undefined {
-  const start = bytes.indexOf(prefix);
-  if (start === -1) return undefined;
-  const end = bytes.indexOf('"', start);
-  return end === -1 ? undefined : bytes.toString('latin1', start, end);
 }
 
 function isObject(value: unknown): value is Record<string, unknown> {

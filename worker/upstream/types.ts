@@ -50,9 +50,9 @@ export interface CallOptions {
   /** Milliseconds of silence after which the call fails with UPSTREAM_TIMEOUT; progress extends it. */
   timeoutMs: number;
   /** Called with the params of each progress notification of this call; set it only if the client sent a token. */
-  onProgress?: (params: Record<string, unknown>) => void;
+  onProgress?: ((params: Record<string, unknown>) => void) | undefined;
   /** Absent for requests of the hub itself: such a call can ask nobody. */
-  client?: ClientSide;
+  client?: ClientSide | undefined;
 }
 
 export interface Call {
