@@ -120,7 +120,7 @@ export function openSse({ target, egress }: SseOptions, events: TransportEvents)
         },
         onResponseEnd() {
           if (closing) return;
-          if (reader) lose(unavailable(name, `"${name}" has ended its event stream.`, 'connect-failed'));
+          if (reader) lose(unavailable(name, `"${name}" has ended its event stream.`, 'cut'), 'cut');
           else if (status >= 300 && status < 400) redirect(path, location);
           else if (status === 401) lose(needsAuth(name, url), 'needs-auth');
           else lose(statusError(name, status));
@@ -128,7 +128,8 @@ export function openSse({ target, egress }: SseOptions, events: TransportEvents)
         onResponseError(_controller, error) {
           if (closing) return;
           const message = isConnectFault(error) ? connectMessage(url, error) : `The connection to "${name}" broke.`;
-          lose(unavailable(name, message, 'connect-failed', error));
+          const reason = reader ? 'cut' : 'connect-failed';
+          lose(unavailable(name, message, reason, error), reason);
         },
       },
     );

@@ -70,7 +70,7 @@ export interface UpstreamEvents {
 }
 
 export interface CloseReason {
-  /** "exited", "killed", "spawn-failed", "handshake-failed", "connect-failed", "stopped", "needs-auth". */
+  /** "exited", "killed", "spawn-failed", "handshake-failed", "connect-failed", "cut", "stopped", "needs-auth". */
   reason: string;
   /** One plain sentence for people. */
   message: string;
