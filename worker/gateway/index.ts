@@ -16,6 +16,7 @@ import type { Endpoint } from './endpoints';
 import { createHttp, type HttpLimits } from './http';
 import { createInputRounds } from './input-rounds';
 import { createLegacy } from './legacy';
+import { createListeners } from './listeners';
 import { createMethods } from './methods';
 import { createModern } from './modern';
 import { createNews } from './news';
@@ -134,6 +135,7 @@ export function createGateway(deps: GatewayDeps): Gateway {
     log,
     changed: () => {
       for (const { session, actor } of streams.newest()) news.tellChangedLists(session, actor);
+      listeners.tellChangedLists();
     },
   });
   const sessions = createSessions({
@@ -168,11 +170,22 @@ export function createGateway(deps: GatewayDeps): Gateway {
   const methods = createMethods({ calls, relay, inputs, news });
   const states = createRequestStates(keyring, deps.now ?? Date.now);
   const parking = createParking(states, limits);
+  const listeners = createListeners({
+    streams,
+    news,
+    viewFor: (endpointKey, actor) => {
+      const endpoint = catalog.endpoints.byKey.get(endpointKey);
+      return endpoint ? viewOf(actor, endpoint) : null;
+    },
+    version,
+  });
   const modern = createModern({
     methods,
     relay,
     states,
     parking,
+    listeners,
+    news,
     viewOf,
     eraOf: (serverId) => {
       try {
@@ -206,6 +219,7 @@ export function createGateway(deps: GatewayDeps): Gateway {
   function endFor(matches: (actor: Actor) => boolean): void {
     streams.endWhere(({ actor }) => matches(actor));
     parking.endWhere(matches, 'the rights of the caller changed');
+    listeners.endWhere(matches, 'The rights of the caller changed.');
   }
 
   // Who lost a right must not go on listening: the client connects anew and is asked again.
@@ -250,12 +264,14 @@ export function createGateway(deps: GatewayDeps): Gateway {
       isDraining = true;
       streams.endWhere(() => true);
       parking.stop();
+      listeners.stop();
     },
     close() {
       for (const stop of unsubscribe.splice(0)) stop();
       clearInterval(purge);
       http.close();
       parking.stop();
+      listeners.stop();
       catalog.close();
       news.close();
       relay.close();

@@ -1,6 +1,5 @@
 // The severities of log messages (RFC 5424) in the words of MCP (server/utilities/logging), and which of them each
-// server is set to: the most verbose that any session wants of it, for as long as it wants it.
-import type { Session } from './sessions';
+// server is set to: the most verbose that any session or request wants of it, for as long as it wants it.
 
 /** Least severe first. */
 export const logLevels = ['debug', 'info', 'notice', 'warning', 'error', 'critical', 'alert', 'emergency'] as const;
@@ -14,7 +13,7 @@ export function severityOf(level: unknown): number {
 const restSeverity = severityOf('info');
 
 interface Wanted {
-  bySession: Map<Session, number>;
+  bySubject: Map<object, number>;
   /** What the server was last told; null before the first time, and after it was opened anew. */
   told: number | null;
   isTelling: boolean;
@@ -35,21 +34,21 @@ export function createServerLevels(tell: (serverId: string, level: string) => Pr
       await tell(serverId, logLevels[due] as string);
     }
     wanted.isTelling = false;
-    if (wanted.bySession.size === 0 && servers.get(serverId) === wanted) servers.delete(serverId);
+    if (wanted.bySubject.size === 0 && servers.get(serverId) === wanted) servers.delete(serverId);
   }
 
   return {
-    want(serverId: string, session: Session, severity: number): void {
-      const wanted = servers.get(serverId) ?? { bySession: new Map(), told: null, isTelling: false };
+    want(serverId: string, subject: object, severity: number): void {
+      const wanted = servers.get(serverId) ?? { bySubject: new Map(), told: null, isTelling: false };
       servers.set(serverId, wanted);
-      wanted.bySession.set(session, severity);
+      wanted.bySubject.set(subject, severity);
       void settle(serverId, wanted);
     },
 
     /** The session is over. */
-    release(session: Session): void {
+    release(subject: object): void {
       for (const [serverId, wanted] of servers) {
-        if (wanted.bySession.delete(session)) void settle(serverId, wanted);
+        if (wanted.bySubject.delete(subject)) void settle(serverId, wanted);
       }
     },
 
@@ -65,9 +64,9 @@ export function createServerLevels(tell: (serverId: string, level: string) => Pr
   };
 }
 
-function mostVerbose({ bySession }: Wanted): number {
-  if (bySession.size === 0) return restSeverity;
+function mostVerbose({ bySubject }: Wanted): number {
+  if (bySubject.size === 0) return restSeverity;
   let least = logLevels.length - 1;
-  for (const severity of bySession.values()) if (severity < least) least = severity;
+  for (const severity of bySubject.values()) if (severity < least) least = severity;
   return least;
 }

@@ -19,8 +19,10 @@ import { checkParamHeaders } from './headers';
 import { inputMethods } from './input-requests';
 import { inputRequired, relayInputRequired, urlInputRequests } from './input-required';
 import type { Message } from './json';
+import type { Listeners } from './listeners';
 import type { Methods } from './methods';
 import { type CallHost, ModernCall, type Outcome } from './modern-call';
+import type { News } from './news';
 import type { Parking } from './parking';
 import { whyNotAsk } from './questions';
 import type { Relay } from './relay';
@@ -54,6 +56,8 @@ export interface ModernDeps {
   relay: Pick<Relay, 'leavePlace'>;
   states: RequestStates;
   parking: Parking;
+  listeners: Pick<Listeners, 'open'>;
+  news: Pick<News, 'wantLevel' | 'forgetLevel'>;
   viewOf(actor: Actor, endpoint: Endpoint): View;
   /** Era of a server; undefined while it is not open. */
   eraOf(serverId: string): Era | undefined;
@@ -61,7 +65,8 @@ export interface ModernDeps {
   report(error: unknown, requestId: string): void;
 }
 
-export function createModern({ methods, relay, states, parking, viewOf, eraOf, version, report }: ModernDeps) {
+export function createModern(deps: ModernDeps) {
+  const { methods, relay, states, parking, listeners, news, viewOf, eraOf, version, report } = deps;
   const discoveries = new WeakMap<View, Buffer>();
   /** Pages of lists, completed; by the page, which lives as long as its view. */
   const pages = new WeakMap<Buffer, Buffer>();
@@ -79,11 +84,12 @@ export function createModern({ methods, relay, states, parking, viewOf, eraOf, v
       // The only notification of this revision is for stdio; here a closed stream says the same.
       if (id === undefined) return new Exchange(response, requestId).accepted();
       envelope = readEnvelope(request.headers, message);
-      if (method !== 'server/discover' && !served.has(method)) {
+      if (method !== 'server/discover' && method !== 'subscriptions/listen' && !served.has(method)) {
         throw new HubError('METHOD_NOT_FOUND', `The method ${JSON.stringify(method.slice(0, 128))} is not known.`);
       }
       view = viewOf(actor, endpoint);
       if (method === 'tools/call') checkToolHeaders(visit, view, params);
+      if (method === 'subscriptions/listen') return await listeners.open(visit, id, params, view);
     } catch (error) {
       return refuse(request, response, error, requestId, id ?? null);
     }
@@ -121,6 +127,8 @@ export function createModern({ methods, relay, states, parking, viewOf, eraOf, v
       return exchange.answer(id, reply, status);
     }
     call.attach(exchange, response, id, progressToken);
+    const { logLevel } = envelope;
+    if (logLevel !== undefined) news.wantLevel(call, logLevel, targetOf(asking, view)?.server.id ?? '', view);
     try {
       const reply = methods.get(method)?.({
         id,
@@ -138,6 +146,7 @@ export function createModern({ methods, relay, states, parking, viewOf, eraOf, v
     } catch (error) {
       call.finish(failure(error, method, requestId));
     }
+    if (logLevel !== undefined) news.forgetLevel(call);
   }
 
   /**

@@ -14,12 +14,19 @@ import { type ListKind, listKinds, type Target, type View } from './view';
 /** Time for a server to take a new log level that no client waits for. */
 const asideTimeoutMs = 10_000;
 
-const changedNotification: Record<ListKind, string> = {
+export const changedNotification: Record<ListKind, string> = {
   tools: 'notifications/tools/list_changed',
   resources: 'notifications/resources/list_changed',
   resourceTemplates: 'notifications/resources/list_changed',
   prompts: 'notifications/prompts/list_changed',
 };
+
+/** Who hears of resources: a session on its stream, or anything that hears for itself. */
+export interface Subscriber {
+  /** Exposed URIs. */
+  readonly subscriptions: Set<string>;
+  hear(method: string, params?: Record<string, unknown>): void;
+}
 
 export interface NewsDeps {
   supervisor: Pick<Supervisor, 'on' | 'upstreamOf'>;
@@ -32,10 +39,10 @@ export interface NewsDeps {
 
 export function createNews({ supervisor, streams, relay, questions, viewFor, log }: NewsDeps) {
   /** Server id → original URI → who wants to hear of it, each under the URI it knows. */
-  const subscribers = new Map<string, Map<string, Map<Session, string>>>();
+  const subscribers = new Map<string, Map<string, Map<Session | Subscriber, string>>>();
   const levels = createServerLevels(setServerLevel);
 
-  function subscribersOf(serverId: string, uri: string): Map<Session, string> | undefined {
+  function subscribersOf(serverId: string, uri: string): Map<Session | Subscriber, string> | undefined {
     return subscribers.get(serverId)?.get(uri);
   }
 
@@ -63,7 +70,7 @@ export function createNews({ supervisor, streams, relay, questions, viewFor, log
     }
   }
 
-  function drop(session: Session, serverId: string, uri: string): boolean {
+  function drop(session: Session | Subscriber, serverId: string, uri: string): boolean {
     const byUri = subscribers.get(serverId);
     const sessions = byUri?.get(uri);
     if (!byUri || !sessions?.delete(session)) return false;
@@ -79,7 +86,9 @@ export function createNews({ supervisor, streams, relay, questions, viewFor, log
         const { uri } = params ?? {};
         if (typeof uri !== 'string') return;
         for (const [session, exposed] of subscribersOf(serverId, uri) ?? []) {
-          streams.send(session, method, { ...params, uri: exposed });
+          const known = { ...params, uri: exposed };
+          if ('hear' in session) session.hear(method, known);
+          else streams.send(session, method, known);
         }
       } else if (method === 'notifications/message') {
         // A shared server does not say whose call it speaks of; with one call under way it is clear.
@@ -116,10 +125,10 @@ export function createNews({ supervisor, streams, relay, questions, viewFor, log
     },
 
     /** Noted first, so that subscriptions that come at once do not undo each other. @throws HubError as Upstream.watch */
-    async subscribe(session: Session, exposed: string, target: Target): Promise<void> {
+    async subscribe(session: Session | Subscriber, exposed: string, target: Target): Promise<void> {
       const { server, name: uri } = target;
-      const byUri = subscribers.get(server.id) ?? new Map<string, Map<Session, string>>();
-      const sessions = byUri.get(uri) ?? new Map<Session, string>();
+      const byUri = subscribers.get(server.id) ?? new Map<string, Map<Session | Subscriber, string>>();
+      const sessions = byUri.get(uri) ?? new Map<Session | Subscriber, string>();
       const isNew = !sessions.has(session);
       subscribers.set(server.id, byUri.set(uri, sessions.set(session, exposed)));
       session.subscriptions.add(exposed);
@@ -145,9 +154,9 @@ export function createNews({ supervisor, streams, relay, questions, viewFor, log
       }
     },
 
-    /** Forgets everything of a session that ended. */
-    release(session: Session): void {
-      if (session.logLevel !== null) levels.release(session);
+    /** Forgets everything of a session or subscriber that ended. */
+    release(session: Session | Subscriber): void {
+      if ('logLevel' in session && session.logLevel !== null) levels.release(session);
       if (session.subscriptions.size === 0) return;
       session.subscriptions.clear();
       for (const [serverId, byUri] of subscribers) {
@@ -169,6 +178,14 @@ export function createNews({ supervisor, streams, relay, questions, viewFor, log
         if ('logging' in listing.capabilities) levels.want(server.id, session, index);
       }
     },
+
+    /** Sets a server to what one request wants to hear, until its `forgetLevel`. */
+    wantLevel(request: object, level: string, serverId: string, view: View): void {
+      const known = view.servers.find(({ server }) => server.id === serverId);
+      if (known && 'logging' in known.listing.capabilities) levels.want(serverId, request, severityOf(level));
+    },
+
+    forgetLevel: (request: object) => levels.release(request),
 
     close(): void {
       for (const stop of unsubscribe.splice(0)) stop();

@@ -10,6 +10,7 @@ export interface OpenStream {
   session: Session;
   actor: Actor;
   response: ServerResponse;
+  release(): void;
 }
 
 export interface StreamLimits {
@@ -33,12 +34,27 @@ export function createStreams(limits: StreamLimits, closed: (session: Session) =
     if (!streams || at === -1) return;
     streams.splice(at, 1);
     if (streams.length === 0) bySession.delete(stream.session);
-    count--;
-    const user = userOf(stream.actor);
-    const left = (perUser.get(user) ?? 1) - 1;
-    if (left > 0) perUser.set(user, left);
-    else perUser.delete(user);
+    stream.release();
     closed(stream.session);
+  }
+
+  /** @throws HubError UNAVAILABLE when as many as allowed are open */
+  function reserve(actor: Actor): () => void {
+    const user = userOf(actor);
+    const ofUser = perUser.get(user) ?? 0;
+    if (count >= limits.streams || ofUser >= limits.streamsPerUser) {
+      throw new HubError('UNAVAILABLE', 'Too many event streams are open: close some, or try again later.', {
+        retryAfterMs: 30_000,
+      });
+    }
+    perUser.set(user, ofUser + 1);
+    count++;
+    return () => {
+      count--;
+      const left = (perUser.get(user) ?? 1) - 1;
+      if (left > 0) perUser.set(user, left);
+      else perUser.delete(user);
+    };
   }
 
   function end(stream: OpenStream): void {
@@ -54,21 +70,15 @@ export function createStreams(limits: StreamLimits, closed: (session: Session) =
   keepAlive.unref();
 
   return {
+    /** Counts a stream of another kind against the same limits. @returns to be called once, when it is gone */
+    reserve,
+
     /** @throws HubError UNAVAILABLE when as many as allowed are open */
     open(session: Session, actor: Actor, response: ServerResponse, requestId: string): void {
-      const user = userOf(actor);
-      const ofUser = perUser.get(user) ?? 0;
-      if (count >= limits.streams || ofUser >= limits.streamsPerUser) {
-        throw new HubError('UNAVAILABLE', 'Too many event streams are open: close some, or try again later.', {
-          retryAfterMs: 30_000,
-        });
-      }
-      const stream = { session, actor, response };
+      const stream = { session, actor, response, release: reserve(actor) };
       const streams = bySession.get(session);
       if (streams) streams.push(stream);
       else bySession.set(session, [stream]);
-      perUser.set(user, ofUser + 1);
-      count++;
       response.on('error', ignoreErrors);
       response.on('close', () => remove(stream));
       response.writeHead(200, [...streamHeaders, 'x-request-id', requestId]);
