@@ -5,7 +5,7 @@ import { HubError } from '../../lib/errors';
 import { type Slice, sliceAnswer } from './answer';
 import { everyTick } from './deadlines';
 import { type Envelope, subscriptionIdKey } from './modern';
-import { type Heard, PendingCall, PendingCalls } from './pending';
+import { type Heard, PendingCall, PendingCalls, type Sending } from './pending';
 import { notOffered, Questions } from './questions';
 import type { Call, CallOptions, ClientAnswer } from './types';
 
@@ -16,12 +16,6 @@ const timeoutsBeforePing = 3;
 const pingTimeoutMs = 5_000;
 /** UnsupportedProtocolVersionError (schema, 2026-07-28). */
 const versionRefusedCode = -32022;
-
-/** A request on its way, as far as the transport can do something about it. */
-export interface Sending {
-  /** Nobody waits for the answer any more. */
-  abort(): void;
-}
 
 export interface Wire {
   /**

@@ -3,10 +3,10 @@
 import { createBrotliDecompress, createGunzip, createInflate, constants as zlib } from 'node:zlib';
 import type { Dispatcher, Pool } from 'undici';
 import { HubError } from '../../lib/errors';
-import type { Sending } from './connection';
 import { createEventStream } from './event-stream';
 import { badAnswer, connectMessage, isConnectFault, parseUrl, statusError, tooLarge, unavailable } from './http-faults';
 import type { LineSplitter } from './lines';
+import type { Sending } from './pending';
 import { maxMessageBytes, type TransportEvents } from './transport';
 import type { CloseReason } from './types';
 

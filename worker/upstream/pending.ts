@@ -3,9 +3,14 @@
 import { randomBytes } from 'node:crypto';
 import type { HubError } from '../../lib/errors';
 import { Slots, type Slotted } from '../slots';
-import type { Sending } from './connection';
 import type { Questions } from './questions';
 import type { Call, CallOptions, UpstreamAnswer } from './types';
+
+/** A request on its way, as far as the transport can do something about it. */
+export interface Sending {
+  /** Nobody waits for the answer any more. */
+  abort(): void;
+}
 
 export type Heard = (method: string, params: Record<string, unknown> | undefined) => void;
 
