@@ -7,6 +7,7 @@ import { type Hub, startHub } from '../../tests/support/hub';
 import { freePort } from '../launcher/port';
 import { ensureWeb, root } from '../prepare.mjs';
 import { usage } from './lib/proc.mjs';
+import { benchStreams } from './streams';
 
 interface Target {
   name: string;
@@ -40,7 +41,8 @@ const here = (name: string) => join(root, 'scripts/bench', name);
 const server = (name: string) => join(root, `node_modules/@modelcontextprotocol/server-${name}/dist/index.js`);
 
 /** @returns the exit code: 1 when something could not be measured; a missed target is only shown */
-export async function bench(): Promise<number> {
+export async function bench(args: string[]): Promise<number> {
+  if (args[0] === 'streams') return benchStreams();
   await ensureWeb();
   const started: ChildProcess[] = [];
   let hub: Hub | undefined;
