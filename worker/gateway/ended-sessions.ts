@@ -11,9 +11,13 @@ export interface EndedSessions {
   add(idHash: string, expiresAt: Date): Promise<void>;
 }
 
+/** How often ids that have become void by themselves are taken off the list. */
+const cleanEveryMs = 60_000;
+
 export function createEndedSessions(db: Db): EndedSessions {
   // Only the ended ones are kept: once ended, always ended.
   const known = new LRUCache<string, true>({ max: 50_000 });
+  let cleanAtMs = 0;
   return {
     async has(idHash) {
       if (known.has(idHash)) return true;
@@ -27,6 +31,9 @@ export function createEndedSessions(db: Db): EndedSessions {
     async add(idHash, expiresAt) {
       known.set(idHash, true);
       await db.insert(endedSessions).values({ idHash, expiresAt }).onConflictDoNothing();
+      const nowMs = performance.now();
+      if (nowMs < cleanAtMs) return;
+      cleanAtMs = nowMs + cleanEveryMs;
       await db.delete(endedSessions).where(lt(endedSessions.expiresAt, new Date()));
     },
   };
