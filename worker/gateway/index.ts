@@ -153,7 +153,7 @@ export function createGateway(deps: GatewayDeps): Gateway {
   });
   const streams = createStreams(limits, (session) => sessions.unpin(session));
   const relay = createRelay(supervisor, limits);
-  const questions = createQuestions(limits);
+  const questions = createQuestions(limits, relay.waits);
   const inputs = createInputRounds({ relay, supervisor, questions });
   const news = createNews({
     supervisor,

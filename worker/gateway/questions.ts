@@ -17,6 +17,8 @@ export interface QuestionLimits {
   questionsPerSession: number;
 }
 
+/** So many calls may wait for people beside those that a server's queue counts. */
+const placesLeftMax = 1024;
 /** How often open questions are looked at, and the streams that they keep open. */
 const sweepEveryMs = 1000;
 /** Elicitations by URL whose completion may still be told; the oldest are forgotten. */
@@ -56,7 +58,8 @@ export function whyNotAsk(
   return new HubError('INVALID_INPUT', 'The client does not support tools in sampling.');
 }
 
-export function createQuestions(limits: QuestionLimits) {
+/** @param asked called with each question that was put: its call waits for a person now, and does no work */
+export function createQuestions(limits: QuestionLimits, asked: (session: Session, client: ClientSide) => void) {
   const open = new Map<string, Question>();
   const perSession = new Map<Session, number>();
   /** Who was sent to a page, by the server's id of that elicitation. */
@@ -79,14 +82,14 @@ export function createQuestions(limits: QuestionLimits) {
     question.outlet.notify('notifications/cancelled', { requestId: question.id, reason });
   }
 
-  /** Puts a question to the client behind `outlet`. Never rejects; a refusal comes as an error answer. */
+  /** Puts a question to a client. Never rejects; a refusal comes as an error answer. */
   function ask(
-    session: Session,
-    outlet: SessionOutlet,
+    client: SessionClient,
     method: string,
     params: Record<string, unknown> | undefined,
     signal: AbortSignal,
   ): Promise<ClientAnswer> {
+    const { session, outlet } = client;
     const refusal = whyNotAsk(session.clientCapabilities, method, params);
     if (refusal) return Promise.resolve(failed(refusal));
     if (signal.aborted) return Promise.resolve(failed(new HubError('CANCELLED')));
@@ -96,6 +99,7 @@ export function createQuestions(limits: QuestionLimits) {
     }
     const id = randomBytes(12).toString('base64url');
     if (session.ended || !outlet.request(id, method, params)) return Promise.resolve(failed(gone()));
+    if (open.size < placesLeftMax) asked(session, client);
     if (method === 'elicitation/create' && params?.mode === 'url') sentToPage(session, [params.elicitationId]);
     return new Promise((resolve) => {
       const question: Question = {
@@ -187,34 +191,34 @@ export function failed(error: HubError): ClientAnswer {
 /** The client of a session, as the servers of one of its requests see it. */
 export class SessionClient implements ClientSide {
   readonly #questions: Questions;
-  readonly #session: Session;
-  readonly #outlet: SessionOutlet;
+  readonly session: Session;
+  readonly outlet: SessionOutlet;
 
   constructor(questions: Questions, session: Session, outlet: SessionOutlet) {
     this.#questions = questions;
-    this.#session = session;
-    this.#outlet = outlet;
+    this.session = session;
+    this.outlet = outlet;
   }
 
   get capabilities(): Record<string, unknown> {
-    return this.#session.clientCapabilities;
+    return this.session.clientCapabilities;
   }
 
   get logLevel(): string | undefined {
-    const { logLevel } = this.#session;
+    const { logLevel } = this.session;
     return logLevel === null ? undefined : logLevels[logLevel];
   }
 
   ask(method: string, params: Record<string, unknown> | undefined, signal: AbortSignal): Promise<ClientAnswer> {
-    return this.#questions.ask(this.#session, this.#outlet, method, params, signal);
+    return this.#questions.ask(this, method, params, signal);
   }
 
   /** Only what may reach a client beside an answer is passed on. */
   notify(method: string, params: Record<string, unknown> | undefined): void {
     if (method === 'notifications/message') {
-      if (severityOf(params?.level) >= (this.#session.logLevel ?? 0)) this.#outlet.notify(method, params);
+      if (severityOf(params?.level) >= (this.session.logLevel ?? 0)) this.outlet.notify(method, params);
     } else if (method === 'notifications/elicitation/complete') {
-      if (this.#questions.takeElicitation(params?.elicitationId)) this.#outlet.notify(method, params);
+      if (this.#questions.takeElicitation(params?.elicitationId)) this.outlet.notify(method, params);
     }
   }
 }

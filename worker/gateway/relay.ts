@@ -158,6 +158,12 @@ export function createRelay(supervisor: Pick<Supervisor, 'upstreamOf'>, limits: 
   return {
     send,
     leavePlace,
+    /** The call of a session whose client this is waits for a person. */
+    waits(session: Session, client: ClientSide): void {
+      for (const running of session.calls.values()) {
+        if ('origin' in running && (running as Running).origin.client === client) leavePlace(running as Running);
+      }
+    },
     get inflight() {
       return inflight;
     },

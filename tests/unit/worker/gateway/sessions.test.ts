@@ -13,14 +13,14 @@ const actor = (id: string): Actor => ({
   keyScope: null,
 });
 
-function bench({ key = 'k', now = (): number => 0, ended = new Set<string>() } = {}) {
+function bench({ key = 'k', now = (): number => 0, ended = new Set<string>(), busy = new Set<string>() } = {}) {
   const released: Session[] = [];
   const sessions = createSessions({
     keyring: createKeyring(Buffer.from(key.padEnd(32, '0123456789abcdef'))),
     ended: { has: async (hash) => ended.has(hash), add: async (hash) => void ended.add(hash) },
     now,
     released: (session) => void released.push(session),
-    isBusy: () => false,
+    isBusy: ({ id }) => busy.has(id),
     report: () => undefined,
   });
   const open = async (id: string, who = actor('a'), endpoint = '') => sessions.open(id, who, endpoint);
@@ -89,5 +89,35 @@ describe('a session id', () => {
     const { open } = bench();
     const [one, two] = await Promise.all([open(id), open(id)]);
     expect(one).toBe(two);
+  });
+});
+
+describe('more sessions than are kept at hand', () => {
+  it('one in use is never freed, and goes once its last call ended', () => {
+    const busy = new Set<string>();
+    const { sessions, released } = bench({ busy });
+    const [first, second] = ['one', 'two'].map((name) => sessions.create(actor('a'), '', '2025-06-18', {}, name));
+    busy.add(String(first?.id));
+    for (let count = 0; count < 10_000; count++) sessions.create(actor('a'), '', '2025-06-18', {}, 'more');
+    expect(released).toEqual([second]);
+    sessions.purge();
+    expect(released).toEqual([second]);
+    busy.clear();
+    sessions.purge();
+    expect(released).toEqual([second, first]);
+  });
+
+  it('one that is used again is kept like any other', async () => {
+    const busy = new Set<string>();
+    const { sessions, released, open } = bench({ busy });
+    const first = sessions.create(actor('a'), '', '2025-06-18', {}, 'one');
+    busy.add(first.id);
+    for (let count = 0; count < 10_000; count++) sessions.create(actor('a'), '', '2025-06-18', {}, 'more');
+    expect(await open(first.id)).toBe(first);
+    busy.clear();
+    sessions.purge();
+    sessions.unpin(first);
+    expect(released).not.toContain(first);
+    expect(await open(first.id)).toBe(first);
   });
 });
