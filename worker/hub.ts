@@ -79,6 +79,7 @@ export async function startWorkerHub(options: WorkerOptions): Promise<WorkerHub>
     loadEndpoints: () => loadEndpoints(db),
     keyring,
     endedSessions: createEndedSessions(db),
+    ...(supervision.line && { peers: supervision.line }),
     recordCall(entry) {
       callLog.record(entry);
       live.call(entry);

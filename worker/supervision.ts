@@ -9,6 +9,7 @@ import type { Log } from '../lib/log';
 import { listDesired } from '../lib/servers';
 import type { ControlPeers } from './control';
 import type { Fleet, Tag } from './fleet';
+import type { PeerLine } from './gateway';
 import {
   createInstanceStore,
   createLeases,
@@ -34,6 +35,8 @@ export interface Supervision {
   /** Resolves when other workers wait for no call here, or after `graceMs`. */
   idle(graceMs: number): Promise<void>;
   peers?: ControlPeers;
+  /** What the gateway says to the others. */
+  line?: PeerLine;
 }
 
 const statsMs = 1_000;
@@ -144,6 +147,15 @@ export function createSupervision(options: SupervisionOptions): Supervision {
       while (supervisor.forwarder.inflight > 0 && performance.now() < until) {
         await new Promise((resolve) => setTimeout(resolve, idleLookMs));
       }
+    },
+    line: {
+      self: fleet.self,
+      members: () => fleet.members,
+      send: (message, to) => fleet.send({ kind: 'session', message }, to),
+      onMessage: (listener) => fleet.on('session', ({ message }, from) => listener(message, from)),
+      onHello: (listener) => fleet.on('hello', (_message, from) => listener(from)),
+      onChange: fleet.onChange,
+      socketOf,
     },
     peers: {
       forwarder: supervisor.forwarder,

@@ -20,6 +20,8 @@ export interface Line {
   /** Of the worker that took the connection. */
   pid: number;
   send(method: string, body?: object, headers?: Record<string, string>): Promise<LineAnswer>;
+  /** Opens the event stream of a GET on this connection. */
+  listen(headers: Record<string, string>, heard: (text: string) => void): { opened: Promise<void>; end(): void };
   close(): void;
 }
 
@@ -119,7 +121,30 @@ async function openLine(hub: Hub): Promise<Line> {
     });
   await send('OPTIONS');
   if (!socket) throw new Error('no connection');
-  return { pid: holderOf(hub, socket) ?? 0, send, close: () => agent.destroy() };
+  return {
+    pid: holderOf(hub, socket) ?? 0,
+    send,
+    listen(headers, heard) {
+      const sent = request(hub.mcpUrl, {
+        agent,
+        headers: { accept: 'text/event-stream', authorization: `Bearer ${hub.apiKey}`, ...headers },
+      });
+      const opened = new Promise<void>((resolve, reject) => {
+        sent.on('error', reject);
+        sent.on('response', (response) => {
+          response
+            .setEncoding('utf8')
+            .on('data', heard)
+            .on('error', () => {});
+          if (response.statusCode === 200) resolve();
+          else reject(new Error(`no stream: ${response.statusCode}`));
+        });
+      });
+      sent.end();
+      return { opened, end: () => void sent.destroy() };
+    },
+    close: () => agent.destroy(),
+  };
 }
 
 /** The body, or the last message of an event stream. */

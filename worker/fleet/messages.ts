@@ -57,6 +57,16 @@ export type PeerMessage =
 export type SessionMessage =
   /** Takes back a request that is not under way at the sender. */
   | { about: 'cancel'; session: string; requestId: string | number; reason: string }
+  /** Answers a question that was not asked by the sender. */
+  | { about: 'answer'; session: string; message: { id?: string | number; result?: unknown; error?: unknown } }
+  /** Its newest stream is at the sender, or not any more. */
+  | { about: 'stream'; session: string; isOpen: boolean }
+  /** For its stream, which is at the receiver. */
+  | { about: 'notify'; session: string; method: string; params: unknown }
+  /** It wants log messages from this severity (index) on. */
+  | { about: 'level'; session: string; level: number }
+  /** It no longer wants updates of a resource, whoever took the subscription. */
+  | { about: 'unsubscribe'; session: string; uri: string }
   /** The client ended it. */
   | { about: 'end'; session: string };
 

@@ -7,6 +7,7 @@ import type { Actor } from '../../lib/access/schema';
 import { HubError } from '../../lib/errors';
 import type { Bus } from '../../lib/events/bus';
 import type { Log } from '../../lib/log';
+import type { SessionMessage } from '../fleet/messages';
 import type { OriginRules } from '../origin';
 import type { Supervisor } from '../supervisor/types';
 import { type CallRecord, createCalls } from './call';
@@ -21,6 +22,7 @@ import { createMethods } from './methods';
 import { createModern } from './modern';
 import { createNews } from './news';
 import { createParking, type ParkingLimits } from './parking';
+import { createPeers, type PeerLine } from './peers';
 import { createQuestions, type QuestionLimits } from './questions';
 import { createRelay, type RelayLimits } from './relay';
 import { pathOf } from './request';
@@ -32,6 +34,7 @@ import { createViews, type View } from './view';
 
 export type { CallRecord } from './call';
 export { createEndedSessions, type EndedSessions } from './ended-sessions';
+export type { PeerLine } from './peers';
 
 export interface GatewayLimits extends HttpLimits, RelayLimits, StreamLimits, QuestionLimits, ParkingLimits {}
 
@@ -60,6 +63,8 @@ export interface GatewayDeps {
   loadEndpoints: CatalogDeps['loadEndpoints'];
   keyring: Pick<Keyring, 'seal' | 'open'>;
   endedSessions: EndedSessions;
+  /** The other workers, where there are any. */
+  peers?: PeerLine;
   /** Called with each finished tools/call; must be cheap. */
   recordCall(entry: CallRecord): void;
   bus: Bus;
@@ -142,7 +147,8 @@ export function createGateway(deps: GatewayDeps): Gateway {
     keyring,
     ended: deps.endedSessions,
     ...(deps.now && { now: deps.now }),
-    isBusy: (session) => streams.has(session) || session.calls.size > 0,
+    adopted: (session) => peers?.adopt(session),
+    isBusy: (session) => streams.has(session) || session.calls.size > 0 || (peers?.hasStream(session) ?? false),
     released: (session) => {
       if (session.ended) for (const call of session.calls.values()) call.cancel('the session ended');
       questions.release(session);
@@ -151,7 +157,19 @@ export function createGateway(deps: GatewayDeps): Gateway {
     },
     report: (error, message) => log.warn({ err: error }, message),
   });
-  const streams = createStreams(limits, (session) => sessions.unpin(session));
+  const peers = deps.peers
+    ? createPeers(deps.peers, {
+        peek: (id) => sessions.peek(id),
+        forget: (session) => sessions.drop(session),
+        unpin: (session) => sessions.unpin(session),
+        deliver: (session, method, params) => void streams.sendHere(session, method, params),
+        sessionsWithStream: () => [...streams.newest()].map(({ session }) => session),
+        takeAnswer: (session, message) => void questions.answer(session, message),
+        unsubscribe: (session, uri) => news.dropExposed(session, uri),
+      })
+    : undefined;
+  const tell = (message: SessionMessage) => peers?.tell(message);
+  const streams = createStreams(limits, (session) => sessions.unpin(session), peers);
   const relay = createRelay(supervisor, limits);
   const questions = createQuestions(limits, relay.waits);
   const inputs = createInputRounds({ relay, supervisor, questions });
@@ -164,12 +182,13 @@ export function createGateway(deps: GatewayDeps): Gateway {
       const endpoint = catalog.endpoints.byKey.get(session.endpointKey);
       return endpoint ? viewOf(actor, endpoint) : null;
     },
+    tell,
     log,
   });
   const calls = createCalls({ relay, inputs, record: deps.recordCall, report });
   const methods = createMethods({ calls, relay, inputs, news });
   const states = createRequestStates(keyring, deps.now ?? Date.now);
-  const parking = createParking(states, limits);
+  const parking = createParking(states, limits, deps.peers?.self ?? randomBytes(9).toString('base64url'));
   const listeners = createListeners({
     streams,
     news,
@@ -186,6 +205,7 @@ export function createGateway(deps: GatewayDeps): Gateway {
     parking,
     listeners,
     news,
+    passOn: (visit, body, worker) => peers?.passOn(visit, body, worker) ?? false,
     viewOf,
     eraOf: (serverId) => {
       try {
@@ -202,6 +222,7 @@ export function createGateway(deps: GatewayDeps): Gateway {
     streams,
     methods,
     questions,
+    tell,
     viewOf,
     batchMessages: limits.batchMessages,
     version,
@@ -213,7 +234,14 @@ export function createGateway(deps: GatewayDeps): Gateway {
     isDraining: () => isDraining,
     report,
   });
-  const sse = createSse({ legacy, sessions, streams, batchMessages: limits.batchMessages, report });
+  const sse = createSse({
+    legacy,
+    sessions,
+    streams,
+    batchMessages: limits.batchMessages,
+    passOn: (visit, body, sessionId) => peers?.passOn(visit, body, peers.workerOfStream(sessionId) ?? '') ?? false,
+    report,
+  });
   const http = createHttp({ resolveActor, origins, catalog, legacy, sse, modern, limits, newRequestId });
 
   function endFor(matches: (actor: Actor) => boolean): void {
@@ -274,6 +302,7 @@ export function createGateway(deps: GatewayDeps): Gateway {
       listeners.stop();
       catalog.close();
       news.close();
+      peers?.close();
       relay.close();
       questions.close();
       streams.close();

@@ -3,6 +3,7 @@
 import type { IncomingMessage } from 'node:http';
 import type { Actor } from '../../lib/access/schema';
 import { asHubError, errorTable, HubError } from '../../lib/errors';
+import type { SessionMessage } from '../fleet/messages';
 import { errorReply } from './call';
 import { type Endpoint, serverInfoOf } from './endpoints';
 import { isObject, modernVersions } from './envelope';
@@ -27,6 +28,8 @@ export interface LegacyDeps {
   streams: Streams;
   methods: Methods;
   questions: Questions;
+  /** Tells the other workers what concerns none of the calls here. */
+  tell(message: SessionMessage): void;
   viewOf(actor: Actor, endpoint: Endpoint): View;
   batchMessages: number;
   version: string;
@@ -135,11 +138,19 @@ export function createLegacy(deps: LegacyDeps) {
 
   /** Takes what gets no answer: a response of the client, or a notification. */
   function takeAside(session: Session, message: Message): void {
-    if (message.method === undefined) return void questions.answer(session, message);
+    if (message.method === undefined) {
+      const { id, result, error } = message;
+      const isTaken = questions.answer(session, message);
+      if (!isTaken) deps.tell({ about: 'answer', session: session.id, message: { id, result, error } });
+      return;
+    }
     if (message.method !== 'notifications/cancelled') return;
     const { requestId, reason } = message.params ?? {};
     if (typeof requestId !== 'string' && typeof requestId !== 'number') return;
-    session.calls.get(requestId)?.cancel(typeof reason === 'string' ? reason.slice(0, 500) : 'cancelled by the client');
+    const why = typeof reason === 'string' ? reason.slice(0, 500) : 'cancelled by the client';
+    const call = session.calls.get(requestId);
+    if (call) call.cancel(why);
+    else deps.tell({ about: 'cancel', session: session.id, requestId, reason: why });
   }
 
   function initialize(visit: Visit, message: Message): void {
@@ -214,6 +225,7 @@ export function createLegacy(deps: LegacyDeps) {
     checkVersionHeader(visit.request);
     const session = await sessionOf(visit);
     await sessions.end(session);
+    deps.tell({ about: 'end', session: session.id });
     if (isGone(response)) return;
     response.writeHead(204, ['x-request-id', requestId]);
     response.end();

@@ -58,6 +58,8 @@ export interface ModernDeps {
   parking: Parking;
   listeners: Pick<Listeners, 'open'>;
   news: Pick<News, 'wantLevel' | 'forgetLevel'>;
+  /** Lets the worker at which a call waits take its retry. @returns false when there is none */
+  passOn(visit: Visit, body: unknown, worker: string): boolean;
   viewOf(actor: Actor, endpoint: Endpoint): View;
   /** Era of a server; undefined while it is not open. */
   eraOf(serverId: string): Era | undefined;
@@ -66,7 +68,7 @@ export interface ModernDeps {
 }
 
 export function createModern(deps: ModernDeps) {
-  const { methods, relay, states, parking, listeners, news, viewOf, eraOf, version, report } = deps;
+  const { methods, relay, states, parking, passOn, listeners, news, viewOf, eraOf, version, report } = deps;
   const discoveries = new WeakMap<View, Buffer>();
   /** Pages of lists, completed; by the page, which lives as long as its view. */
   const pages = new WeakMap<Buffer, Buffer>();
@@ -114,10 +116,11 @@ export function createModern(deps: ModernDeps) {
     const { response, requestId, actor, endpoint } = visit;
     const asking = { actor, endpoint, method, params };
     const progressToken = progressTokenOf(params);
-    dropEnvelope(params);
     let call: ModernCall;
     try {
       const isRetry = params !== undefined && isInputRetry(method, params);
+      if (isRetry && isParkedElsewhere(visit, asking, { id, method, params })) return;
+      dropEnvelope(params);
       const parked = isRetry ? reopen(asking, params, view) : undefined;
       if (parked) return parked.resume(exchange, response, id, progressToken, envelope, answersIn(params));
       call = new ModernCall(asking, envelope, host);
@@ -147,6 +150,14 @@ export function createModern(deps: ModernDeps) {
       call.finish(failure(error, method, requestId));
     }
     if (logLevel !== undefined) news.forgetLevel(call);
+  }
+
+  /** A call waits at the worker that sent it; its retry may have come to another. */
+  function isParkedElsewhere(visit: Visit, asking: Asking, message: Message): boolean {
+    if (message.params?.requestState === undefined) return false;
+    const state = states.open(asking, message.params.requestState);
+    if (state.kind !== 'parked') return false;
+    return passOn(visit, { jsonrpc: '2.0', ...message }, state.worker);
   }
 
   /**

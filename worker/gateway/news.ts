@@ -3,6 +3,7 @@
 import type { Actor } from '../../lib/access/schema';
 import { HubError } from '../../lib/errors';
 import type { Log } from '../../lib/log';
+import type { SessionMessage } from '../fleet/messages';
 import type { Supervisor } from '../supervisor/types';
 import { createServerLevels, logLevels, severityOf } from './log-levels';
 import type { Questions } from './questions';
@@ -34,10 +35,12 @@ export interface NewsDeps {
   relay: Relay;
   questions: Questions;
   viewFor(session: Session, actor: Actor): View | null;
+  /** Tells the other workers. */
+  tell(message: SessionMessage): void;
   log: Log;
 }
 
-export function createNews({ supervisor, streams, relay, questions, viewFor, log }: NewsDeps) {
+export function createNews({ supervisor, streams, relay, questions, viewFor, tell, log }: NewsDeps) {
   /** Server id → original URI → who wants to hear of it, each under the URI it knows. */
   const subscribers = new Map<string, Map<string, Map<Session | Subscriber, string>>>();
   const levels = createServerLevels(setServerLevel);
@@ -152,6 +155,16 @@ export function createNews({ supervisor, streams, relay, questions, viewFor, log
       if (drop(session, target.server.id, target.name)) {
         void watch(target.server.id);
       }
+      tell({ about: 'unsubscribe', session: session.id, uri: exposed });
+    },
+
+    /** As unsubscribe, for what another worker was asked. */
+    dropExposed(session: Session, exposed: string): void {
+      if (!session.subscriptions.delete(exposed)) return;
+      for (const [serverId, byUri] of subscribers) {
+        const isTheirs = (uri: string) => byUri.get(uri)?.get(session) === exposed;
+        for (const uri of [...byUri.keys()].filter(isTheirs)) if (drop(session, serverId, uri)) void watch(serverId);
+      }
     },
 
     /** Forgets everything of a session or subscriber that ended. */
@@ -174,6 +187,7 @@ export function createNews({ supervisor, streams, relay, questions, viewFor, log
       const index = severityOf(level);
       if (index === -1) throw new HubError('INVALID_INPUT', `"level" must be one of ${logLevels.join(', ')}.`);
       session.logLevel = index;
+      tell({ about: 'level', session: session.id, level: index });
       for (const { server, listing } of view.servers) {
         if ('logging' in listing.capabilities) levels.want(server.id, session, index);
       }

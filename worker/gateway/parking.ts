@@ -25,9 +25,8 @@ interface Parked {
   untilMs: number;
 }
 
-export function createParking(states: RequestStates, limits: ParkingLimits) {
-  /** A handle is of no use to another process, or to this one after a restart. */
-  const worker = randomBytes(9).toString('base64url');
+/** @param worker names this life of this process: nobody else has a use for its handles */
+export function createParking(states: RequestStates, limits: ParkingLimits, worker: string) {
   const parked = new Map<string, Parked>();
   const perCredential = new Map<string, number>();
   let isStopped = false;

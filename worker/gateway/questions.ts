@@ -140,13 +140,17 @@ export function createQuestions(limits: QuestionLimits, asked: (session: Session
     ask,
     sentToPage,
 
-    /** Takes a response of a client. One that answers no question of this session is dropped. */
-    answer(session: Session, { id, result, error }: Message): void {
+    /** Takes a response of a client. @returns false for one that answers no question of this session; it is dropped */
+    answer(session: Session, { id, result, error }: Message): boolean {
       const question = typeof id === 'string' ? open.get(id) : undefined;
-      if (!question || question.session !== session) dropped++;
-      else if (isObject(result)) question.settle({ kind: 'result', value: result });
+      if (!question || question.session !== session) {
+        dropped++;
+        return false;
+      }
+      if (isObject(result)) question.settle({ kind: 'result', value: result });
       else if (isRpcError(error)) question.settle({ kind: 'error', value: error });
       else question.settle(failed(new HubError('INVALID_INPUT', 'The client gave an answer that is not valid.')));
+      return true;
     },
 
     /** The session that was sent to a page under this id; told once. */

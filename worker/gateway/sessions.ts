@@ -79,6 +79,8 @@ export interface SessionsDeps {
   now?: () => number;
   /** A session's resources are given up: it ended, or was idle for too long. */
   released(session: Session): void;
+  /** An id of an earlier life, or of another worker, is used here for the first time. */
+  adopted?(session: Session): void;
   /** Whether it must be kept although idle, e.g. because a stream is open. */
   isBusy(session: Session): boolean;
   report(error: unknown, message: string): void;
@@ -89,7 +91,7 @@ export function credentialOf(actor: Actor): string {
   return `${actor.kind}:${actor.id}`;
 }
 
-export function createSessions({ keyring, ended, now = Date.now, released, isBusy, report }: SessionsDeps) {
+export function createSessions({ keyring, ended, now = Date.now, released, adopted, isBusy, report }: SessionsDeps) {
   /** Sessions that are pinned by an open stream or a call, so that the cache may forget nothing in use. */
   const pinned = new Map<string, Session>();
   const opened = new LRUCache<string, Session>({
@@ -152,6 +154,7 @@ export function createSessions({ keyring, ended, now = Date.now, released, isBus
     const sealed = keyring.open('session', id) as SealedSession | null;
     if (!sealed || typeof sealed.k !== 'string' || typeof sealed.t !== 'number') throw gone();
     const session = check(new Session(id, sealed), actor, endpointKey);
+    adopted?.(session);
     try {
       if (await ended.has(hashOf(id))) throw gone();
     } catch (error) {
@@ -212,7 +215,10 @@ export function createSessions({ keyring, ended, now = Date.now, released, isBus
       await ended.add(hashOf(session.id), new Date(session.issuedAtMs + maxAgeMs));
     },
 
-    /** Forgets a session whose id is of no use to any other process. */
+    /** The session, if it is in use here; whose it is was checked by whoever asks. */
+    peek: (id: string): Session | undefined => opened.peek(id) ?? pinned.get(id),
+
+    /** Forgets a session that has ended elsewhere, or whose id is of no use to any other process. */
     drop: forget,
 
     unpin,

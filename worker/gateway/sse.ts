@@ -17,6 +17,8 @@ export interface SseDeps {
   sessions: Sessions;
   streams: Streams;
   batchMessages: number;
+  /** Lets the worker with the stream of a session take what was POSTed for it. @returns false when there is none */
+  passOn(visit: Visit, body: unknown, sessionId: string): boolean;
   report(error: unknown, requestId: string): void;
 }
 
@@ -66,7 +68,7 @@ interface OpenSession {
   isInitialized: boolean;
 }
 
-export function createSse({ legacy, sessions, streams, batchMessages, report }: SseDeps) {
+export function createSse({ legacy, sessions, streams, batchMessages, passOn, report }: SseDeps) {
   const open = new Map<string, OpenSession>();
 
   function openStream({ request, response, actor, endpoint, requestId }: Visit): void {
@@ -97,6 +99,7 @@ export function createSse({ legacy, sessions, streams, batchMessages, report }: 
     const id = new URLSearchParams((request.url ?? '').split('?')[1]).get('sessionId');
     if (!id) throw new HubError('INVALID_REQUEST', 'POST to the URL that the stream named.');
     const opened = open.get(id);
+    if (!opened && passOn(visit, body, id)) return;
     const session = opened?.session;
     if (!session || session.credential !== credentialOf(actor) || session.endpointKey !== endpoint.key) {
       throw new HubError('SESSION_NOT_FOUND', 'This stream has ended or was never opened here: open one by GET.');

@@ -18,7 +18,15 @@ export interface StreamLimits {
   streamsPerUser: number;
 }
 
-export function createStreams(limits: StreamLimits, closed: (session: Session) => void) {
+/** Streams of sessions at other workers; see peers.ts. */
+export interface StreamPeers {
+  hasStream(session: Session): boolean;
+  send(session: Session, method: string, params: unknown): boolean;
+  streamOpened(session: Session): void;
+  streamClosed(session: Session): void;
+}
+
+export function createStreams(limits: StreamLimits, closed: (session: Session) => void, peers?: StreamPeers) {
   /** Streams of each session, newest last. */
   const bySession = new Map<Session, OpenStream[]>();
   const perUser = new Map<string, number>();
@@ -33,7 +41,10 @@ export function createStreams(limits: StreamLimits, closed: (session: Session) =
     const at = streams?.indexOf(stream) ?? -1;
     if (!streams || at === -1) return;
     streams.splice(at, 1);
-    if (streams.length === 0) bySession.delete(stream.session);
+    if (streams.length === 0) {
+      bySession.delete(stream.session);
+      peers?.streamClosed(stream.session);
+    }
     stream.release();
     closed(stream.session);
   }
@@ -79,6 +90,7 @@ export function createStreams(limits: StreamLimits, closed: (session: Session) =
       const streams = bySession.get(session);
       if (streams) streams.push(stream);
       else bySession.set(session, [stream]);
+      peers?.streamOpened(session);
       response.on('error', ignoreErrors);
       response.on('close', () => remove(stream));
       response.writeHead(200, [...streamHeaders, 'x-request-id', requestId]);
@@ -88,6 +100,12 @@ export function createStreams(limits: StreamLimits, closed: (session: Session) =
 
     /** Sends a notification to the session's newest stream. @returns false when none is open */
     send(session: Session, method: string, params?: unknown): boolean {
+      if (peers?.hasStream(session)) return peers.send(session, method, params);
+      return this.sendHere(session, method, params);
+    },
+
+    /** As send, whatever other workers have. */
+    sendHere(session: Session, method: string, params?: unknown): boolean {
       const stream = bySession.get(session)?.at(-1);
       if (!stream || isGone(stream.response)) return false;
       if (stream.response.writableLength > unreadMaxBytes) {
@@ -105,7 +123,7 @@ export function createStreams(limits: StreamLimits, closed: (session: Session) =
     *newest(): Generator<OpenStream> {
       for (const streams of bySession.values()) {
         const stream = streams.at(-1);
-        if (stream) yield stream;
+        if (stream && !peers?.hasStream(stream.session)) yield stream;
       }
     },
 

@@ -13,7 +13,7 @@ const renewMs = 5_000;
 /** After a fault of the database, or of our own clock, expired leases may be those of owners who had the same fault. */
 const retryMs = 500;
 /** So long a server is left to the worker whose share it is. */
-const patienceMs = 3_000;
+const patienceMs = 8_000;
 const lookAgainMs = 1_000;
 
 export interface LeaseOptions {

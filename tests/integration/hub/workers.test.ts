@@ -52,6 +52,7 @@ eachDatabase('a hub with two workers', (kind) => {
     );
   }
 
+  const stats = () => createControlClient(socketPaths(hub.dataDir).worker).call('hub.stats', {});
   const processOf = (name: string) => running(`${mark}-${name}`);
   const ownerOf = (name: string) => parentOf(processOf(name)[0] ?? 0);
   const otherThan = (pid: number) => workersOf(hub).find((each) => each !== pid) ?? 0;
@@ -132,6 +133,48 @@ eachDatabase('a hub with two workers', (kind) => {
     const applied = hub.logs().match(/"created":\["five"\]/g);
     expect(applied).toHaveLength(1);
     expect('five' in (await statuses(hub))).toBe(false);
+  });
+
+  it('serves a session at whichever worker its requests arrive', async () => {
+    const [one, other] = await linesTo(hub, await bothWorkers());
+    if (!one || !other) throw new Error('no lines');
+    const session = await speak(one).open();
+    const here = speak(one, session);
+    const there = speak(other, session);
+    expect((await there.call('one__echo', { text: 'hello' })).json.result.content[0].text).toBe('hello');
+    // A cancellation reaches the call, wherever it runs.
+    const begun = fairNow();
+    const slow = here.call('two__sleep', { ms: 30_000 }, 'slow');
+    await until(async () => (await stats()).inflight > 0, 5_000);
+    expect((await there.notify('notifications/cancelled', { requestId: 'slow' })).status).toBe(202);
+    expect((await slow).text).not.toContain('slept');
+    expect(fairNow() - begun).toBeLessThan(10_000);
+    // An end is known to all at once.
+    expect((await there.end()).status).toBe(204);
+    await until(async () => (await here.request('ping')).status === 404, 2_000);
+    for (const line of [one, other]) line.close();
+  });
+
+  it('tells news on the one stream of a session, whichever worker has it', async () => {
+    const pids = await bothWorkers();
+    const [one, other] = await linesTo(hub, pids);
+    if (!one || !other) throw new Error('no lines');
+    const session = await speak(one).open();
+    await speak(one, session).request('tools/list');
+    const [streaming] = await linesTo(hub, [other.pid]);
+    if (!streaming) throw new Error('no line');
+    const heard: string[] = [];
+    const stream = streaming.listen({ 'mcp-session-id': session }, (text) => heard.push(text));
+    await stream.opened;
+    await speak(one, session).call('three__add', { name: `news-${kind}` });
+    await until(
+      () => heard.join('').includes('notifications/tools/list_changed'),
+      20_000,
+      () => heard.join(''),
+    );
+    expect(heard.join('').match(/tools\/list_changed/g)).toHaveLength(1);
+    stream.end();
+    for (const line of [one, other, streaming]) line.close();
   });
 
   it('loses only calls under way when the owner of a server is killed, and runs its servers elsewhere at once', async () => {
