@@ -9,6 +9,7 @@ import { asHubError, errorTable, HubError, sendError } from '../lib/errors';
 import type { Bus } from '../lib/events/bus';
 import { type EventName, eventSchemas, type SentEvent } from '../lib/events/schema';
 import type { Log } from '../lib/log';
+import type { Metrics } from '../lib/telemetry';
 import type { Gateway } from './gateway';
 import { ignoreErrors, isGone } from './gateway/exchange';
 import type { Supervisor } from './supervisor/types';
@@ -20,6 +21,7 @@ export interface ControlDeps {
   supervisor: Pick<Supervisor, 'statuses' | 'logs'>;
   /** Hands an event to the handlers of this worker, and to the other workers. */
   deliver: Bus['deliver'];
+  metrics: Pick<Metrics, 'values'>;
   log: Log;
   /** What `hub.stats` tells beside the gateway's figures. */
   hub(): { startedAt: string; version: string; configFaults: string[]; configFile: string | null };
@@ -50,7 +52,7 @@ type Run<N extends ControlName> = (
 ) => ControlAnswer<N> | Promise<ControlAnswer<N>>;
 
 export function createControl(deps: ControlDeps): Control {
-  const { socketPath, gateway, supervisor, deliver, log, hub, peers } = deps;
+  const { socketPath, gateway, supervisor, deliver, metrics, log, hub, peers } = deps;
   const runs: { [N in ControlName]: Run<N> } = {
     'events.deliver': async ({ name, payload }) => {
       if (!Object.hasOwn(eventSchemas, name)) throw new HubError('INVALID_INPUT', 'There is no such event.');
@@ -70,6 +72,7 @@ export function createControl(deps: ControlDeps): Control {
       const sum = (of: 'sessions' | 'inflight') => parts.reduce((total, part) => total + part[of], 0);
       return { ...hub(), sessions: sum('sessions'), inflight: sum('inflight') };
     },
+    'hub.metrics': async () => ({ values: await metrics.values() }),
   };
   const byPath = new Map(
     Object.entries(controlCalls).map(([name, { path }]) => [path as string, name as ControlName] as const),

@@ -14,6 +14,7 @@ import { createCallLog, metrics as processMetrics } from '../lib/telemetry';
 import { createControl } from './control';
 import { createDoor } from './door';
 import type { Fleet } from './fleet';
+import { createWatching } from './fleet/watching';
 import { createEndedSessions, createGateway } from './gateway';
 import { createHealth } from './health';
 import { type ConfigWatch, type Retention, startRetention, watchConfig } from './jobs';
@@ -96,6 +97,7 @@ export async function startWorkerHub(options: WorkerOptions): Promise<WorkerHub>
     allowsOrigin: origins.allowsOrigin,
     bus,
     supervisor,
+    ...(fleet && { peers: createWatching(fleet) }),
     log,
     src: randomBytes(6).toString('base64url'),
   });
@@ -103,7 +105,7 @@ export async function startWorkerHub(options: WorkerOptions): Promise<WorkerHub>
     gateway,
     live,
     failing: health.failing,
-    metrics,
+    metrics: { ...metrics, text: async () => metrics.text(await supervision.metricsOfOthers?.()) },
     resolveActor: access.resolveBearer,
     origins,
     host: env.HOST,
@@ -117,6 +119,7 @@ export async function startWorkerHub(options: WorkerOptions): Promise<WorkerHub>
     socketPath: supervision.socketPath,
     gateway,
     supervisor,
+    metrics,
     deliver: async (event) => {
       await bus.deliver(event);
       fleet?.send({ kind: 'event', event });

@@ -2,7 +2,7 @@
 // this needs: leases, the processes that a dead worker left, and the way to the others' sockets.
 import { renameSync, rmSync, symlinkSync } from 'node:fs';
 import { basename } from 'node:path';
-import { createControlClient } from '../lib/control';
+import { type ControlAnswer, type ControlBody, createControlClient } from '../lib/control';
 import type { Db } from '../lib/db/types';
 import { type Env, socketPaths } from '../lib/env';
 import type { Log } from '../lib/log';
@@ -35,6 +35,8 @@ export interface Supervision {
   /** Resolves when other workers wait for no call here, or after `graceMs`. */
   idle(graceMs: number): Promise<void>;
   peers?: ControlPeers;
+  /** Metrics of the other workers that answer. */
+  metricsOfOthers?(): Promise<unknown[][]>;
   /** What the gateway says to the others. */
   line?: PeerLine;
 }
@@ -122,6 +124,18 @@ export function createSupervision(options: SupervisionOptions): Supervision {
         { signal: AbortSignal.timeout(logsMs) },
       ),
   });
+  /** One question to all others; who has just ended gives nothing. */
+  async function ask<N extends 'hub.stats' | 'hub.metrics'>(
+    name: N,
+    body: ControlBody<N>,
+  ): Promise<ControlAnswer<N>[]> {
+    const asked = others().map((tag) =>
+      createControlClient(socketOf(tag)).call(name, body, { signal: AbortSignal.timeout(statsMs) }),
+    );
+    const answers = await Promise.allSettled(asked);
+    return answers.flatMap((answer) => (answer.status === 'fulfilled' ? [answer.value] : []));
+  }
+
   fleet.onChange(() => {
     if (fleet.leads) for (const tag of fleet.dead) void sweep(tag);
   });
@@ -148,6 +162,7 @@ export function createSupervision(options: SupervisionOptions): Supervision {
         await new Promise((resolve) => setTimeout(resolve, idleLookMs));
       }
     },
+    metricsOfOthers: async () => (await ask('hub.metrics', {})).map(({ values }) => values),
     line: {
       self: fleet.self,
       members: () => fleet.members,
@@ -160,15 +175,7 @@ export function createSupervision(options: SupervisionOptions): Supervision {
     peers: {
       forwarder: supervisor.forwarder,
       ownLogs: supervisor.ownLogs,
-      async stats() {
-        const asked = others().map((tag) =>
-          createControlClient(socketOf(tag))
-            .call('hub.stats', { own: true }, { signal: AbortSignal.timeout(statsMs) })
-            // It has just ended, and its figures with it.
-            .catch(() => ({ sessions: 0, inflight: 0 })),
-        );
-        return Promise.all(asked);
-      },
+      stats: () => ask('hub.stats', { own: true }),
     },
   };
 }

@@ -75,6 +75,12 @@ export const controlCalls = {
       configFile: z.string().nullable(),
     }),
   },
+  /** One worker to another: its part of /metrics. */
+  'hub.metrics': {
+    path: '/control/metrics',
+    body: z.object({}),
+    answer: z.object({ values: z.array(z.unknown()) }),
+  },
 } as const;
 
 export type ControlName = keyof typeof controlCalls;

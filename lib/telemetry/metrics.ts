@@ -1,6 +1,6 @@
 // Prometheus metrics of this process. Recording on the hot path costs a map look-up and an addition; the client
 // library sees the sums only when somebody scrapes.
-import { Counter, collectDefaultMetrics, Gauge, type Metric, Registry } from 'prom-client';
+import { AggregatorRegistry, Counter, collectDefaultMetrics, Gauge, type Metric, Registry } from 'prom-client';
 import { type ServerState, serverStates } from '../servers/schema';
 import { singleton } from '../singleton';
 
@@ -27,8 +27,10 @@ export interface Metrics {
   removeServer(name: string): void;
   /** @param sink what lost them, e.g. "call-log" */
   dropped(sink: string, count: number): void;
-  /** The text of /metrics. */
-  text(): Promise<string>;
+  /** The text of /metrics. @param others what `values` gave in other processes, added up with our own */
+  text(others?: unknown[][]): Promise<string>;
+  /** All values as JSON, for `text` in another process. */
+  values(): Promise<unknown[]>;
   readonly contentType: string;
 }
 
@@ -64,10 +66,13 @@ export function createMetrics(version: string, { defaults = true }: { defaults?:
     labelNames: ['server_name', 'status'],
     registers,
   });
-  new Gauge({ name: 'mcphub_build_info', help: 'Version', labelNames: ['version', 'node'], registers }).set(
-    { version, node: process.version },
-    1,
-  );
+  new Gauge({
+    name: 'mcphub_build_info',
+    help: 'Version',
+    labelNames: ['version', 'node'],
+    aggregator: 'first',
+    registers,
+  }).set({ version, node: process.version }, 1);
   const known = new Map<string, Set<string>>();
   let knownTools = 0;
 
@@ -99,7 +104,12 @@ export function createMetrics(version: string, { defaults = true }: { defaults?:
       for (const each of serverStates) status.remove({ server_name: name, status: each });
     },
     dropped: (sink, count) => lost.add(count, sink),
-    text: () => registry.metrics(),
+    async text(others = []) {
+      if (others.length === 0) return registry.metrics();
+      const own = await registry.getMetricsAsJSON();
+      return AggregatorRegistry.aggregate([own, ...others] as object[]).metrics();
+    },
+    values: () => registry.getMetricsAsJSON(),
     contentType: registry.contentType,
   };
 }

@@ -46,6 +46,7 @@ beforeAll(async () => {
       }),
     },
     deliver: hub.bus.deliver,
+    metrics: { values: async () => [] },
     log: pino({ level: 'silent' }),
     hub: () => ({ startedAt: status.since, version: '1', configFaults: ['line 1'], configFile: null }),
   });

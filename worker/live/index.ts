@@ -11,6 +11,7 @@ import type { LiveCall, LiveDown, LiveName, LivePayloads, LiveUp } from '../../l
 import type { Log } from '../../lib/log';
 import type { LogLine } from '../../lib/servers/schema';
 import type { CallEntry } from '../../lib/telemetry';
+import type { LivePeers } from '../fleet/watching';
 import type { Supervisor } from '../supervisor/types';
 import { createBatches } from './batches';
 
@@ -26,6 +27,8 @@ export interface LiveOptions {
   log: Log;
   /** Names this life of this worker to browsers. */
   src: string;
+  /** Other workers, whose browsers may watch what happens here. */
+  peers?: LivePeers;
   /** Milliseconds between two looks at whether a session still holds; default 5 minutes. */
   recheckMs?: number;
 }
@@ -62,7 +65,7 @@ const defaultRecheckMs = 5 * 60_000;
 
 /** Starts taking connections as soon as the door hands them over. Session, origin and rights are checked here. */
 export function createLive(options: LiveOptions): Live {
-  const { bus, supervisor, log, src } = options;
+  const { bus, supervisor, log, src, peers } = options;
   const revs = new Map<string, number>();
   let ignored = 0;
   let refused = 0;
@@ -203,17 +206,29 @@ export function createLive(options: LiveOptions): Live {
   const timer = setInterval(recheckAll, options.recheckMs ?? defaultRecheckMs);
   timer.unref();
 
+  /** To whoever watches the room, here or at another worker. */
+  function share<N extends LiveName>(room: string, name: N, payload: LivePayloads[N]): void {
+    send(room, name, payload);
+    peers?.send(room, name, payload);
+  }
+
+  const isWatched = (room: string) => namespace.adapter.rooms.has(room) || peers?.isWatched(room) === true;
   const logs = createBatches<LogLine>(frameMs, maxLinesPerFrame, (id, lines) =>
-    send(`logs:${id}`, 'server.log', { id, lines }),
+    share(`logs:${id}`, 'server.log', { id, lines }),
   );
   const calls = createBatches<LiveCall>(frameMs, maxCallsPerFrame, (room, batch, dropped) =>
-    send(room, 'call.finished', { calls: batch, dropped }),
+    share(room, 'call.finished', { calls: batch, dropped }),
   );
+  if (peers) {
+    const isShared = (room: string) => room.startsWith('logs:') || room.startsWith('calls');
+    namespace.adapter.on('create-room', (room: string) => isShared(room) && peers.watch(room, true));
+    namespace.adapter.on('delete-room', (room: string) => isShared(room) && peers.watch(room, false));
+  }
 
   const unsubscribe = [
     supervisor.on('status', (status) => send(`server:${status.id}`, 'server.status', status)),
     supervisor.on('log', (id, lines) => {
-      if (namespace.adapter.rooms.has(`logs:${id}`)) logs.add(id, lines);
+      if (isWatched(`logs:${id}`)) logs.add(id, lines);
     }),
     bus.on('server.created', async (server) => {
       await followAll();
@@ -240,14 +255,14 @@ export function createLive(options: LiveOptions): Live {
       send('admin', 'session.opened', session);
     }),
     bus.on('config.reloaded', (reload) => send('admin', 'config.reloaded', reload)),
+    ...(peers ? [peers.onFrame(send)] : []),
   ];
 
   return {
     handleUpgrade: (request, socket, head) => void carrier.emit('upgrade', request, socket, head),
     handleRequest: (request, response) => void carrier.emit('request', request, response),
     call(entry) {
-      const { rooms } = namespace.adapter;
-      for (const room of ['calls', `calls:${entry.userId}`]) if (rooms.has(room)) calls.add(room, [liveCall(entry)]);
+      for (const room of ['calls', `calls:${entry.userId}`]) if (isWatched(room)) calls.add(room, [liveCall(entry)]);
     },
     stats: () => ({ sockets: namespace.sockets.size, ignored, refused }),
     close() {

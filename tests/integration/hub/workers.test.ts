@@ -104,6 +104,20 @@ eachDatabase('a hub with two workers', (kind) => {
     }
   });
 
+  it('adds the figures of all workers up, and shows the state of each server once', async () => {
+    const callsOf = async () => {
+      const text = await (await fetch(`${hub.url}/metrics`)).text();
+      expect(text.match(/^mcphub_server_status\{server_name="one",status="ready"\} 1$/gm)).toHaveLength(1);
+      const calls = text.match(/^mcphub_tool_calls_total\{[^}]*tool="counter"[^}]*\} (\d+)$/m);
+      return Number(calls?.[1] ?? 0);
+    };
+    for (const line of await linesTo(hub, workersOf(hub))) {
+      await speak(line, await speak(line).open()).call('one__counter');
+      line.close();
+    }
+    expect(await callsOf()).toBe(2);
+  });
+
   it('passes progress, errors and large answers on from one worker to the other', async () => {
     const foreign = otherThan(ownerOf('two'));
     const [line] = await linesTo(hub, [foreign]);
