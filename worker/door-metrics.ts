@@ -1,5 +1,5 @@
 // Counts what passes the door, by route templates: a label never holds what a client sent.
-import type { IncomingMessage, ServerResponse } from 'node:http';
+import { type IncomingMessage, ServerResponse } from 'node:http';
 import type { Metrics } from '../lib/telemetry';
 
 const mcpRoute = '/api/mcp';
@@ -22,13 +22,23 @@ export function routeOf(path: string): string {
   return 'page';
 }
 
+/** The answer of the door, which knows by itself how it is counted: a closure for each would cost more than that. */
+export class DoorResponse extends ServerResponse<IncomingMessage> {
+  route = '';
+  readonly begunMs = performance.now();
+  metrics: Metrics | null = null;
+}
+
 /** Counts a request when its answer ends. A GET on the MCP route is a stream, which lasts as long as its client likes. */
-export function watchRequest(metrics: Metrics, request: IncomingMessage, response: ServerResponse, path: string): void {
-  const route = path === mcpRoute || path.startsWith(`${mcpRoute}/`) ? mcpRoute : routeOf(path);
-  const startedAtMs = performance.now();
-  response.once('close', () => {
-    const isStream = route === mcpRoute && request.method === 'GET';
-    const seconds = isStream ? null : (performance.now() - startedAtMs) / 1000;
-    metrics.request(request.method ?? '', route, response.statusCode, seconds);
-  });
+export function watchRequest(metrics: Metrics, response: DoorResponse, path: string): void {
+  response.metrics = metrics;
+  response.route = path === mcpRoute || path.startsWith(`${mcpRoute}/`) ? mcpRoute : routeOf(path);
+  response.on('close', count);
+}
+
+function count(this: DoorResponse): void {
+  const { method = '' } = this.req;
+  const isStream = this.route === mcpRoute && method === 'GET';
+  const seconds = isStream ? null : (performance.now() - this.begunMs) / 1000;
+  this.metrics?.request(method, this.route, this.statusCode, seconds);
 }

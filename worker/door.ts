@@ -7,7 +7,6 @@ import {
   Agent as HttpAgent,
   request as httpRequest,
   type IncomingMessage,
-  type Server,
   type ServerResponse,
 } from 'node:http';
 import { type AddressInfo, connect } from 'node:net';
@@ -18,7 +17,7 @@ import { errorTable, HubError, toProblem } from '../lib/errors';
 import { hopByHop } from '../lib/hop-by-hop';
 import type { Log } from '../lib/log';
 import type { Metrics } from '../lib/telemetry';
-import { watchRequest } from './door-metrics';
+import { DoorResponse, watchRequest } from './door-metrics';
 import type { Gateway } from './gateway';
 import { ignoreErrors, isGone } from './gateway/exchange';
 import { tokenOf } from './gateway/request';
@@ -83,7 +82,8 @@ export function createDoor(deps: DoorDeps): Door {
   let webPort: number | null = null;
   let closing: Promise<void> | null = null;
 
-  const server: Server = createServer({
+  const server = createServer({
+    ServerResponse: DoorResponse,
     maxHeaderSize: headerMaxBytes,
     headersTimeout: timeouts.headersMs,
     requestTimeout: timeouts.requestMs,
@@ -96,11 +96,11 @@ export function createDoor(deps: DoorDeps): Door {
     return queryAt === -1 ? url : url.slice(0, queryAt);
   }
 
-  function handle(request: IncomingMessage, response: ServerResponse): void {
+  function handle(request: IncomingMessage, response: DoorResponse): void {
     const url = request.url ?? '';
     const path = pathOf(url);
     latest.set(request.socket, response);
-    watchRequest(metrics, request, response, path);
+    watchRequest(metrics, response, path);
     if (path === '/api/mcp' || path.startsWith('/api/mcp/')) {
       gateway.handle(request, response);
       return;

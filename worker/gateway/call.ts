@@ -8,9 +8,10 @@ import type { UpstreamAnswer } from '../upstream/types';
 import type { Reply } from './exchange';
 import { type InputRounds, wantsInput } from './input-rounds';
 import type { RequestId } from './json';
-import type { Origin, Relay } from './relay';
+import type { Relay } from './relay';
 import { pathOf } from './request';
 import { mapResultUris, mayHoldUris } from './rewrite';
+import type { RpcRequest } from './rpc-request';
 import type { Target, View } from './view';
 
 export type CallRecord = Omit<typeof requestLogs.$inferInsert, 'id'>;
@@ -21,16 +22,6 @@ export interface CallDeps {
   record(entry: CallRecord): void;
   /** For what is not the caller's or the server's fault. */
   report(error: unknown, requestId: string): void;
-}
-
-export interface ToolCall {
-  actor: Actor;
-  view: View;
-  params: Record<string, unknown> | undefined;
-  origin: Origin;
-  requestId: string;
-  client: string | null;
-  requestBytes: number;
 }
 
 /** Names that nobody knows may be of any length and are kept for the record only so far. */
@@ -49,15 +40,9 @@ const outcomeOf: Partial<Record<ErrorCode, string>> = {
   UNAVAILABLE: 'unavailable',
 };
 
-/** The answer of a call and, if the hub itself had to refuse it, why. */
-export interface CallReply {
-  reply: Reply;
-  error: HubError | null;
-}
-
 export function createCalls({ relay, inputs, record, report }: CallDeps) {
-  /** Never rejects. The reply is null when the caller cancelled it. */
-  async function callTool(call: ToolCall): Promise<CallReply> {
+  /** @throws HubError BUSY when nothing was started, CANCELLED; whatever else goes wrong is an answer */
+  async function callTool(call: RpcRequest): Promise<NonNullable<Reply>> {
     const { actor, view, params, origin, requestId } = call;
     const startedAtMs = performance.now();
     const name = params?.name;
@@ -76,7 +61,7 @@ export function createCalls({ relay, inputs, record, report }: CallDeps) {
       if (!origin.exchange?.isInterim?.(answer)) {
         recordEnd(call, target, startedAtMs, outcomeOfAnswer(answer), Buffer.byteLength(reply.body), answer);
       }
-      return { reply, error: null };
+      return reply;
     } catch (thrown) {
       const error = asHubError(thrown);
       if (error.code === 'INTERNAL') report(thrown, requestId);
@@ -84,12 +69,14 @@ export function createCalls({ relay, inputs, record, report }: CallDeps) {
       const isAnswered = error.code !== 'CANCELLED';
       const reply = isAnswered ? errorReply(error, 'tools/call', requestId) : null;
       recordEnd(call, target, startedAtMs, outcome, reply ? Buffer.byteLength(reply.body) : 0, error);
-      return { reply, error };
+      // HTTP says "busy" too, for clients and proxies that know how to wait.
+      if (!reply || error.code === 'BUSY') throw error;
+      return reply;
     }
   }
 
   function recordEnd(
-    { actor, view, params, requestId, client, requestBytes }: ToolCall,
+    { actor, view, params, requestId, clientName, bodyBytes }: RpcRequest,
     target: Target | undefined,
     startedAtMs: number,
     outcome: string,
@@ -105,7 +92,7 @@ export function createCalls({ relay, inputs, record, report }: CallDeps) {
       userId: actor.userId,
       keyId: actor.kind === 'key' ? actor.id : null,
       actor: actor.name,
-      client,
+      client: clientName,
       endpoint: pathOf(view.endpoint.key),
       serverId: target?.server.id ?? null,
       server: target?.server.name ?? null,
@@ -114,7 +101,7 @@ export function createCalls({ relay, inputs, record, report }: CallDeps) {
       errorCode: fault?.code ?? null,
       errorMessage: fault?.message ?? null,
       durationMs: performance.now() - startedAtMs,
-      requestBytes,
+      requestBytes: bodyBytes,
       responseBytes,
       // What was asked for is worth knowing when it was found nowhere.
       arguments: target ? args : { name: String(params?.name ?? '').slice(0, recordedNameChars), arguments: args },

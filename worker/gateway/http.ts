@@ -23,7 +23,7 @@ export interface HttpLimits {
 }
 
 export interface HttpDeps {
-  resolveActor(token: string, address?: string): Actor | null | Promise<Actor | null>;
+  resolveActor(token: string, address?: string, connection?: object): Actor | null | Promise<Actor | null>;
   origins: OriginRules;
   catalog: Pick<Catalog, 'endpoints'>;
   legacy: Legacy;
@@ -36,9 +36,13 @@ export interface HttpDeps {
 export function createHttp({ resolveActor, origins, catalog, legacy, sse, modern, limits, newRequestId }: HttpDeps) {
   const bodies = createBodyReader(limits.bodyBytes, limits.bodyTimeoutMs);
 
-  /** Answers one request. Never rejects, whatever comes. */
-  async function handle(request: IncomingMessage, response: ServerResponse): Promise<void> {
+  /**
+   * Answers one request. Never throws, whatever comes. A request whose credential and session are known goes its way
+   * without waiting: each promise that it had to wait for would cost as much as the looking-up itself.
+   */
+  function handle(request: IncomingMessage, response: ServerResponse): void {
     const requestId = newRequestId(request);
+    const fail = (error: unknown) => refuse(request, response, error, requestId);
     try {
       const { host, origin } = request.headers;
       if (!origins.allowsHost(host)) throw new HubError('FORBIDDEN', 'This Host is not served here.', hostHint);
@@ -47,22 +51,46 @@ export function createHttp({ resolveActor, origins, catalog, legacy, sse, modern
       }
       if (request.method === 'OPTIONS') return void answerOptions(response, requestId);
       const token = tokenOf(request);
-      const found = token === null ? null : resolveActor(token, request.socket.remoteAddress);
-      const actor = found instanceof Promise ? await found : found;
-      if (!actor) throw new HubError('UNAUTHENTICATED');
-      const url = request.url ?? '';
-      const sseKey = url.includes('/sse') ? sseEndpointKeyOf(url) : null;
-      const endpoint = endpointFor(actor, sseKey ?? endpointKeyOf(url));
-      const visit = { request, response, requestId, actor, endpoint };
-      if (sseKey !== null) return await handleSse(visit);
-      if (request.method === 'POST') await post(visit);
-      // Only sessions know GET and DELETE.
-      else if (request.headers['mcp-session-id'] === undefined) throw new HubError('METHOD_NOT_ALLOWED');
-      else if (request.method === 'GET') await legacy.openStream(visit);
-      else if (request.method === 'DELETE') await legacy.endSession(visit);
-      else throw new HubError('METHOD_NOT_ALLOWED');
+      const { socket } = request;
+      const found = token === null ? null : resolveActor(token, socket.remoteAddress, socket);
+      if (found instanceof Promise) {
+        found.then((actor) => enter(request, response, requestId, actor, fail)).catch(fail);
+      } else {
+        enter(request, response, requestId, found, fail);
+      }
     } catch (error) {
-      refuse(request, response, error, requestId);
+      fail(error);
+    }
+  }
+
+  /** @throws HubError for a request that is refused at once; what is refused later goes to `fail` */
+  function enter(
+    request: IncomingMessage,
+    response: ServerResponse,
+    requestId: string,
+    actor: Actor | null,
+    fail: (error: unknown) => void,
+  ): void {
+    if (!actor) throw new HubError('UNAUTHENTICATED');
+    const url = request.url ?? '';
+    const sseKey = url.includes('/sse') ? sseEndpointKeyOf(url) : null;
+    const endpoint = endpointFor(actor, sseKey ?? endpointKeyOf(url));
+    const visit = { request, response, requestId, actor, endpoint };
+    if (request.method === 'POST') {
+      checkPostHeaders(request, limits.bodyBytes, sseKey === null);
+      bodies.read(request, (bytes) => takeBody(visit, bytes, sseKey !== null, fail), fail);
+    } else if (sseKey !== null) {
+      if (request.method !== 'GET') throw new HubError('METHOD_NOT_ALLOWED');
+      sse.openStream(visit);
+    } else if (request.headers['mcp-session-id'] === undefined) {
+      // Only sessions know GET and DELETE.
+      throw new HubError('METHOD_NOT_ALLOWED');
+    } else if (request.method === 'GET') {
+      legacy.openStream(visit).catch(fail);
+    } else if (request.method === 'DELETE') {
+      legacy.endSession(visit).catch(fail);
+    } else {
+      throw new HubError('METHOD_NOT_ALLOWED');
     }
   }
 
@@ -75,29 +103,28 @@ export function createHttp({ resolveActor, origins, catalog, legacy, sse, modern
     });
   }
 
-  async function handleSse(visit: Visit): Promise<void> {
-    const { request } = visit;
-    if (request.method === 'GET') return sse.openStream(visit);
-    if (request.method !== 'POST') throw new HubError('METHOD_NOT_ALLOWED');
-    checkPostHeaders(request, limits.bodyBytes, false);
-    const bytes = await bodies.read(request);
-    await sse.post(visit, parseJson(bytes, limits.jsonDepth, limits.jsonKeys), bytes.length);
+  function takeBody(visit: Visit, bytes: Buffer, isSse: boolean, fail: (error: unknown) => void): void {
+    try {
+      const body = parseJson(bytes, limits.jsonDepth, limits.jsonKeys);
+      const answering = isSse ? sse.post(visit, body, bytes.length) : post(visit, body, bytes.length);
+      answering?.catch(fail);
+    } catch (error) {
+      fail(error);
+    }
   }
 
-  async function post(visit: Visit): Promise<void> {
+  function post(visit: Visit, body: unknown, bodyBytes: number): Promise<void> | undefined {
     const { request, response, requestId } = visit;
-    checkPostHeaders(request, limits.bodyBytes);
-    const bytes = await bodies.read(request);
-    const body = parseJson(bytes, limits.jsonDepth, limits.jsonKeys);
-    if (Array.isArray(body)) return legacy.postBatch(visit, body, bytes.length);
+    if (Array.isArray(body)) return legacy.postBatch(visit, body, bodyBytes);
     let message: Message;
     try {
       message = checkMessage(body);
     } catch (error) {
-      return refuse(request, response, error, requestId, idOf(body));
+      refuse(request, response, error, requestId, idOf(body));
+      return;
     }
     const era = modern.accepts(request.headers, message.params) ? modern : legacy;
-    return era.post(visit, message, bytes.length);
+    return era.post(visit, message, bodyBytes);
   }
 
   return { handle, close: bodies.close };

@@ -58,7 +58,7 @@ export const defaultLimits: GatewayLimits = {
 export interface GatewayDeps {
   supervisor: Pick<Supervisor, 'on' | 'upstreamOf' | 'listed'>;
   /** The actor of a bearer token, at once while it is known. @throws HubError UNAVAILABLE */
-  resolveActor(token: string, address?: string): Actor | null | Promise<Actor | null>;
+  resolveActor(token: string, address?: string, connection?: object): Actor | null | Promise<Actor | null>;
   catalogs: CatalogDeps['catalogs'];
   loadEndpoints: CatalogDeps['loadEndpoints'];
   keyring: Pick<Keyring, 'seal' | 'open'>;
@@ -100,7 +100,7 @@ export interface Gateway {
   start(): Promise<void>;
   /** Answers a request on /api/mcp or below. Never throws. */
   handle(request: IncomingMessage, response: ServerResponse): void;
-  /** Runs a tool as somebody who is not an MCP client, through the same path. @throws HubError NOT_FOUND, CANCELLED */
+  /** Runs a tool as somebody who is not an MCP client, through the same path. @throws HubError NOT_FOUND, BUSY, CANCELLED */
   callTool(call: DirectCall): Promise<DirectAnswer>;
   stats(): { sessions: number; inflight: number; parked: number; questions: number; droppedAnswers: number };
   /** Tools that the server was last seen with. */
@@ -261,24 +261,23 @@ export function createGateway(deps: GatewayDeps): Gateway {
 
   return {
     start: () => catalog.start(),
-    handle: (request, response) => void http.handle(request, response),
+    handle: http.handle,
     async callTool({ actor, server, tool, arguments: args, requestId, signal }) {
       const startedAtMs = performance.now();
       const endpoint = catalog.endpoints.byKey.get(server.toLowerCase());
       if (endpoint?.kind !== 'server') throw new HubError('NOT_FOUND', `There is no server ${JSON.stringify(server)}.`);
-      const { reply, error } = await calls.callTool({
+      const { kind, body } = await calls.callTool({
         actor,
         view: viewOf(actor, endpoint),
         params: { name: tool, arguments: args },
         origin: { id: requestId, session: null, exchange: null, client: null, ...(signal && { signal }) },
         requestId,
-        client: 'dashboard',
-        requestBytes: Buffer.byteLength(JSON.stringify(args)),
+        clientName: 'dashboard',
+        bodyBytes: Buffer.byteLength(JSON.stringify(args)),
       });
-      if (!reply) throw error ?? new HubError('CANCELLED');
-      const text = reply.body.toString();
+      const text = body.toString();
       const durationMs = performance.now() - startedAtMs;
-      return { [reply.kind]: JSON.parse(text), durationMs, bytes: Buffer.byteLength(text) };
+      return { [kind]: JSON.parse(text), durationMs, bytes: Buffer.byteLength(text) };
     },
     stats: () => ({
       sessions: sessions.size,

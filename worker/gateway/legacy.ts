@@ -45,24 +45,29 @@ export function createLegacy(deps: LegacyDeps) {
   const { sessions, streams, methods, questions, viewOf, batchMessages, version, report } = deps;
 
   /** Takes one message. Throws nothing that concerns the message; what it throws is for the entry to refuse. */
-  async function post(visit: Visit, message: Message, bodyBytes: number): Promise<void> {
+  function post(visit: Visit, message: Message, bodyBytes: number): Promise<void> | undefined {
     const { request, response, requestId } = visit;
-    const { id, method } = message;
-    let session: Session;
+    const fail = (error: unknown) => refuse(request, response, error, requestId, message.id ?? null);
     try {
       checkVersionHeader(request);
-      if (method === 'initialize') return initialize(visit, message);
+      if (message.method === 'initialize') {
+        initialize(visit, message);
+        return;
+      }
       const opening = sessionOf(visit);
-      session = opening instanceof Promise ? await opening : opening;
+      if (!(opening instanceof Promise)) return postIn(opening, visit, message, bodyBytes);
+      return opening.then((session) => postIn(session, visit, message, bodyBytes), fail);
     } catch (error) {
-      return refuse(request, response, error, requestId, id ?? null);
+      fail(error);
     }
-    const exchange = new Exchange(response, requestId);
-    if (method === undefined || id === undefined) {
-      takeAside(session, message);
-      return exchange.accepted();
-    }
-    await answer(visit, session, exchange, message, id, bodyBytes);
+  }
+
+  function postIn(session: Session, visit: Visit, message: Message, bodyBytes: number): Promise<void> | undefined {
+    const { id, method } = message;
+    const exchange = new Exchange(visit.response, visit.requestId);
+    if (method !== undefined && id !== undefined) return answer(visit, session, exchange, message, id, bodyBytes);
+    takeAside(session, message);
+    exchange.accepted();
   }
 
   async function postBatch(visit: Visit, body: unknown[], bodyBytes: number): Promise<void> {
@@ -112,14 +117,11 @@ export function createLegacy(deps: LegacyDeps) {
         throw new HubError('METHOD_NOT_FOUND', `The method ${JSON.stringify(method.slice(0, 128))} is not known.`);
       const view = viewOf(actor, endpoint);
       const reply = run({
-        id,
         params,
-        session,
-        client: new SessionClient(questions, session, exchange),
-        clientName: session.clientName,
+        origin: { id, session, exchange, client: new SessionClient(questions, session, exchange) },
         actor,
         view,
-        exchange,
+        clientName: session.clientName,
         requestId,
         bodyBytes,
       });

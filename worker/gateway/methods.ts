@@ -1,30 +1,14 @@
 // What a session may ask: one row per method. Lists come from the view, the rest goes to the server that it concerns.
 import { can } from '../../lib/access/can';
-import type { Actor } from '../../lib/access/schema';
 import { HubError } from '../../lib/errors';
-import type { ClientSide } from '../upstream/types';
 import { type Calls, progressTokenOf, replyOf } from './call';
 import type { Reply } from './exchange';
 import { type InputRounds, wantsInput } from './input-rounds';
-import type { RequestId } from './json';
 import type { News } from './news';
-import type { Outlet, Relay } from './relay';
+import type { Relay } from './relay';
+import type { RpcRequest } from './rpc-request';
 import type { Session } from './sessions';
-import type { ListKind, Target, View } from './view';
-
-export interface RpcRequest {
-  id: RequestId;
-  params: Record<string, unknown> | undefined;
-  /** Null for a request that stands for itself (2026-07-28). */
-  session: Session | null;
-  client: ClientSide | null;
-  clientName: string | null;
-  actor: Actor;
-  view: View;
-  exchange: Outlet;
-  requestId: string;
-  bodyBytes: number;
-}
+import type { ListKind, Target } from './view';
 
 /** @returns null when the request was cancelled. @throws HubError, also by the promise */
 type Method = (request: RpcRequest) => Reply | Promise<Reply>;
@@ -40,21 +24,20 @@ export interface MethodsDeps {
 
 export function createMethods({ calls, relay, inputs, news }: MethodsDeps) {
   function list(kind: ListKind): Method {
-    return ({ session, view, params }) => {
+    return ({ origin, view, params }) => {
       const body = view.page(kind, params?.cursor);
-      session?.seenLists.set(kind, view.digest(kind));
+      origin.session?.seenLists.set(kind, view.digest(kind));
       return { kind: 'result', body };
     };
   }
 
   async function passOn(
-    { id, session, client, actor, view, exchange, params }: RpcRequest,
+    { origin, actor, view, params }: RpcRequest,
     method: string,
     target: Target,
     changed: Record<string, unknown>,
   ): Promise<Reply> {
     if (!can(actor, 'call', target.resource)) throw notFound(target.name);
-    const origin = { id, session, exchange, client };
     const sent = { ...params, ...changed };
     const { server } = target;
     const progressToken = progressTokenOf(params);
@@ -85,24 +68,7 @@ export function createMethods({ calls, relay, inputs, news }: MethodsDeps) {
     ['resources/list', list('resources')],
     ['resources/templates/list', list('resourceTemplates')],
     ['prompts/list', list('prompts')],
-    [
-      'tools/call',
-      async ({ id, params, session, client, clientName, actor, view, exchange, requestId, bodyBytes }) => {
-        const origin = { id, session, exchange, client };
-        const { reply, error } = await calls.callTool({
-          actor,
-          view,
-          params,
-          origin,
-          requestId,
-          client: clientName,
-          requestBytes: bodyBytes,
-        });
-        // Nothing was started: HTTP says so too, for clients and proxies that know how to wait.
-        if (error?.code === 'BUSY') throw error;
-        return reply;
-      },
-    ],
+    ['tools/call', calls.callTool],
     [
       'resources/read',
       (request) => {
@@ -160,8 +126,8 @@ export function createMethods({ calls, relay, inputs, news }: MethodsDeps) {
 }
 
 /** @throws HubError METHOD_NOT_FOUND where there is none */
-function sessionOf({ session }: RpcRequest): Session {
-  if (session) return session;
+function sessionOf({ origin }: RpcRequest): Session {
+  if (origin.session) return origin.session;
   throw new HubError('METHOD_NOT_FOUND', 'This method needs a session.');
 }
 

@@ -134,14 +134,11 @@ export function createModern(deps: ModernDeps) {
     if (logLevel !== undefined) news.wantLevel(call, logLevel, targetOf(asking, view)?.server.id ?? '', view);
     try {
       const reply = methods.get(method)?.({
-        id,
         params,
-        session: null,
-        client: call,
-        clientName: envelope.clientName,
+        origin: { id, session: null, exchange: call, client: call },
         actor,
         view,
-        exchange: call,
+        clientName: envelope.clientName,
         requestId,
         bodyBytes,
       });

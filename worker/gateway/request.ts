@@ -91,45 +91,55 @@ const lookMs = 250;
 
 export interface BodyReader {
   /**
-   * The whole body.
-   * @throws HubError PAYLOAD_TOO_LARGE as soon as it is clear, REQUEST_TIMEOUT; CANCELLED when the client went away
+   * Reads the whole body; calls one of the two, once.
+   * @param failed HubError PAYLOAD_TOO_LARGE as soon as it is clear, REQUEST_TIMEOUT; CANCELLED when the client went away
    */
-  read(request: IncomingMessage): Promise<Buffer>;
+  read(request: IncomingMessage, done: (bytes: Buffer) => void, failed: (error: HubError) => void): void;
   close(): void;
+}
+
+/** A body that arrives. */
+class ArrivingBody implements Slotted {
+  slot = -1;
+  readonly chunks: Buffer[] = [];
+  length = 0;
+
+  constructor(
+    readonly untilMs: number,
+    readonly failed: (error: HubError) => void,
+  ) {}
 }
 
 /** One timer looks after all bodies that arrive: nearly all are complete in the next tick and need none of their own. */
 export function createBodyReader(maxBytes: number, timeoutMs: number): BodyReader {
-  const arriving = new Slots<Slotted & { untilMs: number; giveUp(): void }>();
+  const arriving = new Slots<ArrivingBody>();
   const timer = setInterval(() => {
     const nowMs = performance.now();
-    for (const body of arriving) if (body.untilMs <= nowMs) body.giveUp();
+    for (const body of arriving) if (body.untilMs <= nowMs) fail(body, new HubError('REQUEST_TIMEOUT'));
   }, lookMs);
   timer.unref();
 
+  function fail(body: ArrivingBody, error: HubError): void {
+    if (arriving.delete(body)) body.failed(error);
+  }
+
   return {
-    read: (request) =>
-      new Promise((resolve, reject) => {
-        const chunks: Buffer[] = [];
-        let length = 0;
-        const untilMs = performance.now() + timeoutMs;
-        const body = { slot: -1, untilMs, giveUp: () => settle(new HubError('REQUEST_TIMEOUT')) };
-        arriving.add(body);
-        function settle(error?: HubError): void {
-          arriving.delete(body);
-          request.off('data', take);
-          if (error) reject(error);
-          else resolve(chunks.length === 1 ? (chunks[0] as Buffer) : Buffer.concat(chunks, length));
-        }
-        function take(chunk: Buffer): void {
-          length += chunk.length;
-          if (length > maxBytes) settle(tooLarge(maxBytes));
-          else chunks.push(chunk);
-        }
-        request.on('data', take);
-        request.once('end', settle);
-        request.once('error', () => settle(new HubError('CANCELLED')));
-      }),
+    read(request, done, failed) {
+      const body = new ArrivingBody(performance.now() + timeoutMs, failed);
+      arriving.add(body);
+      request.on('data', (chunk: Buffer) => {
+        if (body.slot === -1) return;
+        body.length += chunk.length;
+        if (body.length > maxBytes) fail(body, tooLarge(maxBytes));
+        else body.chunks.push(chunk);
+      });
+      request.on('end', () => {
+        if (!arriving.delete(body)) return;
+        const { chunks, length } = body;
+        done(chunks.length === 1 ? (chunks[0] as Buffer) : Buffer.concat(chunks, length));
+      });
+      request.on('error', () => fail(body, new HubError('CANCELLED')));
+    },
     close: () => clearInterval(timer),
   };
 }
