@@ -39,7 +39,7 @@ const retryMaxMs = 10_000;
 
 export function createCallLog(db: Db, log: Log, options: CallLogOptions = {}): CallLog {
   const { flushMs = 50, batchRows = 500, maxRows = 50_000, onDropped } = options;
-  let queue: CallEntry[] = [];
+  const queue: CallEntry[] = [];
   let waitingBytes = 0;
   let dropped = 0;
   let failures = 0;
@@ -71,9 +71,8 @@ export function createCallLog(db: Db, log: Log, options: CallLogOptions = {}): C
 
   async function drain(): Promise<void> {
     while (queue.length > 0) {
-      const batch = queue.slice(0, batchRows);
       try {
-        await insertHead(batch.map(storedRow));
+        await insertHead(queue.slice(0, batchRows).map(storedRow));
         failures = 0;
       } catch (error) {
         if (failures++ === 0) {
@@ -107,8 +106,8 @@ export function createCallLog(db: Db, log: Log, options: CallLogOptions = {}): C
   }
 
   function takeOff(rows: number): void {
-    for (const { requestBytes } of queue.slice(0, rows)) waitingBytes -= requestBytes;
-    queue = queue.slice(rows);
+    // In place: an array that is left behind would keep its rows until the old generation is collected.
+    for (const { requestBytes } of queue.splice(0, rows)) waitingBytes -= requestBytes;
   }
 
   return {
@@ -135,7 +134,7 @@ export function createCallLog(db: Db, log: Log, options: CallLogOptions = {}): C
       await running;
       await flush();
       if (queue.length > 0) drop(queue.length);
-      queue = [];
+      queue.length = 0;
     },
     get dropped() {
       return dropped;
