@@ -48,15 +48,6 @@ export const deviations: Deviation[] = [
     check: 'input-required-result-multiple-input-requests:sep-2322-multiple-inputs-incomplete',
     reason: 'A server with sessions asks one question after the other; the next one comes with the retry.',
   },
-  ...(['legacy', 'modern'] as const).flatMap((behind) =>
-    [
-      'server-stateless:sep-2575-server-honors-notification-filter',
-      'server-stateless:sep-2575-server-sends-prompts-list-changed-on-subscription',
-      'server-stateless:sep-2575-server-sends-subscription-ack',
-      'server-stateless:sep-2575-server-sends-tools-list-changed-on-subscription',
-      'server-stateless:sep-2575-server-tags-subscription-id',
-    ].map((check) => ({ revision: '2026-07-28', behind, check, reason: 'subscriptions/listen is not answered yet.' })),
-  ),
 ];
 
 /** @returns one sentence for each failure that nobody listed and each entry that has expired */

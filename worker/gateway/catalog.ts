@@ -11,8 +11,9 @@ import { buildEndpoints, type Endpoints } from './endpoints';
 
 /** Several changes at once are told once. */
 const debounceMs = 250;
-/** A server that says "changed" all the time is listed no more often than this. */
+/** A server that says "changed" all the time is listed no more often than this, after the first few times. */
 const relistEveryMs = 5000;
+const relistsAtOnce = 6;
 /** A listing that failed is tried again after this long times the number of the attempt. */
 const retryMs = 5000;
 const maxRetries = 5;
@@ -34,7 +35,8 @@ export interface CatalogDeps {
 
 interface ServerWork {
   timer: NodeJS.Timeout | null;
-  listedAtMs: number;
+  /** Each listing moves this on by relistEveryMs; how far it is ahead of now says how many were made lately. */
+  relistsPaidUntilMs: number;
   isListing: boolean;
   isWantedAgain: boolean;
   failures: number;
@@ -94,7 +96,7 @@ export function createCatalog({ supervisor, catalogs, loadEndpoints, bus, log, c
   function workOf(serverId: string): ServerWork {
     const known = work.get(serverId);
     if (known) return known;
-    const fresh = { timer: null, listedAtMs: -relistEveryMs, isListing: false, isWantedAgain: false, failures: 0 };
+    const fresh = { timer: null, relistsPaidUntilMs: 0, isListing: false, isWantedAgain: false, failures: 0 };
     work.set(serverId, fresh);
     return fresh;
   }
@@ -114,13 +116,13 @@ export function createCatalog({ supervisor, catalogs, loadEndpoints, bus, log, c
   }
 
   function scheduleRelist(serverId: string): void {
-    const sinceMs = performance.now() - workOf(serverId).listedAtMs;
-    schedule(serverId, Math.max(debounceMs, relistEveryMs - sinceMs));
+    const aheadMs = workOf(serverId).relistsPaidUntilMs - performance.now();
+    schedule(serverId, Math.max(debounceMs, aheadMs - (relistsAtOnce - 1) * relistEveryMs));
   }
 
   async function list(serverId: string, state: ServerWork): Promise<void> {
     state.isListing = true;
-    state.listedAtMs = performance.now();
+    state.relistsPaidUntilMs = Math.max(state.relistsPaidUntilMs, performance.now()) + relistEveryMs;
     try {
       const listing = await listOf(supervisor.upstreamOf(serverId), listings.get(serverId));
       if (isClosed || work.get(serverId) !== state) return;
