@@ -93,6 +93,10 @@ export const servers = pgTable('servers', {
   cwd: text(),
   url: text(),
   headers: json().$type<Record<string, string>>().notNull().default({}),
+  /** Which era of the protocol the hub speaks to it; "auto" finds it out. */
+  era: text({ enum: ['auto', 'legacy', 'modern'] })
+    .notNull()
+    .default('auto'),
   endpoints: json().$type<{ url: string; weight: number }[]>().notNull().default([]),
   /** False: the server is switched off and its tools are not listed. */
   enabled: boolean().notNull().default(true),

@@ -1,12 +1,12 @@
 // What the supervisor works towards: each server's row with its references resolved. Only rows of the operator's own
 // file are expanded from the hub's environment; what came by REST or the dashboard never is.
 import { createHash } from 'node:crypto';
-import { sql } from 'drizzle-orm';
-import { servers } from '../../drizzle/schema';
+import { eq, sql } from 'drizzle-orm';
+import { serverCatalogs, servers } from '../../drizzle/schema';
 import type { Db } from '../db/types';
 import { expandText } from './expand';
 import type { ServerRow } from './rows';
-import { remoteUrlSchema, type ServerType } from './schema';
+import { remoteUrlSchema, type ServerEra, type ServerType } from './schema';
 
 /** A server as it shall be. */
 export interface DesiredServer {
@@ -23,6 +23,9 @@ export interface DesiredServer {
   cwd: string | null;
   url: string | null;
   headers: Record<string, string>;
+  era: ServerEra;
+  /** The protocol version that it spoke when it was listed last; null before that. */
+  spokenVersion: string | null;
   timeoutMs: number | null;
   /** SHA-256 (hex) over everything that a running instance depends on; another hash means a restart. */
   hash: string;
@@ -34,15 +37,25 @@ type Launch = Pick<ServerRow, 'command' | 'args' | 'env' | 'cwd' | 'url' | 'head
 
 /** All servers, by name. */
 export async function listDesired(db: Db, processEnv: Record<string, string | undefined>): Promise<DesiredServer[]> {
-  const rows = await db.select().from(servers).orderBy(sql`lower(${servers.name})`);
-  return rows.map((row) => desiredOf(row, processEnv));
+  const rows = await db
+    .select({ row: servers, spokenVersion: serverCatalogs.protocolVersion })
+    .from(servers)
+    .leftJoin(serverCatalogs, eq(serverCatalogs.serverId, servers.id))
+    .orderBy(sql`lower(${servers.name})`);
+  return rows.map(({ row, spokenVersion }) => desiredOf(row, processEnv, spokenVersion));
 }
 
 /** Pure. */
-export function desiredOf(row: ServerRow, processEnv: Record<string, string | undefined>): DesiredServer {
+export function desiredOf(
+  row: ServerRow,
+  processEnv: Record<string, string | undefined>,
+  spokenVersion: string | null = null,
+): DesiredServer {
   const { launch, fault } = row.source === 'file' ? expandLaunch(row, processEnv) : { launch: row, fault: null };
   const { command, args, env, cwd, url, headers } = launch;
   const identity = [row.type, command, args, Object.entries(env).sort(), cwd, url, Object.entries(headers).sort()];
+  // Rows from before this setting keep their hash, so that it restarts nothing.
+  if (row.era !== 'auto') identity.push(row.era);
   return {
     id: row.id,
     name: row.name,
@@ -55,6 +68,8 @@ export function desiredOf(row: ServerRow, processEnv: Record<string, string | un
     cwd,
     url,
     headers,
+    era: row.era,
+    spokenVersion,
     timeoutMs: row.timeoutMs,
     hash: createHash('sha256').update(JSON.stringify(identity)).digest('hex'),
     fault,

@@ -24,6 +24,7 @@ const words: Record<string, readonly string[]> = {
   headers: ['headers', 'http_headers'],
   type: ['type', 'transport'],
   enabled: ['enabled', 'disabled'],
+  era: ['era'],
   timeoutMs: ['timeoutMs', 'timeout'],
   description: ['description'],
 };
@@ -70,19 +71,15 @@ function transportOf(
   word: unknown,
   keys: ReadonlyMap<string, string>,
   urlIsSse: boolean,
-): 'stdio' | 'streamable-http' | NonNullable<ReadEntry['fault']> {
+): 'stdio' | 'streamable-http' | 'sse' | NonNullable<ReadEntry['fault']> {
   const type = word === undefined ? guessTransport(entry, keys, urlIsSse) : transports[String(word).toLowerCase()];
-  if (type === 'sse') return { key: keys.get('type') ?? keys.get('url') ?? null, detail: sseRefusal };
   if (type !== undefined) return type;
   const detail =
     word === undefined
       ? 'needs "command" (a program to start) or "url" (a remote server)'
-      : `has the unknown type ${JSON.stringify(word)}: use "stdio" or "http"`;
+      : `has the unknown type ${JSON.stringify(word)}: use "stdio", "http" or "sse"`;
   return { key: keys.get('type') ?? null, detail };
 }
-
-const sseRefusal =
-  'uses the old SSE transport, which is not supported yet: give the URL of its streamable HTTP endpoint (often /mcp)';
 
 function guessTransport(entry: Record<string, unknown>, keys: ReadonlyMap<string, string>, urlIsSse: boolean) {
   if (keys.has('command')) return 'stdio';

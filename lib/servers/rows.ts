@@ -140,6 +140,7 @@ export function viewOfServer(ctx: Ctx, { row, memberships }: KnownServer, toolCo
     cwd: row.cwd,
     url: row.url,
     headers: maskValues(row.headers),
+    era: row.era,
     enabled: row.enabled,
     desired: row.desired,
     timeoutMs: row.timeoutMs,

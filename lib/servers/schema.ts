@@ -13,6 +13,10 @@ export const nameSchema = z
 export const serverTypes = ['stdio', 'streamable-http', 'sse', 'openapi'] as const;
 export type ServerType = (typeof serverTypes)[number];
 
+/** "legacy": 2024-11-05 … 2025-11-25, "modern": 2026-07-28; "auto" finds out which one a server speaks. */
+export const serverEras = ['auto', 'legacy', 'modern'] as const;
+export type ServerEra = (typeof serverEras)[number];
+
 /** The states of a server and of an instance; `degraded`, `asleep`, `stopped` and `disabled` are of the server as a whole. */
 export const serverStates = [
   'ready',
@@ -47,13 +51,14 @@ export const remoteUrlSchema = z
 const serverFields = z.strictObject({
   name: nameSchema,
   description: z.string().max(2000),
-  type: z.enum(['stdio', 'streamable-http']),
+  type: z.enum(['stdio', 'streamable-http', 'sse']),
   command: z.string().min(1, 'name the program to run').max(1024),
   args: z.array(text).max(256),
   env: stringMap,
   cwd: z.string().min(1).max(4096),
   url: remoteUrlSchema,
   headers: headerMap,
+  era: z.enum(serverEras),
   enabled: z.boolean(),
   timeoutMs: z.number().int().min(100).max(600_000),
   prefix: z.enum(['always', 'never']),
@@ -65,12 +70,13 @@ const mayBeAbsent = {
   env: true,
   cwd: true,
   headers: true,
+  era: true,
   enabled: true,
   timeoutMs: true,
   prefix: true,
 } as const;
 
-/** A new server: stdio needs `command`, streamable-http needs `url`. */
+/** A new server: stdio needs `command`, the others need `url`; HTTP+SSE (`sse`) is of one era only. */
 export const serverInputSchema = z.discriminatedUnion('type', [
   serverFields
     .omit({ url: true, headers: true })
@@ -80,6 +86,10 @@ export const serverInputSchema = z.discriminatedUnion('type', [
     .omit({ command: true, args: true, env: true, cwd: true })
     .partial(mayBeAbsentFor('args', 'env', 'cwd'))
     .extend({ type: z.literal('streamable-http') }),
+  serverFields
+    .omit({ command: true, args: true, env: true, cwd: true, era: true })
+    .partial(mayBeAbsentFor('args', 'env', 'cwd', 'era'))
+    .extend({ type: z.literal('sse') }),
 ]);
 export type ServerInput = z.infer<typeof serverInputSchema>;
 
@@ -98,6 +108,7 @@ export const serverPatchSchema = serverFields.partial().extend({
   env: z.record(z.string().min(1).max(256), text.nullable()).optional(),
   headers: z.record(headerName, text.nullable()).optional(),
   cwd: serverFields.shape.cwd.nullable().optional(),
+  era: serverFields.shape.era.nullable().optional(),
   timeoutMs: serverFields.shape.timeoutMs.nullable().optional(),
 });
 export type ServerPatch = z.infer<typeof serverPatchSchema>;
@@ -135,6 +146,7 @@ export interface ServerView {
   cwd: string | null;
   url: string | null;
   headers: Record<string, string>;
+  era: ServerEra;
   enabled: boolean;
   desired: 'running' | 'stopped';
   timeoutMs: number | null;

@@ -221,7 +221,7 @@ function switchedOff(row: ServerRow): HubError {
 /** Every settable column of a server, so that what the input leaves out gets its default. */
 export function columnsOf(server: ServerInput) {
   const stdio = server.type === 'stdio' ? server : undefined;
-  const remote = server.type === 'streamable-http' ? server : undefined;
+  const remote = server.type === 'stdio' ? undefined : server;
   return {
     name: server.name,
     description: server.description ?? '',
@@ -232,6 +232,7 @@ export function columnsOf(server: ServerInput) {
     cwd: stdio?.cwd ?? null,
     url: remote?.url ?? null,
     headers: remote?.headers ?? {},
+    era: server.type === 'sse' ? ('auto' as const) : (server.era ?? 'auto'),
     enabled: server.enabled ?? true,
     timeoutMs: server.timeoutMs ?? null,
     prefix: server.prefix ?? 'never',
@@ -248,8 +249,17 @@ export function settingsOf(row: ServerRow): Record<string, unknown> {
     prefix: row.prefix,
     ...(row.timeoutMs !== null && { timeoutMs: row.timeoutMs }),
   };
-  if (row.type !== 'stdio') return { ...shared, url: row.url, headers: row.headers };
-  return { ...shared, command: row.command, args: row.args, env: row.env, ...(row.cwd !== null && { cwd: row.cwd }) };
+  if (row.type === 'sse') return { ...shared, url: row.url, headers: row.headers };
+  const era = row.era === 'auto' ? {} : { era: row.era };
+  if (row.type !== 'stdio') return { ...shared, ...era, url: row.url, headers: row.headers };
+  return {
+    ...shared,
+    ...era,
+    command: row.command,
+    args: row.args,
+    env: row.env,
+    ...(row.cwd !== null && { cwd: row.cwd }),
+  };
 }
 
 /** What the server looks like after the patch; settings of its former type are dropped. Not checked yet. */
@@ -269,6 +279,7 @@ const formerSettings = {
   cwd: undefined,
   url: undefined,
   headers: undefined,
+  era: undefined,
 };
 
 function startsOtherProgram(row: ServerRow, server: ServerInput): boolean {

@@ -148,6 +148,8 @@ export function desired(target: UpstreamTarget, change: Partial<DesiredServer> =
     ...target,
     id: randomUUID(),
     name: `server-${servers}`,
+    era: 'auto' as const,
+    spokenVersion: null,
     enabled: true,
     running: true,
     timeoutMs: null,

@@ -6,7 +6,7 @@ import type { LastExit } from '../../drizzle/schema';
 import { asHubError, HubError } from '../../lib/errors';
 import type { LogLine, ServerState, ServerStatus } from '../../lib/servers/schema';
 import type { Egress } from '../upstream';
-import { type CloseReason, type EraMemory, openUpstream, type Upstream } from '../upstream';
+import { type CloseReason, type EraMemory, eraOf, openUpstream, type Upstream } from '../upstream';
 import { createExitRecord, stableMs } from './backoff';
 import { createLogRing, type LogRing } from './log-ring';
 import type { ProcessInfo, ProcessTrees } from './process-tree';
@@ -85,7 +85,7 @@ export function createInstance(first: DesiredServer, options: InstanceOptions): 
   let restartWanted = false;
   let state = initialState('stopped', clock.now());
   /** What the connections of this configuration found out; a new one is asked anew. */
-  let eras: EraMemory = { era: null };
+  let eras: EraMemory = { era: first.spokenVersion === null ? null : eraOf(first.spokenVersion) };
   let life: Life | null = null;
   let cancelRetry: (() => void) | null = null;
   let cancelStable: (() => void) | null = null;

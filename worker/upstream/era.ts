@@ -134,6 +134,11 @@ function versionAfter({ code, message, data }: RpcErrorValue, tried: string): st
   return null;
 }
 
+/** The era of a version that a server spoke before. */
+export function eraOf(version: string): Era {
+  return (protocolVersions as readonly string[]).includes(version) ? 'legacy' : 'modern';
+}
+
 /** The server answered, and does not want what it was asked for. */
 export function isRefusal(error: unknown): boolean {
   const { code, extras } = asHubError(error);

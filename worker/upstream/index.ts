@@ -13,6 +13,7 @@ import type { ClientInfo, CloseReason, EraMemory, OpenEvents, Upstream, Upstream
 
 export { createEgress, type Egress } from './egress';
 export { markerName } from './environment';
+export { eraOf } from './era';
 export { listAll } from './listing';
 export type * from './types';
 

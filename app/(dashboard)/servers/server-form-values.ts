@@ -1,5 +1,5 @@
 // What the form of a server holds, and the way to and from the shapes of lib/servers.
-import type { ServerInput, ServerPatch, ServerView } from '@/lib/servers/schema';
+import type { ServerEra, ServerInput, ServerPatch, ServerView } from '@/lib/servers/schema';
 
 export interface Pair {
   key: string;
@@ -7,7 +7,7 @@ export interface Pair {
 }
 
 export interface ServerFormValues {
-  type: 'stdio' | 'streamable-http';
+  type: 'stdio' | 'streamable-http' | 'sse';
   name: string;
   description: string;
   command: string;
@@ -17,6 +17,7 @@ export interface ServerFormValues {
   env: Pair[];
   url: string;
   headers: Pair[];
+  era: ServerEra;
   timeoutSeconds: string;
   prefix: 'always' | 'never';
   enabled: boolean;
@@ -32,6 +33,7 @@ export const emptyServerForm: ServerFormValues = {
   env: [],
   url: '',
   headers: [],
+  era: 'auto',
   timeoutSeconds: '',
   prefix: 'never',
   enabled: true,
@@ -39,7 +41,7 @@ export const emptyServerForm: ServerFormValues = {
 
 export function valuesOf(server: ServerView): ServerFormValues {
   return {
-    type: server.type === 'stdio' ? 'stdio' : 'streamable-http',
+    type: server.type === 'openapi' ? 'streamable-http' : server.type,
     name: server.name,
     description: server.description,
     command: server.command ?? '',
@@ -48,6 +50,7 @@ export function valuesOf(server: ServerView): ServerFormValues {
     env: pairsOf(server.env),
     url: server.url ?? '',
     headers: pairsOf(server.headers),
+    era: server.era,
     timeoutSeconds: server.timeoutMs === null ? '' : String(server.timeoutMs / 1_000),
     prefix: server.prefix,
     enabled: server.enabled,
@@ -63,9 +66,11 @@ export function inputOf(values: ServerFormValues): ServerInput {
     prefix: values.prefix,
     enabled: values.enabled,
   };
+  const era = values.era === 'auto' ? {} : { era: values.era };
   if (values.type === 'stdio') {
     return {
       ...shared,
+      ...era,
       type: 'stdio',
       command: values.command.trim(),
       args: linesOf(values.args),
@@ -73,7 +78,11 @@ export function inputOf(values: ServerFormValues): ServerInput {
       ...(values.cwd.trim() && { cwd: values.cwd.trim() }),
     };
   }
-  return { ...shared, type: 'streamable-http', url: values.url.trim(), headers: recordOf(values.headers) };
+  const remote = { url: values.url.trim(), headers: recordOf(values.headers) };
+  // HTTP+SSE is of one era only.
+  return values.type === 'sse'
+    ? { ...shared, type: 'sse', ...remote }
+    : { ...shared, ...era, type: values.type, ...remote };
 }
 
 /** The change from `server` to these values: env and headers are merged by name, so what was removed becomes null. */
@@ -85,6 +94,7 @@ export function patchOf(server: ServerView, values: ServerFormValues): ServerPat
     timeoutMs: input.timeoutMs ?? null,
     prefix: values.prefix,
     enabled: values.enabled,
+    ...(server.type !== 'sse' && { era: values.era }),
   };
   if (input.type === 'stdio') {
     const { command, args, env, cwd } = input;

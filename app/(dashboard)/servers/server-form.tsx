@@ -77,6 +77,7 @@ export function ServerForm({ values, fixedType, submitLabel, onSubmit, footer }:
                 options={[
                   { value: 'stdio', label: 'Local program (stdio)' },
                   { value: 'streamable-http', label: 'Remote (streamable HTTP)' },
+                  { value: 'sse', label: 'Remote (SSE, the transport before 2025)' },
                 ]}
                 {...register('type')}
               />
@@ -157,6 +158,22 @@ export function ServerForm({ values, fixedType, submitLabel, onSubmit, footer }:
             />
           )}
         </Field>
+        {type !== 'sse' && (
+          <Field label="Protocol" hint="Set it only for a server that is not recognised.">
+            {(control) => (
+              <Select
+                {...control}
+                className="w-full"
+                options={[
+                  { value: 'auto', label: 'Find out' },
+                  { value: 'legacy', label: 'With sessions (up to 2025-11-25)' },
+                  { value: 'modern', label: 'Without sessions (2026-07-28)' },
+                ]}
+                {...register('era')}
+              />
+            )}
+          </Field>
+        )}
       </div>
       <Field label="Enabled" className="flex-row items-center justify-between">
         {(control) => (

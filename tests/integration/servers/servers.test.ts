@@ -141,6 +141,20 @@ eachDatabase('verbs of servers', (kind) => {
     expect(await codeOf(updateServer(ctx(admin), 'turned', { type: 'stdio' }))).toBe('INVALID_INPUT');
   });
 
+  it('the era of the protocol can be forced where there are two, and null finds it out again', async () => {
+    const made = await createServer(ctx(admin), stdio('forced', { era: 'legacy' }));
+    expect(made.era).toBe('legacy');
+    const hashOf = async () => (await listDesired(use().db, {})).find(({ name }) => name === 'forced')?.hash;
+    const before = await hashOf();
+    expect((await updateServer(ctx(admin), 'forced', { era: null })).era).toBe('auto');
+    expect(await hashOf()).not.toBe(before);
+    expect(await codeOf(updateServer(ctx(admin), 'forced', { era: 'ancient' as never }))).toBe('INVALID_INPUT');
+    await updateServer(ctx(admin), 'forced', { era: 'modern' });
+    const url = 'http://localhost:1/sse';
+    expect(await updateServer(ctx(admin), 'forced', { type: 'sse', url })).toMatchObject({ type: 'sse', era: 'auto' });
+    expect(await codeOf(updateServer(ctx(admin), 'forced', { era: 'modern' }))).toBe('INVALID_INPUT');
+  });
+
   it('a stale version is refused and names who changed it', async () => {
     const made = await createServer(ctx(admin), stdio('versioned'));
     await updateServer(ctx(admin), 'versioned', { description: 'one' }, { ifVersion: made.version });

@@ -79,6 +79,7 @@ function ReadOnly({ server, reason, hint }: { server: ShownServer; reason: strin
               ['Directory', server.cwd && mono(server.cwd)],
               ['URL', server.url && mono(server.url)],
               ['Headers', pairs(server.headers)],
+              ['Protocol', server.era === 'auto' ? null : server.era],
               ['Time-out', server.timeoutMs === null ? 'Default' : `${server.timeoutMs / 1_000} s`],
               ['Enabled', server.enabled ? 'Yes' : 'No'],
             ]}

@@ -14,6 +14,7 @@ const view: ServerView = {
   cwd: null,
   url: null,
   headers: {},
+  era: 'auto',
   enabled: true,
   desired: 'running',
   timeoutMs: 1_500,

@@ -28,6 +28,7 @@ describe('parseConfigFile', () => {
   "types": { "command": "x", "args": "not a list" },
   "good": { "command": "again" },
   "old": { "url": "http://h/sse" },
+  "era": { "command": "x", "era": "ancient" },
   "time": { "url": "http://h/", "timeout": 9999999 }
 } }`);
     expect(entries?.map(({ name, server }) => [name, server !== null])).toEqual([
@@ -35,7 +36,8 @@ describe('parseConfigFile', () => {
       ['number', false],
       ['empty', false],
       ['types', false],
-      ['old', false],
+      ['old', true],
+      ['era', false],
       ['time', false],
     ]);
     expect(faults.map((fault) => fault.match(/^line (\d+), column (\d+): the entry "(\w+)"/)?.slice(1))).toEqual([
@@ -43,8 +45,8 @@ describe('parseConfigFile', () => {
       ['4', '12', 'empty'],
       ['5', '38', 'types'],
       ['6', '3', 'good'],
-      ['7', '19', 'old'],
-      ['8', '44', 'time'],
+      ['8', '35', 'era'],
+      ['9', '44', 'time'],
     ]);
   });
 

@@ -149,17 +149,18 @@ describe('readPasted', () => {
   });
 
   it.each([
-    ['the old SSE transport', { mcpServers: { a: { type: 'sse', url: 'https://h/x' } } }, 'SSE'],
-    ['a URL that ends in /sse', { mcpServers: { a: { url: 'https://h/sse' } } }, 'SSE'],
-    [
-      'a bare url in a Gemini file',
-      { mcpServers: { a: { url: 'https://h/x' }, b: { httpUrl: 'https://h/y' } } },
-      'SSE',
-    ],
     ['an unknown type', { mcpServers: { a: { type: 'websocket', url: 'https://h/x' } } }, 'websocket'],
     ['neither command nor url', { mcpServers: { a: { args: [] } } }, '"command"'],
   ])('%s is refused with the reason', (_what, pasted, reason) => {
     expect(readPasted(JSON.stringify(pasted)).entries[0]?.read.fault?.detail).toContain(reason);
+  });
+
+  it.each([
+    ['type "sse"', { mcpServers: { a: { type: 'sse', url: 'https://h/x' } } }],
+    ['a URL that ends in /sse', { mcpServers: { a: { url: 'https://h/sse' } } }],
+    ['a bare url in a Gemini file', { mcpServers: { a: { url: 'https://h/x' }, b: { httpUrl: 'https://h/y' } } }],
+  ])('%s means HTTP+SSE', (_what, pasted) => {
+    expect(readPasted(JSON.stringify(pasted)).entries[0]?.read.server).toMatchObject({ type: 'sse' });
   });
 
   it('keys that we do not know are kept', () => {

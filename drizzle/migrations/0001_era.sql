@@ -1,0 +1,1 @@
+ALTER TABLE "servers" ADD COLUMN "era" text DEFAULT 'auto' NOT NULL;
