@@ -13,7 +13,7 @@ import type { Actor } from '../../lib/access/schema';
 import { HubError } from '../../lib/errors';
 import { type Bus, createBus } from '../../lib/events/bus';
 import type { EndpointRows, EndpointServer, Listing } from '../../lib/servers/catalog';
-import { type CallRecord, createGateway, type Gateway, type GatewayLimits } from '../../worker/gateway';
+import { type CallRecord, createGateway, type Gateway, type GatewayLimits, type PeerLine } from '../../worker/gateway';
 import { createOriginRules } from '../../worker/origin';
 import type { SupervisorEvents } from '../../worker/supervisor/types';
 import { createSubscriptions } from '../../worker/upstream/subscriptions';
@@ -187,6 +187,8 @@ export interface TestGatewayOptions {
   /** What another life of the gateway left behind. */
   previous?: TestGateway;
   now?: () => number;
+  /** The other workers. */
+  peers?: PeerLine;
 }
 
 const masterKey = Buffer.from('0123456789abcdef0123456789abcdef');
@@ -221,6 +223,7 @@ export async function startGateway(options: TestGatewayOptions = {}): Promise<Te
     version: '0.0.0',
     ...(limits && { limits }),
     ...(now && { now }),
+    ...(options.peers && { peers: options.peers }),
   });
   await gateway.start();
   const server = createServer((request, response) => gateway.handle(request, response));

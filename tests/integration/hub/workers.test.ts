@@ -264,4 +264,16 @@ eachDatabase('a hub with two workers', (kind) => {
     await settled();
     for (const name of names) expect(processOf(name)).toHaveLength(1);
   });
+
+  it('lets calls under way end when it is told to stop, also those at another worker', async () => {
+    const [line] = await linesTo(hub, [otherThan(ownerOf('one'))]);
+    if (!line) throw new Error('no line');
+    const client = speak(line, await speak(line).open());
+    const call = client.call('one__sleep', { ms: 1_500 });
+    await until(async () => (await stats()).inflight > 0, 5_000);
+    const ended = hub.terminate();
+    expect((await call).json.result.content[0].text).toBe('slept 1500');
+    expect(await ended).toBe(0);
+    line.close();
+  });
 });

@@ -1,0 +1,166 @@
+// Two gateways of one hub, as two workers have them: what arrives at one and concerns a call, a question or a stream of
+// the other gets there.
+import { EventEmitter } from 'node:events';
+import { mkdtempSync, rmSync } from 'node:fs';
+import { createServer, type Server } from 'node:http';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterEach, beforeEach, expect, it } from 'vitest';
+import type { SessionMessage } from '../../../worker/fleet/messages';
+import type { PeerLine } from '../../../worker/gateway';
+import { readEvents } from '../../support/event-reader';
+import { initialize, memoryUpstream, rpc, serverRow, startGateway, type TestGateway } from '../../support/gateway';
+import { modernPost } from '../../support/modern';
+import { until } from '../../support/until';
+
+type Json = Record<string, unknown>;
+
+const names = ['0-one', '1-two'] as const;
+let dir: string;
+let gateways: TestGateway[];
+let sockets: Server[];
+let watched: string[][];
+
+/** Both lines, joined in memory; what is said travels as JSON, as between processes. */
+function createLines(): PeerLine[] {
+  const events = new EventEmitter();
+  return names.map((self) => ({
+    self,
+    members: () => names,
+    send(message: SessionMessage, to?: string) {
+      const text = JSON.stringify(message);
+      for (const name of names) if (name !== self && (!to || to === name)) events.emit(name, JSON.parse(text), self);
+    },
+    onMessage(listener) {
+      events.on(self, listener);
+      return () => void events.off(self, listener);
+    },
+    onHello: () => () => {},
+    onChange: () => () => {},
+    socketOf: (worker) => join(dir, worker),
+  }));
+}
+
+function server(at: number) {
+  const text = (value: unknown) => ({ content: [{ type: 'text', text: JSON.stringify(value) }] });
+  const form = { message: 'Who?', requestedSchema: { type: 'object', properties: {} } };
+  const made = memoryUpstream(
+    { tools: {}, resources: { subscribe: true }, logging: {} },
+    async (method, params, { client }, signal) => {
+      if (method === 'tools/list')
+        return { tools: ['ask', 'log'].map((name) => ({ name, inputSchema: { type: 'object' } })) };
+      if (method === 'resources/list') return { resources: [{ uri: 'memo://one', name: 'One' }] };
+      if (method === 'resources/templates/list') return { resourceTemplates: [] };
+      if (method !== 'tools/call') return {};
+      if (params.name === 'ask') return text((await client?.ask('elicitation/create', form, signal))?.value);
+      for (const level of ['debug', 'error']) client?.notify('notifications/message', { level, data: level });
+      return text(`by ${names[at]}`);
+    },
+  );
+  const watch: typeof made.watch = async (uris) => {
+    watched[at] = [...uris];
+    return [];
+  };
+  return Object.assign(Object.create(made) as typeof made, { watch });
+}
+
+beforeEach(async () => {
+  dir = mkdtempSync(join(tmpdir(), 'mcphub-peers-'));
+  watched = [[], []];
+  const lines = createLines();
+  const one = await startGateway({ servers: [serverRow('notes')], peers: lines[0] });
+  gateways = [one, await startGateway({ previous: one, peers: lines[1] })];
+  sockets = await Promise.all(
+    gateways.map(async ({ gateway }, at) => {
+      const socket = createServer((request, response) => gateway.handle(request, response));
+      await new Promise<void>((resolve) => socket.listen(join(dir, names[at] as string), resolve));
+      return socket;
+    }),
+  );
+  for (const [at, gateway] of gateways.entries()) {
+    gateway.supervisor.open('id-notes', server(at));
+    await until(() => gateway.supervisor.outcomes.length > 0, 5_000);
+  }
+});
+
+afterEach(async () => {
+  await Promise.all(gateways.map((gateway) => gateway.close()));
+  for (const socket of sockets) {
+    socket.closeAllConnections();
+    await new Promise((resolve) => socket.close(resolve));
+  }
+  rmSync(dir, { recursive: true, force: true });
+});
+
+const pair = () => gateways as [TestGateway, TestGateway];
+const ask = (id: string) => rpc('tools/call', { name: 'notes__ask', arguments: {} }, id);
+
+it('brings the answer of a client to the worker whose server asked', async () => {
+  const [one, two] = pair();
+  const session = await one.session(undefined, undefined, undefined, { elicitation: {} });
+  const stream = readEvents(await one.post(ask('a'), { session }));
+  const question = (await stream.message()) as Json;
+  const answer = { jsonrpc: '2.0', id: question.id, result: { action: 'accept', content: { name: 'Ada' } } };
+  expect((await two.post(answer, { session })).status).toBe(202);
+  expect(JSON.stringify(await stream.message())).toContain('Ada');
+});
+
+it('cancels a call and ends a session at the other worker', async () => {
+  const [one, two] = pair();
+  const session = await one.session(undefined, undefined, undefined, { elicitation: {} });
+  const stream = readEvents(await one.post(ask('b'), { session }));
+  await stream.next();
+  await two.post({ jsonrpc: '2.0', method: 'notifications/cancelled', params: { requestId: 'b' } }, { session });
+  await until(() => one.gateway.stats().inflight === 0, 5_000);
+  expect((await two.post(undefined, { session, method: 'DELETE' })).status).toBe(204);
+  expect((await one.post(rpc('ping'), { session })).status).toBe(404);
+});
+
+it('sends updates to the stream of a session, wherever it is, once, and ends a subscription from anywhere', async () => {
+  const [one, two] = pair();
+  const session = await one.session();
+  const headers = { accept: 'text/event-stream' };
+  readEvents(await one.post(undefined, { session, method: 'GET', headers }));
+  const newest = readEvents(await two.post(undefined, { session, method: 'GET', headers }));
+  await one.post(rpc('resources/subscribe', { uri: 'memo://one' }), { session });
+  expect(watched[0]).toEqual(['memo://one']);
+  for (const gateway of gateways) {
+    gateway.supervisor.notify('id-notes', 'notifications/resources/updated', { uri: 'memo://one' });
+  }
+  expect(await newest.message()).toMatchObject({ params: { uri: 'memo://one' } });
+  await two.post(rpc('resources/unsubscribe', { uri: 'memo://one' }), { session });
+  await until(() => watched[0]?.length === 0, 5_000);
+});
+
+it('lets a session that set its log level at one worker hear that level at the other', async () => {
+  const [one, two] = pair();
+  const session = await one.session();
+  await one.post(rpc('logging/setLevel', { level: 'error' }), { session });
+  const answer = await (await two.post(rpc('tools/call', { name: 'notes__log' }), { session })).text();
+  expect(answer).toContain('"data":"error"');
+  expect(answer).not.toContain('"data":"debug"');
+});
+
+it('takes up a parked call from whichever worker its retry reaches', async () => {
+  const [one, two] = pair();
+  const params = { name: 'notes__ask', arguments: {} };
+  const options = { capabilities: { elicitation: { form: {} } } };
+  const first = (await (await modernPost(one, 'tools/call', params, options)).json()) as { result: Json };
+  const { requestState, inputRequests } = first.result as { requestState: string; inputRequests: Json };
+  const inputResponses = Object.fromEntries(
+    Object.keys(inputRequests).map((key) => [key, { action: 'accept', content: { name: 'Ada' } }]),
+  );
+  const retry = { ...params, requestState, inputResponses };
+  expect(await (await modernPost(two, 'tools/call', retry, options)).text()).toContain('Ada');
+  expect(await (await modernPost(two, 'tools/call', retry, options)).text()).toContain('not valid');
+});
+
+it('hands what is POSTed for a stream of HTTP+SSE on to the worker that has it', async () => {
+  const [one, two] = pair();
+  const headers = { accept: 'text/event-stream' };
+  const stream = readEvents(await one.post(undefined, { path: '/api/mcp/sse', method: 'GET', headers }));
+  const { data: path } = await stream.next();
+  expect((await two.post(initialize('2024-11-05'), { path })).status).toBe(202);
+  expect(await stream.message()).toMatchObject({ id: 1, result: { protocolVersion: '2024-11-05' } });
+  expect((await two.post(initialize('2024-11-05'), { path, key: 'key-unknown' })).status).toBe(401);
+});
