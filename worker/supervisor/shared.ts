@@ -99,6 +99,8 @@ export function createSharedSupervisor(options: SharedOptions): SharedSupervisor
     const had = share;
     share = await leases.share(all.filter(({ type }) => type === 'stdio').map(({ id }) => id));
     for (const serverId of share) if (!had.has(serverId)) takeOver(serverId);
+    // What the new owner said of it was not believed as long as the server was thought to be ours.
+    if ([...had].some((serverId) => !share.has(serverId) && desired.has(serverId))) fleet.send({ kind: 'hello' });
     return all.filter(({ id }) => isLocal(id));
   }
 
@@ -153,7 +155,10 @@ export function createSharedSupervisor(options: SharedOptions): SharedSupervisor
     const { id } = status;
     if (!fleet.members.includes(from)) return;
     // Two workers think that it is theirs: the rows know better, and whoever is right says so again.
-    if (answersFor(id)) return void (isShared(id) && local.reconcile().then(() => tell(id)));
+    if (answersFor(id)) {
+      if (isShared(id)) void local.reconcile().then(() => tell(id));
+      return;
+    }
     const before = known.get(id);
     if (before?.owner === from && before.status.version > status.version) return;
     known.set(id, { status, owner: from });
