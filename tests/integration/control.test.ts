@@ -7,6 +7,7 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { createControlClient, forwardToWorker } from '../../lib/control';
 import type { ServerStatus } from '../../lib/servers/schema';
 import { type Control, createControl } from '../../worker/control';
+import { readEvents } from '../support/event-reader';
 import { initialize, keyActor, rpc, serverRow, startGateway, type TestGateway, toolServer } from '../support/gateway';
 import { until } from '../support/until';
 
@@ -148,6 +149,23 @@ describe('the fallback route', () => {
     expect(ended.status).toBe(204);
     expect((await forward({ method: 'POST', headers, body: '{' }, '/api/mcp/none')).status).toBe(404);
     expect((await forward({ method: 'POST', headers: { host: 'localhost' }, body: '{}' })).status).toBe(401);
+  });
+
+  it('carries HTTP+SSE, whose stream names a URL below the same origin', async () => {
+    const gone = new AbortController();
+    const stream = await forward({ headers, signal: gone.signal }, '/api/mcp/sse');
+    expect([stream.status, stream.headers.get('content-type')]).toEqual([200, 'text/event-stream']);
+    const events = readEvents(stream);
+    const { event, data } = await events.next();
+    expect([event, data.startsWith('/api/mcp/sse?sessionId=')]).toEqual(['endpoint', true]);
+    const posted = await forward({ method: 'POST', headers, body: JSON.stringify(initialize('2024-11-05')) }, data);
+    expect(posted.status).toBe(202);
+    expect((await events.message()).result.protocolVersion).toBe('2024-11-05');
+    gone.abort();
+    await until(async () => {
+      const { status } = await forward({ method: 'POST', headers, body: JSON.stringify(rpc('ping')) }, data);
+      return status === 404;
+    }, 5_000);
   });
 
   it('gives the answer to a body that ends late, and to one that is too large', async () => {
