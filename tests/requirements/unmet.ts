@@ -13,7 +13,6 @@ const untested = 'No test yet that could fail.';
 
 export const unmet: Record<string, string> = {
   'L-SSE-01': noSse,
-  'L-SSE-02': noSse,
   'N-RPC-01': noStateless,
   'N-RPC-03': noStateless,
   'N-RPC-04': noStateless,
@@ -95,12 +94,6 @@ export const unmet: Record<string, string> = {
   'N-SUB-05': noStatelessUpstream,
   'N-RES-02': noStatelessUpstream,
   'N-PAGE-02': noStatelessUpstream,
-  'L-ASK-01': noQuestions,
-  'L-ASK-02': noQuestions,
-  'L-ASK-04': noQuestions,
-  'L-ASK-05': noQuestions,
-  'L-ASK-06': noQuestions,
-  'L-ASK-07': noQuestions,
   'N-MRTR-01': noQuestions,
   'N-MRTR-02': noQuestions,
   'N-MRTR-03': noQuestions,
@@ -109,7 +102,6 @@ export const unmet: Record<string, string> = {
   'N-MRTR-06': noQuestions,
   'N-ASK-01': noQuestions,
   'N-ASK-02': noQuestions,
-  'N-ASK-03': noQuestions,
   'L-TASK-01': noTasks,
   'L-TASK-02': noTasks,
   'N-TASK-01': noTasks,

@@ -231,6 +231,7 @@ export function createGateway(deps: GatewayDeps): Gateway {
       void bus.emit('session.opened', { client: session.clientName, userId, endpoint });
     },
     streamOpened: (session, actor) => news.tellChangedLists(session, actor),
+    rootsChanged: (session, view) => news.rootsChanged(session, view),
     isDraining: () => isDraining,
     report,
   });

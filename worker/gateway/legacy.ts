@@ -37,6 +37,7 @@ export interface LegacyDeps {
   opened(session: Session, actor: Actor): void;
   /** A stream was opened: tell what changed since the client looked last. */
   streamOpened(session: Session, actor: Actor): void;
+  rootsChanged(session: Session, view: View): void;
   isDraining(): boolean;
   report(error: unknown, requestId: string): void;
 }
@@ -66,7 +67,7 @@ export function createLegacy(deps: LegacyDeps) {
     const { id, method } = message;
     const exchange = new Exchange(visit.response, visit.requestId);
     if (method !== undefined && id !== undefined) return answer(visit, session, exchange, message, id, bodyBytes);
-    takeAside(session, message);
+    takeAside(visit, session, message);
     exchange.accepted();
   }
 
@@ -95,7 +96,7 @@ export function createLegacy(deps: LegacyDeps) {
         } catch (error) {
           return exchange.answer(idOf(value), errorReply(error, '', requestId));
         }
-        if (message.method === undefined || message.id === undefined) return takeAside(session, message);
+        if (message.method === undefined || message.id === undefined) return takeAside(visit, session, message);
         await answer(visit, session, exchange, message, message.id, bodyBytes);
       }),
     );
@@ -139,12 +140,15 @@ export function createLegacy(deps: LegacyDeps) {
   }
 
   /** Takes what gets no answer: a response of the client, or a notification. */
-  function takeAside(session: Session, message: Message): void {
+  function takeAside({ actor, endpoint }: Visit, session: Session, message: Message): void {
     if (message.method === undefined) {
       const { id, result, error } = message;
       const isTaken = questions.answer(session, message);
       if (!isTaken) deps.tell({ about: 'answer', session: session.id, message: { id, result, error } });
       return;
+    }
+    if (message.method === 'notifications/roots/list_changed') {
+      return void deps.rootsChanged(session, viewOf(actor, endpoint));
     }
     if (message.method !== 'notifications/cancelled') return;
     const { requestId, reason } = message.params ?? {};

@@ -15,6 +15,9 @@ import { type ListKind, listKinds, type Target, type View } from './view';
 /** Time for a server to take a new log level that no client waits for. */
 const asideTimeoutMs = 10_000;
 
+/** A client may tell of its roots at each key press; servers hear of it no more often than this. */
+const rootsDebounceMs = 250;
+
 export const changedNotification: Record<ListKind, string> = {
   tools: 'notifications/tools/list_changed',
   resources: 'notifications/resources/list_changed',
@@ -44,6 +47,7 @@ export function createNews({ supervisor, streams, relay, questions, viewFor, tel
   /** Server id → original URI → who wants to hear of it, each under the URI it knows. */
   const subscribers = new Map<string, Map<string, Map<Session | Subscriber, string>>>();
   const levels = createServerLevels(setServerLevel);
+  const rootsTimers = new Map<Session, NodeJS.Timeout>();
 
   function subscribersOf(serverId: string, uri: string): Map<Session | Subscriber, string> | undefined {
     return subscribers.get(serverId)?.get(uri);
@@ -201,7 +205,29 @@ export function createNews({ supervisor, streams, relay, questions, viewFor, tel
 
     forgetLevel: (request: object) => levels.release(request),
 
+    /** The client's roots changed: servers that may ask it for them are told, in a moment and once. */
+    rootsChanged(session: Session, view: View): void {
+      const { clientCapabilities: capabilities } = session;
+      const { roots } = capabilities as { roots?: { listChanged?: unknown } };
+      if (roots?.listChanged !== true || rootsTimers.has(session)) return;
+      const timer = setTimeout(() => {
+        rootsTimers.delete(session);
+        if (session.ended) return;
+        for (const { server } of view.servers) {
+          try {
+            supervisor.upstreamOf(server.id).notify('notifications/roots/list_changed', undefined, { capabilities });
+          } catch (error) {
+            // It does not run; when it does, it asks for them anyway.
+            log.debug({ err: error, serverId: server.id }, 'a server was not told of changed roots');
+          }
+        }
+      }, rootsDebounceMs);
+      rootsTimers.set(session, timer.unref());
+    },
+
     close(): void {
+      for (const timer of rootsTimers.values()) clearTimeout(timer);
+      rootsTimers.clear();
       for (const stop of unsubscribe.splice(0)) stop();
     },
   };

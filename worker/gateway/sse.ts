@@ -122,7 +122,7 @@ export function createSse({ legacy, sessions, streams, batchMessages, passOn, re
     const { session, outlet } = opened;
     const { id, method } = message;
     try {
-      if (method === undefined || id === undefined) return legacy.takeAside(session, message);
+      if (method === undefined || id === undefined) return legacy.takeAside(visit, session, message);
       if (method === 'initialize') {
         if (opened.isInitialized) throw new HubError('INVALID_REQUEST', 'This session is initialized already.');
         const terms = legacy.settle(message);

@@ -4,7 +4,7 @@ import { HubError } from '../../lib/errors';
 import type { Connection } from './connection';
 import { isRefusal } from './era';
 import type { Link } from './link';
-import type { Call, CallOptions, UpstreamAnswer } from './types';
+import type { Call, CallOptions, Upstream, UpstreamAnswer } from './types';
 
 const max = 32;
 const idleMs = 5 * 60_000;
@@ -78,7 +78,7 @@ interface Entry {
 
 export interface CapabilitySets {
   call(method: string, params: Record<string, unknown> | undefined, options: CallOptions): Call;
-  notify(method: string, params?: Record<string, unknown>): void;
+  notify: Upstream['notify'];
   readonly inflight: number;
   /** A connection has a new session, which knows no setting of the former one. */
   sessionMade(connection: Connection): void;
@@ -240,7 +240,14 @@ export function createCapabilitySets(options: CapabilitySetsOptions): Capability
 
   return {
     call,
-    notify(method, params) {
+    notify(method, params, client) {
+      if (client) {
+        const { text } = keyOf(client.capabilities);
+        const isMain = isSingle || text === mainText || !hasSessions();
+        const { connection } = (isMain ? main : entries.get(text)?.link) ?? {};
+        connection?.notify(method, params);
+        return;
+      }
       main.connection.notify(method, params);
       for (const { link } of entries.values()) link?.connection.notify(method, params);
     },

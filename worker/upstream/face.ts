@@ -34,7 +34,10 @@ export function legacyFace(
   return {
     handshake,
     call: connection.call,
-    notify: connection.notify,
+    // It is shared by all callers, and declares nothing of any client.
+    notify: (method, params, client) => {
+      if (!client) connection.notify(method, params);
+    },
     watch: subscriptions.watch,
     renew: subscriptions.renew,
     inflight: () => connection.inflight,

@@ -95,7 +95,9 @@ export function openForwarded(options: ForwardedOptions, events: ForwardedEvents
     call(method, params, options): Call {
       return connection.call(method, options.client ? withClient(params, options.client) : params, options);
     },
-    notify: connection.notify,
+    notify(method, params, client) {
+      connection.notify(method, client ? withClient(params, client) : params);
+    },
     async watch(uris) {
       const { kind, value } = await connection.call(watchMethod, { uris }, { timeoutMs: watchMs }).answer;
       return kind === 'result' ? (value as { refused: string[] }).refused : uris;
@@ -110,7 +112,9 @@ export function openForwarded(options: ForwardedOptions, events: ForwardedEvents
 
 type Params = Record<string, unknown> | undefined;
 
-function withClient(params: Params, { capabilities, logLevel }: ClientSide): Params {
+type Declared = Pick<ClientSide, 'capabilities' | 'logLevel'>;
+
+function withClient(params: Params, { capabilities, logLevel }: Declared): Params {
   const meta = params?._meta as object | undefined;
   return { ...params, _meta: { ...meta, [clientKey]: { capabilities, logLevel } } };
 }
@@ -118,7 +122,7 @@ function withClient(params: Params, { capabilities, logLevel }: ClientSide): Par
 /** @returns what was declared, and the params as the client sent them */
 function withoutClient(params: Params): {
   params: Params;
-  declared: Pick<ClientSide, 'capabilities' | 'logLevel'> | null;
+  declared: Declared | null;
 } {
   const meta = params?._meta as Record<string, unknown> | undefined;
   const declared = meta?.[clientKey];
@@ -127,7 +131,7 @@ function withoutClient(params: Params): {
   const { _meta, ...others } = params ?? {};
   return {
     params: Object.keys(rest).length > 0 ? { ...others, _meta: rest } : others,
-    declared: declared as Pick<ClientSide, 'capabilities' | 'logLevel'>,
+    declared: declared as Declared,
   };
 }
 
@@ -170,9 +174,11 @@ export function createForwarder(upstreamOf: (serverId: string, worker: string) =
     }
   }
 
-  function notify(upstream: Upstream, method: string, params: Params): void {
+  function notify(upstream: Upstream, method: string, sent: Params): void {
     // Whoever cancels closes the request as well, and our ids are not the server's.
-    if (method !== 'notifications/cancelled') upstream.notify(method, params);
+    if (method === 'notifications/cancelled') return;
+    const { params, declared } = withoutClient(sent);
+    upstream.notify(method, params, declared ?? undefined);
   }
 
   function answerQuestion({ id, result, error }: Incoming): void {

@@ -84,7 +84,8 @@ export interface Upstream {
   /** Calls under way. */
   readonly inflight: number;
   call(method: string, params: Record<string, unknown> | undefined, options: CallOptions): Call;
-  notify(method: string, params?: Record<string, unknown>): void;
+  /** @param client whose news this is: told only over a connection whose server may ask this client about it */
+  notify(method: string, params?: Record<string, unknown>, client?: Pick<ClientSide, 'capabilities'>): void;
   /**
    * Makes the resources whose updates the server tells equal to these URIs (server/resources: subscriptions;
    * basic/patterns/subscriptions, 2026-07-28). They stay so when a session or stream has to be opened anew.

@@ -53,7 +53,7 @@ async function start(answer: (params: Json, round: number) => unknown) {
 
 const done = { content: [{ type: 'text', text: 'done' }], messages: [], contents: [], resultType: 'complete' };
 
-it('input of every kind is asked of the client, and the request repeated with it and the same state', async () => {
+it('input of every kind is asked of the client, and the request repeated with it and the same state [N-MRTR-09]', async () => {
   const wishes = { who: form, what: sample, where: { method: 'roots/list' } };
   const sent = await start((_params, round) => (round === 1 ? inputRequired(wishes, 'state-1') : done));
   const { client } = await hub.client('/api/mcp', 'key-a', { elicitation: {}, sampling: {}, roots: {} }, (made) => {
@@ -98,7 +98,7 @@ it('prompts and resources have rounds too, and a round without state sends none'
   ]);
 });
 
-it('a state alone is brought back at once, and the state of an earlier round is not kept', async () => {
+it('a state alone is brought back at once, and the state of an earlier round is not kept [N-MRTR-07]', async () => {
   const answers = [inputRequired(undefined, 'one'), inputRequired({ who: form }), done];
   const sent = await start((_params, round) => answers[round - 1]);
   const { client } = await hub.client('/api/mcp', 'key-a', { elicitation: {} }, (made) =>
@@ -111,7 +111,7 @@ it('a state alone is brought back at once, and the state of an earlier round is 
   ]);
 });
 
-it('a failed elicitation cancels, and failed sampling fails the call with the reason', async () => {
+it('a failed elicitation cancels, and failed sampling fails the call with the reason [N-ASK-03]', async () => {
   const sent = await start((params) => {
     if (params.inputResponses) return done;
     return inputRequired((params.arguments as Json).sample ? { it: sample } : { it: form });

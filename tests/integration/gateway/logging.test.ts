@@ -57,7 +57,7 @@ async function logsOf(session: string) {
   }
 }
 
-it('each session hears from its own level on, on the stream of its call', async () => {
+it('each session hears from its own level on, on the stream of its call [L-LOG-03]', async () => {
   const [silent, verbose, unset] = [await hub.session(), await hub.session(), await hub.session()];
   await hub.post(setLevel('error'), { session: silent });
   await hub.post(setLevel('debug'), { session: verbose });
@@ -85,7 +85,7 @@ it('a server is set to the most verbose level wanted, and lowered again when tha
   expect(told).toEqual(['error', 'debug', 'debug', 'critical', 'info']);
 });
 
-it.each([['loud'], [7], [undefined], ['toString']])('%j is no level', async (level) => {
+it.each([['loud'], [7], [undefined], ['toString']])('%j is no level [L-LOG-02]', async (level) => {
   const session = await hub.session();
   const { error } = await (await hub.post(setLevel(level), { session })).json();
   expect(error.code).toBe(-32602);

@@ -72,7 +72,7 @@ async function outcomeOf(reader: EventReader) {
 const answerTo = (question: { id: string }, result: unknown) => ({ jsonrpc: '2.0', id: question.id, result });
 
 describe('the official client', () => {
-  it('answers elicitation, sampling and roots, and hears that a page is done with', async () => {
+  it('answers elicitation, sampling and roots, and hears that a page is done with [L-ASK-03]', async () => {
     await start(async ({ client, signal }) => {
       const url = { mode: 'url', message: 'Go', url: 'https://a.example/', elicitationId: 'e-1' };
       const answers = await Promise.all([
@@ -114,25 +114,55 @@ describe('the official client', () => {
   it.each([
     ['asked', {}, 'e-2'],
     ['refused until it was there', { required: true }, 'e-3'],
-  ])('the completion reaches the session that was sent to the page, %s', async (_how, args, elicitationId) => {
-    await start(({ client, signal }) =>
-      client.ask('elicitation/create', { mode: 'url', message: 'Go', url: 'https://a/', elicitationId: 'e-2' }, signal),
-    );
-    const heard: Record<string, string[]> = { one: [], two: [] };
-    for (const name of ['one', 'two']) {
-      const { client } = await hub.client('/api/mcp', 'key-a', everything, (made) => {
-        made.setRequestHandler(ElicitRequestSchema, () => ({ action: 'accept' }));
-        made.setNotificationHandler(ElicitationCompleteNotificationSchema, ({ params }) => {
-          heard[name]?.push(params.elicitationId);
+  ])(
+    'the completion reaches the session that was sent to the page, %s [L-ASK-05]',
+    async (_how, args, elicitationId) => {
+      await start(({ client, signal }) =>
+        client.ask(
+          'elicitation/create',
+          { mode: 'url', message: 'Go', url: 'https://a/', elicitationId: 'e-2' },
+          signal,
+        ),
+      );
+      const heard: Record<string, string[]> = { one: [], two: [] };
+      for (const name of ['one', 'two']) {
+        const { client } = await hub.client('/api/mcp', 'key-a', everything, (made) => {
+          made.setRequestHandler(ElicitRequestSchema, () => ({ action: 'accept' }));
+          made.setNotificationHandler(ElicitationCompleteNotificationSchema, ({ params }) => {
+            heard[name]?.push(params.elicitationId);
+          });
         });
-      });
-      if (name === 'one') await client.callTool({ name: 'asker__run', arguments: args }).catch(() => undefined);
+        if (name === 'one') await client.callTool({ name: 'asker__run', arguments: args }).catch(() => undefined);
+      }
+      await until(() => {
+        hub.supervisor.notify('id-asker', 'notifications/elicitation/complete', { elicitationId });
+        return (heard.one?.length ?? 0) > 0;
+      }, 5000);
+      expect(heard).toEqual({ one: [elicitationId], two: [] });
+    },
+  );
+
+  it('the error that sends to a page passes with its list of elicitations [L-ASK-06]', async () => {
+    await start(ask);
+    const session = await hub.session('/api/mcp', 'key-a', '2025-11-25', everything);
+    const { error } = await (await hub.post(call({ required: true }), { session })).json();
+    const elicitations = [{ mode: 'url', elicitationId: 'e-3', url: 'https://a/', message: 'Go' }];
+    expect(error).toEqual({ code: -32042, message: 'first go there', data: { elicitations } });
+  });
+
+  it('changed roots are told to the servers, in the name of the client that may be asked, and once', async () => {
+    await start(ask);
+    const told: unknown[] = [];
+    const upstream = hub.supervisor.upstreamOf('id-asker');
+    hub.supervisor.open('id-asker', { ...upstream, notify: (...about) => told.push(about) });
+    const changed = { jsonrpc: '2.0', method: 'notifications/roots/list_changed' };
+    const silent = await hub.session('/api/mcp', 'key-a', '2025-11-25', { roots: {} });
+    const session = await hub.session('/api/mcp', 'key-a', '2025-11-25', everything);
+    for (const each of [silent, session, session, session]) {
+      expect((await hub.post(changed, { session: each })).status).toBe(202);
     }
-    await until(() => {
-      hub.supervisor.notify('id-asker', 'notifications/elicitation/complete', { elicitationId });
-      return (heard.one?.length ?? 0) > 0;
-    }, 5000);
-    expect(heard).toEqual({ one: [elicitationId], two: [] });
+    await until(() => told.length > 0, 5000);
+    expect(told).toEqual([[changed.method, undefined, { capabilities: everything }]]);
   });
 
   it('what was declared survives a restart of the hub', async () => {
@@ -151,7 +181,7 @@ describe('the official client', () => {
 });
 
 describe('nothing crosses', () => {
-  it('questions, progress and log messages of concurrent sessions each stay on their own call', async () => {
+  it('questions, progress and log messages of concurrent sessions each stay on their own call [L-ASK-02, L-HTTP-07]', async () => {
     await start(async ({ client, args, signal, progress }) => {
       const { marker } = args;
       const answers = [];
@@ -227,7 +257,7 @@ describe('a question that cannot be put gets an error at once', () => {
     ['elicitation/create', form, { elicitation: { url: {} } }, -32602],
     ['elicitation/create', { ...form, mode: 'thought' }, { elicitation: { form: {}, url: {} } }, -32602],
     ['sampling/createMessage', { messages: [], tools: [] }, { sampling: {} }, -32602],
-  ])('%s %j of a client with %j', async (method, params, capabilities, code) => {
+  ])('%s %j of a client with %j [L-ASK-01, L-ASK-04]', async (method, params, capabilities, code) => {
     await start(ask);
     const session = await hub.session('/api/mcp', 'key-a', '2025-11-25', capabilities);
     const { result } = await (await hub.post(call({ method, params }), { session })).json();

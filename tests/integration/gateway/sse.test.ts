@@ -104,7 +104,7 @@ describe('the official client', () => {
     ['/api/mcp/sse', ['one__echo', 'one__ask', 'one__wait', 'one__big'], 'one__echo'],
     ['/api/mcp/one/sse', ['echo', 'ask', 'wait', 'big'], 'echo'],
     ['/api/mcp/Team/sse', ['echo'], 'echo'],
-  ])('%s lists, calls with progress, and is asked back', async (path, names, echo) => {
+  ])('%s lists, calls with progress, and is asked back [L-SSE-02]', async (path, names, echo) => {
     const client = await connect(path, (made) =>
       made.setRequestHandler(ElicitRequestSchema, () => ({ action: 'accept', content: { name: 'Ada' } })),
     );

@@ -157,6 +157,24 @@ describe('a server with sessions over streamable HTTP', () => {
     expect(upstream.inflight).toBe(0);
   });
 
+  it('hears of the changed roots of a client over the connection that may ask for them, and over no other [L-ASK-07]', async () => {
+    const told: unknown[] = [];
+    const used: Record<string, unknown> = {};
+    const url = await spying(await reference('http'), (body, headers) => {
+      if (body?.method === 'tools/call') used[String((body.params as Json).name)] = headers['mcp-session-id'];
+      if (body?.method === 'notifications/roots/list_changed') told.push(headers['mcp-session-id']);
+    });
+    const upstream = await connect(remote(url)).opening;
+    const rooted = clientOf({ roots: { listChanged: true } }, never);
+    const other = clientOf({ elicitation: {} }, never);
+    await callTool(upstream, 'test_simple_text', {}, rooted).answer;
+    await callTool(upstream, 'test_image_content', {}, other).answer;
+    expect(used.test_simple_text).not.toBe(used.test_image_content);
+    upstream.notify('notifications/roots/list_changed', undefined, rooted);
+    await until('the server heard of it', () => told.length > 0);
+    expect(told).toEqual([used.test_simple_text]);
+  });
+
   it('that forgot a session of one set is given that one anew', async () => {
     const sessions: string[] = [];
     let lost: string | null = null;
