@@ -10,6 +10,8 @@ const acknowledgedMethod = 'notifications/subscriptions/acknowledged';
 const acknowledgeMs = 10_000;
 const retryMs = 1_000;
 const retryMaxMs = 30_000;
+/** A stream that lived so long ended by accident; servers that end theirs all the time are asked less and less often. */
+const stableMs = 60_000;
 
 type Params = Record<string, unknown>;
 
@@ -37,6 +39,7 @@ interface Stream {
   filter: Params;
   acknowledged: Promise<Params>;
   isOver: boolean;
+  openedAt: number;
 }
 
 export function createListening(options: ListeningOptions): Listening {
@@ -62,7 +65,7 @@ export function createListening(options: ListeningOptions): Listening {
       if (method === acknowledgedMethod) acknowledge((params?.notifications ?? {}) as Params);
       else notification(method, withoutSubscriptionId(params));
     });
-    const stream: Stream = { call, filter, acknowledged, isOver: false };
+    const stream: Stream = { call, filter, acknowledged, isOver: false, openedAt: performance.now() };
     call.answer.then(
       ({ kind, value }) => {
         fail(refusalOf(server, kind, value));
@@ -81,7 +84,7 @@ export function createListening(options: ListeningOptions): Listening {
     stream.isOver = true;
     if (current !== stream || stopped) return;
     current = null;
-    failures += 1;
+    failures = performance.now() - stream.openedAt < stableMs ? failures + 1 : 1;
     const delay = refused ? retryMaxMs : Math.min(retryMs * 2 ** (failures - 1), retryMaxMs);
     timer = setTimeout(() => void reopen(), delay * (0.8 + 0.4 * random())).unref();
   }
@@ -92,10 +95,7 @@ export function createListening(options: ListeningOptions): Listening {
     const stream = open(watched);
     current = stream;
     await stream.acknowledged.then(
-      () => {
-        failures = 0;
-        tellMissed(stream.filter);
-      },
+      () => tellMissed(stream.filter),
       () => {},
     );
   }
@@ -133,7 +133,6 @@ export function createListening(options: ListeningOptions): Listening {
     }
     if (stopped) return [];
     current = stream;
-    failures = 0;
     const taken = Array.isArray(honoured.resourceSubscriptions) ? honoured.resourceSubscriptions : [];
     watched = uris.filter((uri) => taken.includes(uri));
     former?.call.cancel('another stream took its place');
@@ -145,12 +144,6 @@ export function createListening(options: ListeningOptions): Listening {
     start() {
       if (Object.keys(lists).length === 0 || current || stopped) return;
       current = open(watched);
-      current.acknowledged.then(
-        () => {
-          failures = 0;
-        },
-        () => {},
-      );
     },
     watch(uris) {
       const turn = queue.then(() => settle(uris));
