@@ -89,7 +89,7 @@ it('each client hears the questions and the progress of its own calls, and its o
           client.callTool({ name: 'everything__trigger-elicitation-request', arguments: {} }),
           client.callTool({ name: 'everything__trigger-sampling-request', arguments: { prompt, maxTokens: 5 } }),
           client.callTool(
-            { name: 'everything__trigger-long-running-operation', arguments: { duration: 0.3, steps: 3 } },
+            { name: 'everything__trigger-long-running-operation', arguments: { duration: 0.6, steps: 3 } },
             undefined,
             { onprogress: (step) => progress.push(step.progress) },
           ),
@@ -99,7 +99,8 @@ it('each client hears the questions and the progress of its own calls, and its o
         for (const other of [0, 1, 2, 3].filter((each) => each !== at)) {
           expect(JSON.stringify([asked, sampled, heard])).not.toContain(`marker-${other}`);
         }
-        expect(progress.slice(0, 2)).toEqual([1, 2]);
+        // The client forgets a call's progress handler with its answer, which may come in one piece with the last steps.
+        expect([1, 2, 3].slice(0, Math.max(progress.length, 1))).toEqual(progress);
       }
       expect(heard).toHaveLength(6);
     }),
