@@ -16,6 +16,8 @@ import type { ClientInfo, CloseReason, EraMemory, Handshake, UpstreamEvents, Ups
 
 /** A server that keeps no stream open is asked in this rhythm whether it is there. */
 const askEveryMs = 30_000;
+/** A server that forgot its session is listed anew for that no more often than this. */
+const supposeNewEveryMs = 60_000;
 /** Answers to `initialize` after which HTTP+SSE is worth a try. */
 const perhapsSse = new Set(['http-400', 'http-404', 'http-405']);
 
@@ -102,10 +104,13 @@ function legacyHttp(link: Link, http: HttpTransport, handshake: Handshake, optio
     open: (capabilities, closed) => openFurther(capabilities, closed),
   });
   const face = legacyFace(link, handshake, options);
+  let supposedNewAt = Number.NEGATIVE_INFINITY;
   renewWith(link, http, everything, options, () => {
     void face.renew();
     sets.sessionMade(connection);
-    // It has probably been started anew, perhaps as another version.
+    // It has probably been started anew, perhaps as another version. Some lose sessions all the time, listing ones too.
+    if (performance.now() - supposedNewAt < supposeNewEveryMs) return;
+    supposedNewAt = performance.now();
     notification('notifications/tools/list_changed', undefined);
   });
   http.listen();
