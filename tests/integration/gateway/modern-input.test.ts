@@ -162,7 +162,7 @@ describe('a server with sessions asks', () => {
     expect(hub.gateway.stats()).toMatchObject({ inflight: 0, parked: 0 });
   });
 
-  it('questions that are open together are asked together; a missing answer is asked again', async () => {
+  it('questions that are open together are asked together; a missing answer is asked again [N-MRTR-02, N-MRTR-06]', async () => {
     const first = await wishOf('both');
     const [form = '', roots = ''] = Object.keys(first.inputRequests);
     const second = await wishOf('both', {
@@ -204,12 +204,17 @@ describe('a server with sessions asks', () => {
     ['for other arguments', 'ask', { arguments: { tag: 'other' } }, {}],
     ['that is forged', 'ask', { requestState: 'AAAA' }, {}],
     ['that is no text', 'ask', { requestState: 7 }, {}],
-  ])('a state %s is refused and stays good for its own request', async (_what, name, more, options) => {
-    const { requestState } = await wishOf('ask');
-    const inputResponses = { 'input-1': accept('Ada') };
-    expect(await call(name, { requestState, inputResponses, ...more }, { ...old, ...options })).toMatchObject(refused);
-    expect(await call('ask', { requestState, inputResponses })).toMatchObject({ result: { resultType: 'complete' } });
-  });
+  ])(
+    'a state %s is refused and stays good for its own request [N-MRTR-04, N-MRTR-05]',
+    async (_what, name, more, options) => {
+      const { requestState } = await wishOf('ask');
+      const inputResponses = { 'input-1': accept('Ada') };
+      expect(await call(name, { requestState, inputResponses, ...more }, { ...old, ...options })).toMatchObject(
+        refused,
+      );
+      expect(await call('ask', { requestState, inputResponses })).toMatchObject({ result: { resultType: 'complete' } });
+    },
+  );
 
   it('a state is void after ten minutes', async () => {
     const { requestState } = await wishOf('ask');
@@ -222,11 +227,14 @@ describe('a server with sessions asks', () => {
     ['roots', { elicitation: {} }, -32601],
     ['ask', { elicitation: { url: {} } }, -32602],
     ['url', { elicitation: {} }, -32602],
-  ])('"%s" of a client that declared %j is refused to the server with %i', async (name, capabilities, code) => {
-    const { result } = await call(name, {}, { ...old, capabilities });
-    expect(result).toMatchObject({ resultType: 'complete' });
-    expect(answered).toMatchObject([{ kind: 'error', value: { code } }]);
-  });
+  ])(
+    '"%s" of a client that declared %j is refused to the server with %i [N-MRTR-03, N-ASK-01]',
+    async (name, capabilities, code) => {
+      const { result } = await call(name, {}, { ...old, capabilities });
+      expect(result).toMatchObject({ resultType: 'complete' });
+      expect(answered).toMatchObject([{ kind: 'error', value: { code } }]);
+    },
+  );
 
   it('a page to visit is named without its id', async () => {
     const { inputRequests, requestState } = await wishOf('url');
@@ -411,7 +419,7 @@ describe('a server without sessions asks', () => {
 
 describe('the official client', () => {
   it.each(['/api/mcp/old', '/api/mcp/new'])(
-    'answers by itself at %s, and no answer reaches another call',
+    'answers by itself at %s, and no answer reaches another call [N-ASK-02]',
     async (path) => {
       const clients = await Promise.all(
         ['a', 'b', 'c', 'd'].map(async (mark) => {

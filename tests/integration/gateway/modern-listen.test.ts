@@ -94,7 +94,7 @@ async function change(next: string[]): Promise<void> {
 }
 
 describe('a stream', () => {
-  it('begins with what is honoured, and names its request in every message', async () => {
+  it('begins with what is honoured, and names its request in every message [N-SUB-01, N-SUB-03]', async () => {
     const stream = await listen({
       toolsListChanged: true,
       promptsListChanged: true,
@@ -119,7 +119,7 @@ describe('a stream', () => {
     stream.close();
   });
 
-  it('tells only those who asked, and whose own list changed', async () => {
+  it('tells only those who asked, and whose own list changed [N-SUB-02]', async () => {
     const wants = await listen({ toolsListChanged: true });
     const other = await listen({ resourcesListChanged: true });
     const elsewhere = await listen({ toolsListChanged: true }, { path: '/api/mcp/plain' });
@@ -143,7 +143,7 @@ describe('a stream', () => {
     expect(asked.filter(([method]) => method === 'resources/subscribe')).toHaveLength(1);
   });
 
-  it('ends with the key: answered, told as cancelled, closed', async () => {
+  it('ends with the key: answered, told as cancelled, closed [N-SUB-04, N-CANCEL-02]', async () => {
     const stream = await listen({ toolsListChanged: true });
     await hub.bus.emit('key.revoked', { id: 'a', userId: 'user-a', name: 'a' } as never);
     await until(stream.ended, 2000);
@@ -230,7 +230,7 @@ describe('a stream', () => {
 });
 
 describe('log messages', () => {
-  it('reach the request that asked for them, from its level on, and no other stream', async () => {
+  it('reach the request that asked for them, from its level on, and no other stream [N-LOG-02]', async () => {
     const stream = await listen({ toolsListChanged: true });
     const meta = { [`${prefix}logLevel`]: 'warning' };
     const logs = modernPost(hub, 'tools/call', { name: 'one' }, { path: '/api/mcp/demo', meta });

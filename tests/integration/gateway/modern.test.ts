@@ -3,13 +3,22 @@
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import type { CallOptions } from '../../../worker/upstream/types';
 import { fairNow } from '../../support/fair-clock';
-import { memoryUpstream, RpcFailure, rpc, serverRow, startGateway, type TestGateway } from '../../support/gateway';
+import {
+  keyActor,
+  memoryUpstream,
+  RpcFailure,
+  rpc,
+  serverRow,
+  startGateway,
+  type TestGateway,
+} from '../../support/gateway';
 import { lastMessage, messagesOf, modernClient, modernPost, modernResult, modernVersion } from '../../support/modern';
 import { until } from '../../support/until';
 
 let hub: TestGateway;
 const cancelled: string[] = [];
 const seen: Record<string, unknown>[] = [];
+const held: (() => void)[] = [];
 
 const region = { type: 'string', 'x-mcp-header': 'Region' };
 const limit = { type: 'integer', 'x-mcp-header': 'Limit' };
@@ -20,7 +29,7 @@ function answers(method: string, params: Record<string, unknown>, { onProgress }
     case 'tools/list':
       return {
         tools: [
-          ...['echo', 'empty', 'typed', 'steps', 'wait', 'big', 'refuse', 'naïve tool'].map((name) => ({
+          ...['echo', 'mine', 'empty', 'typed', 'steps', 'wait', 'big', 'refuse', 'naïve tool'].map((name) => ({
             name,
             inputSchema: { type: 'object' },
           })),
@@ -50,11 +59,11 @@ function answers(method: string, params: Record<string, unknown>, { onProgress }
   }
 }
 
-function callTool(
+async function callTool(
   { name, arguments: args }: Record<string, unknown>,
   onProgress: CallOptions['onProgress'],
   signal: AbortSignal,
-): unknown {
+): Promise<unknown> {
   switch (name) {
     case 'empty':
       return {};
@@ -68,6 +77,13 @@ function callTool(
       onProgress?.({ progress: 1, total: 2 });
       onProgress?.({ progress: 2, total: 2 });
       return { content: [{ type: 'text', text: 'done' }] };
+    case 'mine': {
+      const { tag } = args as { tag: number };
+      // All are under way before the first goes on, the last one first.
+      await new Promise<void>((resolve) => held.unshift(resolve));
+      onProgress?.({ progress: 1, message: `step of ${tag}` });
+      return { content: [{ type: 'text', text: `end of ${tag}` }] };
+    }
     case 'wait':
       return new Promise((resolve) =>
         signal.addEventListener('abort', () => {
@@ -136,14 +152,17 @@ describe('what a request must say', () => {
     ['another endpoint', 404, -32602, { path: '/api/mcp/nope' }],
   ];
 
-  it.each(rows)('%s → %i, %i', async (_what, status, code, options, method = 'tools/call', params = call) => {
-    const response = await modernPost(hub, method, params, { path, id: 'seven', ...options });
-    const { id, error } = (await response.json()) as { id: unknown; error: { code: number; data?: unknown } };
-    expect([response.status, error.code]).toEqual([status, code]);
-    expect(id).toBe(code === 1009 || options?.path ? null : 'seven');
-  });
+  it.each(rows)(
+    '%s → %i, %i [N-RPC-03, N-META-01, N-HTTP-09, N-HTTP-10, N-HTTP-11, N-HTTP-12, N-HTTP-14, N-LOG-03, N-PAGE-01]',
+    async (_what, status, code, options, method = 'tools/call', params = call) => {
+      const response = await modernPost(hub, method, params, { path, id: 'seven', ...options });
+      const { id, error } = (await response.json()) as { id: unknown; error: { code: number; data?: unknown } };
+      expect([response.status, error.code]).toEqual([status, code]);
+      expect(id).toBe(code === 1009 || options?.path ? null : 'seven');
+    },
+  );
 
-  it('an unknown version is answered with those that are served, and what was asked', async () => {
+  it('an unknown version is answered with those that are served, and what was asked [N-VER-01]', async () => {
     const headers = { 'mcp-protocol-version': '2030-01-01' };
     const meta = { [`${prefix}protocolVersion`]: '2030-01-01' };
     const response = await modernPost(hub, 'server/discover', {}, { headers, meta });
@@ -159,20 +178,27 @@ describe('what a request must say', () => {
     ]);
   });
 
-  it('a session id and Last-Event-ID mean nothing', async () => {
+  it('a session id and Last-Event-ID mean nothing [N-HTTP-17, N-RPC-09]', async () => {
     const headers = { 'mcp-session-id': 'nonsense', 'last-event-id': '3' };
     const response = await modernPost(hub, 'tools/list', {}, { path, headers });
     expect([response.status, response.headers.get('mcp-session-id')]).toEqual([200, null]);
   });
 
-  it('a name that no header can hold is compared in its encoding', async () => {
+  it('a name that no header can hold is compared in its encoding [N-HTTP-13]', async () => {
     const name = 'naïve tool';
     const encoded = `=?base64?${Buffer.from(name).toString('base64')}?=`;
     const response = await modernPost(hub, 'tools/call', { name }, { path, headers: { 'mcp-name': encoded } });
     expect(await lastMessage(response)).toMatchObject({ result: { resultType: 'complete' } });
   });
 
-  it('a notification is taken with 202, an answer is refused', async () => {
+  it('an array is refused, whatever it holds [N-HTTP-22]', async () => {
+    const headers = { 'mcp-protocol-version': modernVersion, 'mcp-method': 'tools/list' };
+    const response = await hub.post([rpc('tools/list')], { headers });
+    const { error } = (await response.json()) as { error: { code: number } };
+    expect([response.status, error.code]).toEqual([400, -32600]);
+  });
+
+  it('a notification is taken with 202, an answer is refused [N-HTTP-02, N-HTTP-05]', async () => {
     const headers = { 'mcp-protocol-version': modernVersion };
     const cancel = { jsonrpc: '2.0', method: 'notifications/cancelled', params: { requestId: 1 } };
     const taken = await hub.post(cancel, { headers });
@@ -181,7 +207,7 @@ describe('what a request must say', () => {
     expect([answer.status, ((await answer.json()) as { error: { code: number } }).error.code]).toEqual([400, -32600]);
   });
 
-  it.each(['GET', 'DELETE'])('%s without a session is 405', async (method) => {
+  it.each(['GET', 'DELETE'])('%s without a session is 405 [N-HTTP-16]', async (method) => {
     const response = await hub.post(undefined, { method });
     expect([response.status, response.headers.get('allow')]).toEqual([405, expect.stringContaining('POST')]);
   });
@@ -212,12 +238,15 @@ describe('Mcp-Param headers', () => {
     ['another truth', { inner: { dry: false } }, { Dry: 'true' }, 400],
   ];
 
-  it.each(rows)('%s: %j', async (_what, args, params, status) => {
-    const headers = Object.fromEntries(Object.entries(params).map(([name, value]) => [`mcp-param-${name}`, value]));
-    const response = await modernPost(hub, 'tools/call', { name: 'query', arguments: args }, { path, headers });
-    const answer = (await response.json()) as { error?: { code: number } };
-    expect([response.status, answer.error?.code]).toEqual([status, status === 200 ? undefined : -32020]);
-  });
+  it.each(rows)(
+    '%s: %j [N-PARAM-01, N-PARAM-02, N-PARAM-03, N-PARAM-04, N-PARAM-05]',
+    async (_what, args, params, status) => {
+      const headers = Object.fromEntries(Object.entries(params).map(([name, value]) => [`mcp-param-${name}`, value]));
+      const response = await modernPost(hub, 'tools/call', { name: 'query', arguments: args }, { path, headers });
+      const answer = (await response.json()) as { error?: { code: number } };
+      expect([response.status, answer.error?.code]).toEqual([status, status === 200 ? undefined : -32020]);
+    },
+  );
 
   it('annotations that break the rules ask for nothing', async () => {
     const response = await modernPost(hub, 'tools/call', { name: 'odd', arguments: { a: 'x' } }, { path });
@@ -226,7 +255,7 @@ describe('Mcp-Param headers', () => {
 });
 
 describe('answers', () => {
-  it('server/discover: only versions of this era, capabilities, instructions, how long it holds, who answers', async () => {
+  it('server/discover: only versions of this era, capabilities, instructions, how long it holds, who answers [N-VER-02, N-DISC-01, N-DISC-02, N-META-05, N-TOOL-01, N-RES-04, N-PROMPT-01]', async () => {
     expect(await modernResult(hub, 'server/discover', {}, { path })).toMatchObject({
       resultType: 'complete',
       supportedVersions: [modernVersion],
@@ -239,7 +268,7 @@ describe('answers', () => {
   });
 
   it.each(['tools/list', 'resources/list', 'resources/templates/list', 'prompts/list'])(
-    '%s is complete',
+    '%s is complete [N-RPC-04, N-CACHE-01, N-CACHE-03]',
     async (method) => {
       const result = await modernResult(hub, method, {}, { path });
       expect(result).toMatchObject({ resultType: 'complete', cacheScope: 'private' });
@@ -269,7 +298,7 @@ describe('answers', () => {
   it.each([
     ['demo://a', 0],
     ['demo://hinted', 7],
-  ])('resources/read of %s may be kept for %i ms, by one caller', async (uri, ttlMs) => {
+  ])('resources/read of %s may be kept for %i ms, by one caller [N-CACHE-01]', async (uri, ttlMs) => {
     const result = await modernResult(hub, 'resources/read', { uri }, { path });
     expect(result).toEqual({
       resultType: 'complete',
@@ -287,7 +316,7 @@ describe('answers', () => {
     [-32002, 200, -32602],
     [-32601, 200, -32601],
     [77, 200, 77],
-  ])("a server's error %i becomes %i, %i", async (code, status, expected) => {
+  ])("a server's error %i becomes %i, %i [N-RPC-06, N-RPC-08, N-META-04]", async (code, status, expected) => {
     const response = await modernPost(hub, 'tools/call', { name: 'refuse', arguments: { code } }, { path });
     const { error } = (await response.json()) as { error: { code: number } };
     expect([response.status, error.code]).toEqual([status, expected]);
@@ -303,7 +332,7 @@ describe('answers', () => {
     expect(seen.map(({ _meta }) => _meta)).toEqual([{ traceparent: meta.traceparent }, undefined]);
   });
 
-  it('progress arrives on the stream of its request, before the answer', async () => {
+  it('progress arrives on the stream of its request, before the answer [N-HTTP-03, N-HTTP-04, N-HTTP-06, N-HTTP-07]', async () => {
     const response = await modernPost(hub, 'tools/call', { name: 'steps' }, { path, meta: { progressToken: 'p' } });
     expect(response.headers.get('x-accel-buffering')).toBe('no');
     const [one, two, last] = await messagesOf(response);
@@ -317,6 +346,23 @@ describe('answers', () => {
   it('one record per call, with the name of the client', async () => {
     await modernResult(hub, 'tools/call', { name: 'echo' }, { path });
     expect(hub.records).toMatchObject([{ tool: 'echo', client: 'raw', outcome: 'ok', endpoint: path }]);
+  });
+});
+
+describe('callers at once', () => {
+  it('progress and answers of two with the same ids and tokens never cross', async () => {
+    hub.keys.set('key-b', keyActor('b'));
+    const rounds = Array.from({ length: 40 }, async (_, round) => {
+      const key = round % 2 === 0 ? 'key-a' : 'key-b';
+      const args = { name: 'mine', arguments: { tag: round } };
+      const response = await modernPost(hub, 'tools/call', args, { path, key, meta: { progressToken: 1 } });
+      const [step, last] = await messagesOf(response);
+      expect(step).toMatchObject({ params: { progressToken: 1, message: `step of ${round}` } });
+      expect(last).toMatchObject({ id: 1, result: { content: [{ text: `end of ${round}` }] } });
+    });
+    await until(() => held.length === rounds.length, 5000);
+    for (const goOn of held.splice(0)) goOn();
+    await Promise.all(rounds);
   });
 });
 
