@@ -217,9 +217,9 @@ export function createModern(deps: ModernDeps) {
 
   function errorOutcome({ asking, capabilities }: ModernCall, view: View, reply: NonNullable<Reply>): Outcome {
     const { error, status, body } = modernError(reply.body);
-    const server = targetOf(asking, view)?.server.id;
-    if (error.code !== urlElicitationRequired || server === undefined)
-      return { reply: { kind: 'error', body }, status };
+    const isWish = error.code === urlElicitationRequired && inputMethods.has(asking.method);
+    const server = isWish ? targetOf(asking, view)?.server.id : undefined;
+    if (server === undefined) return { reply: { kind: 'error', body }, status };
     const requests = urlInputRequests(error.data, capabilities);
     const state = states.seal(asking, { kind: 'repeat', server });
     return { reply: inputRequired(requests, state, identityOf(asking.endpoint)), status: 200 };

@@ -59,6 +59,9 @@ async function legacyCall(params: Json, { client, onProgress }: CallOptions, sig
       return text('done');
     case 'wish':
       return { resultType: 'input_required', content: [] };
+    case 'complete':
+      await ask('roots/list', {});
+      return new RpcFailure({ code: -32042, message: 'go' });
     case 'fail':
       await ask('elicitation/create', form('a'));
       return new RpcFailure({ code: 77, message: 'late' });
@@ -109,6 +112,7 @@ beforeEach(async () => {
     memoryUpstream({ tools: {}, prompts: {} }, (method, params, options, signal) => {
       if (method === 'tools/list') return lists(tools);
       if (method === 'prompts/list') return { prompts: [{ name: 'greet' }] };
+      if (method === 'completion/complete') return legacyCall({ name: 'complete' }, options, signal);
       return legacyCall(method === 'prompts/get' ? { ...params, name: 'ask' } : params, options, signal);
     }),
   );
@@ -290,6 +294,13 @@ describe('a server with sessions asks', () => {
     expect(await lastMessage(await modernPost(hub, 'prompts/get', retry, old))).toMatchObject({
       result: { resultType: 'complete' },
     });
+  });
+
+  it('no other request is answered with a question: the server is refused, its -32042 a bad answer [N-MRTR-01]', async () => {
+    const params = { ref: { type: 'ref/prompt', name: 'greet' }, argument: { name: 'who', value: '' } };
+    const response = await modernPost(hub, 'completion/complete', params, old);
+    expect(await lastMessage(response)).toMatchObject({ error: { code: 1004 } });
+    expect(answered).toMatchObject([{ kind: 'error', value: { code: -32601 } }]);
   });
 
   it('the word "input_required" of an earlier revision means nothing', async () => {
