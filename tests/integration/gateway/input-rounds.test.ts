@@ -149,7 +149,7 @@ it.each([
   expect(sent.length).toBeLessThanOrEqual(11);
 });
 
-it('a request that must not be answered so is not, and the word means nothing in an older revision', async () => {
+it('a request that must not be answered so is not, and the word means nothing in an older revision [N-MRTR-01]', async () => {
   await start(() => inputRequired({ it: form }));
   const session = await hub.session('/api/mcp', 'key-a', '2025-11-25', { elicitation: {} });
   const ref = { type: 'ref/prompt', name: 'modern__ask' };

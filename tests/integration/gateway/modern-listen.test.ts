@@ -249,7 +249,7 @@ describe('log messages', () => {
     stream.close();
   });
 
-  it('reach nobody who did not ask', async () => {
+  it('reach nobody who did not ask [N-LOG-01]', async () => {
     const quiet = modernPost(hub, 'tools/call', { name: 'one' }, { path: '/api/mcp/demo' });
     await until(() => running.length === 1, 2000);
     hub.supervisor.notify('id-demo', 'notifications/message', { level: 'error', data: 'loud' });

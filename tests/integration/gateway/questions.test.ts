@@ -150,7 +150,7 @@ describe('the official client', () => {
     expect(error).toEqual({ code: -32042, message: 'first go there', data: { elicitations } });
   });
 
-  it('changed roots are told to the servers, in the name of the client that may be asked, and once', async () => {
+  it('changed roots are told to the servers, in the name of the client that may be asked, and once [L-ASK-07]', async () => {
     await start(ask);
     const told: unknown[] = [];
     const upstream = hub.supervisor.upstreamOf('id-asker');

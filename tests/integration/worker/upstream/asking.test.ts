@@ -256,7 +256,7 @@ describe('where nothing tells whose call a question belongs to, nothing is decla
 });
 
 describe('HTTP+SSE', () => {
-  it('is listed and called, reports progress, and is told of a cancelled call', async () => {
+  it('is listed and called, reports progress, and is told of a cancelled call [L-SSE-01]', async () => {
     const upstream = await connect({ ...remote(await reference('sse')), type: 'sse' }).opening;
     expect((await listAll(upstream)).tools.length).toBeGreaterThan(20);
     const progress: unknown[] = [];

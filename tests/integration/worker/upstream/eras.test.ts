@@ -92,7 +92,7 @@ const initialised = (params: Json | undefined) => ({
 });
 
 describe.each(['stdio', 'http'] as const)('a modern server over %s', (transport) => {
-  it('is recognised, listed and called, and an input_required result comes back as it is', async () => {
+  it('is recognised, listed and called, and an input_required result comes back as it is [N-HTTP-21]', async () => {
     const upstream = await attempt(await modernTarget(transport)).opening;
     expect(upstream.handshake).toMatchObject({
       era: 'modern',
@@ -106,7 +106,7 @@ describe.each(['stdio', 'http'] as const)('a modern server over %s', (transport)
     expect((await call.answer).value).toMatchObject({ resultType: 'input_required', inputRequests: { form: {} } });
   });
 
-  it('is told version, client and capabilities with each request, and other _meta passes', async () => {
+  it('is told version, client and capabilities with each request, and other _meta passes [N-META-07]', async () => {
     const upstream = await attempt(await modernTarget(transport)).opening;
     const params = {
       name: 'echo',
@@ -136,7 +136,7 @@ describe.each(['stdio', 'http'] as const)('a modern server over %s', (transport)
     expect(logged).toHaveLength(transport === 'http' ? 3 : 0);
   });
 
-  it('sees a cancelled call as cancelled', async () => {
+  it('sees a cancelled call as cancelled [N-STDIO-02]', async () => {
     const upstream = await attempt(await modernTarget(transport)).opening;
     const waiting = upstream.call('tools/call', { name: 'wait', arguments: {} }, patient);
     const counts = async () => JSON.parse(await textOf(upstream, 'cancellations')) as Json;
@@ -166,7 +166,7 @@ describe.each(['stdio', 'http'] as const)('a modern server over %s', (transport)
 });
 
 describe('a modern server over HTTP', () => {
-  it('gets headers that agree with the body, also for values that headers cannot carry', async () => {
+  it('gets headers that agree with the body, also for values that headers cannot carry [N-HTTP-18, N-HTTP-19, N-PARAM-06]', async () => {
     const upstream = await attempt(await modernTarget('http')).opening;
     await listAll(upstream);
     const args = { region: ' Zürich ', count: -7 };
@@ -179,7 +179,7 @@ describe('a modern server over HTTP', () => {
     });
   });
 
-  it('that refuses the headers of a call is listed again and gets the call once more', async () => {
+  it('that refuses the headers of a call is listed again and gets the call once more [N-PARAM-09]', async () => {
     const opened = attempt(await modernTarget('http'));
     const upstream = await opened.opening;
     // Nothing was listed yet, so the first attempt has no Mcp-Param headers.
@@ -201,7 +201,7 @@ describe('a modern server over HTTP', () => {
     expect({ kind, value, calls }).toMatchObject({ kind: 'error', value: { code: -32020 }, calls: 2 });
   });
 
-  it('has tools with an invalid x-mcp-header left out, each with a fault', async () => {
+  it('has tools with an invalid x-mcp-header left out, each with a fault [N-PARAM-07]', async () => {
     const tool = (name: string, properties: Json) => ({ name, inputSchema: { type: 'object', properties } });
     const tools = [
       tool('good', { a: { type: 'string', 'x-mcp-header': 'A' } }),
@@ -219,7 +219,7 @@ describe('a modern server over HTTP', () => {
     expect(listing.faults.map(({ name }) => name)).toEqual(['number', 'twice', 'items', 'space']);
   });
 
-  it('may answer without an id or resultType', async () => {
+  it('may answer without an id or resultType [N-RPC-05]', async () => {
     const url = await improvised(({ body }, response) => {
       if (body?.method === 'server/discover') return reply(response, 200, result(body.id, discovery));
       if (body?.params?.name === 'bad') return reply(response, 400, failure(undefined, -32602));
@@ -230,7 +230,7 @@ describe('a modern server over HTTP', () => {
     expect((await upstream.call('tools/call', { name: 'bad' }, patient).answer).value).toMatchObject({ code: -32602 });
   });
 
-  it('whose subscription ends gets another one, and what may have been missed is told', async () => {
+  it('whose subscription ends gets another one, and what may have been missed is told [N-SUB-05]', async () => {
     const listens: ServerResponse[] = [];
     const capabilities = { tools: { listChanged: true } };
     const url = await improvised(({ body }, response) => {
@@ -260,7 +260,7 @@ describe('the era of a server is found in the process or connection that is used
     ['code', '-32000'],
     ['code', '-32022'],
     ['code', '42'],
-  ])('%s %s: legacy', async (mode, argument) => {
+  ])('%s %s: legacy [N-STDIO-05, N-STDIO-06, L-LIFE-04]', async (mode, argument) => {
     const upstream = await attempt(odd(mode, argument)).opening;
     expect(upstream.handshake.era).toBe('legacy');
     const seen = await seenBy(upstream);
@@ -272,7 +272,7 @@ describe('the era of a server is found in the process or connection that is used
     expect(new Set(seen.map(({ pid }) => pid)).size).toBe(1);
   });
 
-  it('a modern one that knows another version is told that one; unknown ones are named', async () => {
+  it('a modern one that knows another version is told that one; unknown ones are named [N-VER-03]', async () => {
     const found = await attempt(odd('versions', '2026-07-28,2099-01-01')).opening;
     expect(found.handshake).toMatchObject({ era: 'modern', protocolVersion: '2026-07-28' });
     await expect(attempt(odd('versions', '2099-01-01')).opening).rejects.toMatchObject({
@@ -293,7 +293,7 @@ describe('the era of a server is found in the process or connection that is used
     expect(await seenBy(upstream)).toHaveLength(3);
   });
 
-  it('what was found is remembered, and given up when it fails', async () => {
+  it('what was found is remembered, and given up when it fails [N-VER-04]', async () => {
     const memory: EraMemory = { era: null };
     await attempt(odd('code', '-32601'), memory).opening;
     expect(memory.era).toBe('legacy');
@@ -325,7 +325,7 @@ describe('the era of a server is found in the process or connection that is used
     ['404 with nothing', 404, ''],
     ['405', 405, {}],
     ['200 with an error', 200, failure('x', -32601)],
-  ])('over HTTP, %s to server/discover: legacy', async (_name, status, answer) => {
+  ])('over HTTP, %s to server/discover: legacy [N-HTTP-20]', async (_name, status, answer) => {
     const url = await improvised(({ method, body }, response) => {
       if (method !== 'POST') return reply(response, 405, {});
       if (body?.method === 'initialize') return reply(response, 200, result(body.id, initialised(body.params)));
@@ -335,7 +335,7 @@ describe('the era of a server is found in the process or connection that is used
     expect((await attempt(remote(url)).opening).handshake.era).toBe('legacy');
   });
 
-  it('over HTTP, a refused version: modern with one that both know, else named', async () => {
+  it('over HTTP, a refused version: modern with one that both know, else named [N-HTTP-20]', async () => {
     const supported = ['2099-01-01'];
     const url = await improvised(({ body }, response) =>
       reply(response, 400, failure(body?.id, -32022, { supported })),
