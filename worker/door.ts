@@ -17,7 +17,7 @@ import { errorTable, HubError, toProblem } from '../lib/errors';
 import { hopByHop } from '../lib/hop-by-hop';
 import type { Log } from '../lib/log';
 import type { Metrics } from '../lib/telemetry';
-import { DoorResponse, watchRequest } from './door-metrics';
+import { answerOn, DoorResponse, watchRequest } from './door-response';
 import type { Gateway } from './gateway';
 import { ignoreErrors, isGone } from './gateway/exchange';
 import { tokenOf } from './gateway/request';
@@ -77,8 +77,6 @@ export function createDoor(deps: DoorDeps): Door {
   const { gateway, live, metrics, origins, log, host, port } = deps;
   const timeouts = deps.timeouts ?? defaultTimeouts;
   const agent: Agent = new HttpAgent({ keepAlive: true, maxSockets: 256, keepAliveMsecs: 5000 });
-  /** The latest answer on each connection: a fault of the connection must not write into the middle of it. */
-  const latest = new WeakMap<Duplex, ServerResponse>();
   let webPort: number | null = null;
   let closing: Promise<void> | null = null;
 
@@ -99,7 +97,6 @@ export function createDoor(deps: DoorDeps): Door {
   function handle(request: IncomingMessage, response: DoorResponse): void {
     const url = request.url ?? '';
     const path = pathOf(url);
-    latest.set(request.socket, response);
     watchRequest(metrics, response, path);
     if (path === '/api/mcp' || path.startsWith('/api/mcp/')) {
       gateway.handle(request, response);
@@ -224,8 +221,8 @@ export function createDoor(deps: DoorDeps): Door {
   server.on('request', handle);
   server.on('upgrade', upgrade);
   server.on('clientError', (error: NodeJS.ErrnoException, socket) => {
-    const begun = latest.get(socket);
-    const isOpen = begun !== undefined && !begun.writableFinished;
+    const begun = answerOn(socket);
+    const isOpen = begun !== null && !begun.writableFinished;
     if (isOpen && begun.req.complete && error.code?.startsWith('HPE_')) {
       // What cannot be read came behind a good request: that one has its answer first, or would get this one.
       begun.once('close', () => refuseBytes(error, socket));

@@ -1,5 +1,7 @@
-// Counts what passes the door, by route templates: a label never holds what a client sent.
+// What the door knows of each answer: which one is under way on a connection, and how it is counted. Routes are counted
+// by template: a label never holds what a client sent.
 import { type IncomingMessage, ServerResponse } from 'node:http';
+import type { Duplex } from 'node:stream';
 import type { Metrics } from '../lib/telemetry';
 
 const mcpRoute = '/api/mcp';
@@ -29,8 +31,18 @@ export class DoorResponse extends ServerResponse<IncomingMessage> {
   metrics: Metrics | null = null;
 }
 
+/** Kept on the connection itself, and only while it is under way: an idle connection holds nothing of the last one. */
+const underWay = Symbol('answer');
+type Connection = Duplex & { [underWay]?: DoorResponse | null };
+
+/** The answer under way on a connection: a fault of the connection must not write into the middle of it. */
+export function answerOn(connection: Duplex): DoorResponse | null {
+  return (connection as Connection)[underWay] ?? null;
+}
+
 /** Counts a request when its answer ends. A GET on the MCP route is a stream, which lasts as long as its client likes. */
 export function watchRequest(metrics: Metrics, response: DoorResponse, path: string): void {
+  (response.req.socket as Connection)[underWay] = response;
   response.metrics = metrics;
   response.route = path === mcpRoute || path.startsWith(`${mcpRoute}/`) ? mcpRoute : routeOf(path);
   response.on('close', count);
@@ -38,6 +50,8 @@ export function watchRequest(metrics: Metrics, response: DoorResponse, path: str
 
 function count(this: DoorResponse): void {
   const { method = '' } = this.req;
+  const connection: Connection = this.req.socket;
+  if (connection[underWay] === this) connection[underWay] = null;
   const isStream = this.route === mcpRoute && method === 'GET';
   const seconds = isStream ? null : (performance.now() - this.begunMs) / 1000;
   this.metrics?.request(method, this.route, this.statusCode, seconds);

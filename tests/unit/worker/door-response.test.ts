@@ -1,5 +1,5 @@
 import { expect, it } from 'vitest';
-import { routeOf } from '../../../worker/door-metrics';
+import { routeOf } from '../../../worker/door-response';
 
 it.each([
   ['/', 'page'],
