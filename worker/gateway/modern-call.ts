@@ -13,6 +13,7 @@ import { severityOf } from './log-levels';
 import { failed, whyNotAsk } from './questions';
 import type { Outlet, Running } from './relay';
 import type { Asking } from './request-state';
+import { credentialOf } from './sessions';
 
 /** A question of a server that waits for the client. */
 interface Question {
@@ -72,6 +73,10 @@ export class ModernCall implements ClientSide, Outlet {
     this.capabilities = capabilities;
     this.logLevel = logLevel;
     this.#host = host;
+  }
+
+  get owner(): string {
+    return credentialOf(this.asking.actor);
   }
 
   /** From now on everything goes to this POST; when its client closes it, the call is cancelled. */

@@ -215,7 +215,8 @@ export function createNews({ supervisor, streams, relay, questions, viewFor, tel
         if (session.ended) return;
         for (const { server } of view.servers) {
           try {
-            supervisor.upstreamOf(server.id).notify('notifications/roots/list_changed', undefined, { capabilities });
+            const client = { capabilities, owner: session.id };
+            supervisor.upstreamOf(server.id).notify('notifications/roots/list_changed', undefined, client);
           } catch (error) {
             // It does not run; when it does, it asks for them anyway.
             log.debug({ err: error, serverId: server.id }, 'a server was not told of changed roots');

@@ -208,6 +208,10 @@ export class SessionClient implements ClientSide {
     return this.session.clientCapabilities;
   }
 
+  get owner(): string {
+    return this.session.id;
+  }
+
   get logLevel(): string | undefined {
     const { logLevel } = this.session;
     return logLevel === null ? undefined : logLevels[logLevel];

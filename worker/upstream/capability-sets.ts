@@ -1,12 +1,13 @@
 // Connections to one legacy server by what their client can do. A session knows one set of client capabilities, so only
-// callers with equal sets may share it. Further connections are opened when a call needs one and closed when idle.
+// callers with equal sets may share it; and since servers remember the roots that they were told, a client that has
+// roots shares it with nobody. Further connections are opened when a call needs one and closed when idle.
 import { HubError } from '../../lib/errors';
 import type { Connection } from './connection';
 import { isRefusal } from './era';
 import type { Link } from './link';
-import type { Call, CallOptions, Upstream, UpstreamAnswer } from './types';
+import type { Call, CallOptions, ClientSide, Upstream, UpstreamAnswer } from './types';
 
-const max = 32;
+const max = 256;
 const idleMs = 5 * 60_000;
 const sweepMs = 30_000;
 
@@ -51,6 +52,7 @@ function isObject(value: unknown): value is Record<string, unknown> {
 interface Key {
   text: string;
   set: Capabilities;
+  hasRoots: boolean;
 }
 
 /** The capabilities of a session are one object, so this is asked once for each. */
@@ -60,12 +62,16 @@ function keyOf(capabilities: Capabilities): Key {
   const known = keys.get(capabilities);
   if (known) return known;
   const set = canonical(capabilities);
-  const key = { text: JSON.stringify(set), set };
+  const key = { text: JSON.stringify(set), set, hasRoots: 'roots' in set };
   keys.set(capabilities, key);
   return key;
 }
 
-const mainText = JSON.stringify(everything);
+/** Equal for those who may share a connection. */
+function nameOf({ capabilities, owner }: Pick<ClientSide, 'capabilities' | 'owner'>): string {
+  const { text, hasRoots } = keyOf(capabilities);
+  return hasRoots ? `${text} ${owner}` : text;
+}
 
 interface Entry {
   /** Null while it is opened. */
@@ -117,9 +123,9 @@ export function createCapabilitySets(options: CapabilitySetsOptions): Capability
       return main.connection.call(method, params, callOptions);
     }
     if (isSingle || closed) return main.connection.call(method, params, callOptions);
-    const key = keyOf(client.capabilities);
-    if (key.text === mainText || !hasSessions()) return main.connection.call(method, params, callOptions);
-    const entry = entries.get(key.text) ?? begin(key);
+    if (!hasSessions()) return main.connection.call(method, params, callOptions);
+    const name = nameOf(client);
+    const entry = entries.get(name) ?? begin(name, keyOf(client.capabilities).set);
     if (!entry) return rejected(busy());
     entry.usedAt = now();
     if (entry.link) return entry.link.connection.call(method, params, callOptions);
@@ -127,7 +133,7 @@ export function createCapabilitySets(options: CapabilitySetsOptions): Capability
   }
 
   /** Null when there are too many and none of them is idle. */
-  function begin({ text, set }: Key): Entry | null {
+  function begin(text: string, set: Capabilities): Entry | null {
     if (entries.size >= max && !evict()) return null;
     const entry: Entry = {
       link: null,
@@ -242,10 +248,8 @@ export function createCapabilitySets(options: CapabilitySetsOptions): Capability
     call,
     notify(method, params, client) {
       if (client) {
-        const { text } = keyOf(client.capabilities);
-        const isMain = isSingle || text === mainText || !hasSessions();
-        const { connection } = (isMain ? main : entries.get(text)?.link) ?? {};
-        connection?.notify(method, params);
+        const link = isSingle || !hasSessions() ? main : entries.get(nameOf(client))?.link;
+        link?.connection.notify(method, params);
         return;
       }
       main.connection.notify(method, params);

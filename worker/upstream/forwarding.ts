@@ -112,11 +112,11 @@ export function openForwarded(options: ForwardedOptions, events: ForwardedEvents
 
 type Params = Record<string, unknown> | undefined;
 
-type Declared = Pick<ClientSide, 'capabilities' | 'logLevel'>;
+type Declared = Pick<ClientSide, 'capabilities' | 'owner' | 'logLevel'>;
 
-function withClient(params: Params, { capabilities, logLevel }: Declared): Params {
+function withClient(params: Params, { capabilities, owner, logLevel }: Declared): Params {
   const meta = params?._meta as object | undefined;
-  return { ...params, _meta: { ...meta, [clientKey]: { capabilities, logLevel } } };
+  return { ...params, _meta: { ...meta, [clientKey]: { capabilities, owner, logLevel } } };
 }
 
 /** @returns what was declared, and the params as the client sent them */

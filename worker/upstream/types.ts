@@ -18,6 +18,8 @@ export type ClientAnswer =
 export interface ClientSide {
   /** As the client declared them; copied into each request to a modern server, and part of a legacy connection's key. */
   readonly capabilities: Record<string, unknown>;
+  /** Whose client it is, as far as a server may remember something of it (its roots): its session, or else its credential. */
+  readonly owner: string;
   /** Least severity of log messages that the client wants with this call (RFC 5424 words); undefined: none was named. */
   readonly logLevel?: string | undefined;
   /**
@@ -85,7 +87,7 @@ export interface Upstream {
   readonly inflight: number;
   call(method: string, params: Record<string, unknown> | undefined, options: CallOptions): Call;
   /** @param client whose news this is: told only over a connection whose server may ask this client about it */
-  notify(method: string, params?: Record<string, unknown>, client?: Pick<ClientSide, 'capabilities'>): void;
+  notify(method: string, params?: Record<string, unknown>, client?: Pick<ClientSide, 'capabilities' | 'owner'>): void;
   /**
    * Makes the resources whose updates the server tells equal to these URIs (server/resources: subscriptions;
    * basic/patterns/subscriptions, 2026-07-28). They stay so when a session or stream has to be opened anew.

@@ -162,7 +162,7 @@ describe('the official client', () => {
       expect((await hub.post(changed, { session: each })).status).toBe(202);
     }
     await until(() => told.length > 0, 5000);
-    expect(told).toEqual([[changed.method, undefined, { capabilities: everything }]]);
+    expect(told).toEqual([[changed.method, undefined, { capabilities: everything, owner: expect.any(String) }]]);
   });
 
   it('what was declared survives a restart of the hub', async () => {

@@ -46,6 +46,7 @@ function clientOf(
   const told: string[] = [];
   return {
     capabilities,
+    owner: 'somebody',
     asked,
     told,
     ask: async (method, params, signal) => {
@@ -151,8 +152,9 @@ describe('a server with sessions over streamable HTTP', () => {
     expect(texts.slice(0, 4).every((text) => text.includes('accept'))).toBe(true);
     expect(texts[4]).not.toContain('accept');
     expect(nothing.asked).toEqual([]);
-    expect(inits).toHaveLength(3);
-    expect(inits.filter((set) => 'sampling' in set)).toHaveLength(1);
+    // One to list with, and one for each set.
+    expect(inits).toHaveLength(4);
+    expect(inits.filter((set) => 'sampling' in set)).toHaveLength(2);
     expect(inits.every((set) => 'extensions' in set)).toBe(true);
     expect(upstream.inflight).toBe(0);
   });

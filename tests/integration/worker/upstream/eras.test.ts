@@ -48,6 +48,7 @@ const seenBy = async (upstream: Upstream): Promise<{ pid: number; method: string
 
 const client = (capabilities: Json, more: Json = {}) => ({
   capabilities,
+  owner: 'somebody',
   ask: async () => ({ kind: 'error' as const, value: { code: -32603, message: 'nobody is asked here' } }),
   notify: () => undefined,
   ...more,

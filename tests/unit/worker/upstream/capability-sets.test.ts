@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { HubError } from '../../../../lib/errors';
-import { createCapabilitySets, everything } from '../../../../worker/upstream/capability-sets';
+import { createCapabilitySets } from '../../../../worker/upstream/capability-sets';
 import type { Link } from '../../../../worker/upstream/link';
 import type { CallOptions } from '../../../../worker/upstream/types';
 
@@ -34,18 +34,10 @@ function fakeLink(name: string) {
   return { link, called, isClosed: () => closed };
 }
 
-const client = (capabilities: Json): CallOptions => ({
+const client = (capabilities: Json, owner = 'somebody'): CallOptions => ({
   timeoutMs: 1000,
-  client: { capabilities, ask: async () => ({ kind: 'result', value: {} }), notify: () => undefined },
+  client: { capabilities, owner, ask: async () => ({ kind: 'result', value: {} }), notify: () => undefined },
 });
-
-/** 60 sets that all differ. */
-const manySets: Json[] = [undefined, {}, { context: {} }, { tools: {} }, { context: {}, tools: {} }].flatMap(
-  (sampling) =>
-    [undefined, { form: {} }, { url: {} }, { form: {}, url: {} }].flatMap((elicitation) =>
-      [undefined, {}, { listChanged: true }].map((roots) => ({ sampling, elicitation, roots })),
-    ),
-);
 
 function sets(open?: () => Promise<Link>) {
   const main = fakeLink('main');
@@ -64,8 +56,8 @@ function sets(open?: () => Promise<Link>) {
       }),
     now: () => ++now,
   });
-  const call = async (capabilities: Json, method = 'plain') =>
-    (await made.call(method, undefined, client(capabilities)).answer).value;
+  const call = async (capabilities: Json, owner?: string) =>
+    (await made.call('plain', undefined, client(capabilities, owner)).answer).value;
   return { made, main, opened, call };
 }
 
@@ -76,7 +68,6 @@ describe('connections by what their client can do', () => {
     expect(await Promise.all(alike.map((each) => call(each)))).toEqual(['link 0', 'link 0', 'link 0']);
     expect(opened).toHaveLength(1);
     expect(opened[0]?.set).toMatchObject({ elicitation: { form: {} } });
-    expect(await call(everything)).toBe('main');
   });
 
   it('the hub itself uses the main one, and its log level reaches all, also later ones', async () => {
@@ -89,15 +80,28 @@ describe('connections by what their client can do', () => {
     expect(opened[1]?.called).toContain('logging/setLevel');
   });
 
+  it('a client with roots shares with no other, since servers remember them', async () => {
+    const { call } = sets();
+    const roots = { roots: {}, elicitation: {} };
+    expect(await call(roots, 'one')).toBe('link 0');
+    expect(await call(roots, 'two')).toBe('link 1');
+    expect(await call(roots, 'one')).toBe('link 0');
+    expect(await call({ elicitation: {} }, 'one')).toBe('link 2');
+    expect(await call({ elicitation: {} }, 'two')).toBe('link 2');
+  });
+
   it('of too many, the one that was idle longest is closed; while all are in use there is no other', async () => {
     const { made, opened, call } = sets();
-    for (const each of manySets.slice(0, 32)) await call(each);
-    await call(manySets[0] ?? {});
-    await call(manySets[32] ?? {});
+    const owners = Array.from({ length: 300 }, (_, at) => `owner ${at}`);
+    for (const owner of owners.slice(0, 256)) await call({ roots: {} }, owner);
+    await call({ roots: {} }, owners[0]);
+    await call({ roots: {} }, owners[256]);
     expect(opened.map(({ isClosed }) => isClosed()).slice(0, 3)).toEqual([false, true, false]);
-    for (const each of [manySets[0], ...manySets.slice(2, 33)]) made.call('busy', undefined, client(each ?? {}));
-    await expect(call(manySets[40] ?? {})).rejects.toMatchObject({ code: 'BUSY' });
-    expect(made.inflight).toBe(32);
+    for (const owner of [owners[0], ...owners.slice(2, 257)]) {
+      made.call('busy', undefined, client({ roots: {} }, owner));
+    }
+    await expect(call({ roots: {} }, owners[280])).rejects.toMatchObject({ code: 'BUSY' });
+    expect(made.inflight).toBe(256);
   });
 
   it('a call that is cancelled before its connection is open is never sent', async () => {
