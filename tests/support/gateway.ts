@@ -189,6 +189,8 @@ export interface TestGatewayOptions {
   now?: () => number;
   /** The other workers. */
   peers?: PeerLine;
+  /** The stored catalogue cannot be read before this is settled; startGateway() then does not wait for the start. */
+  storeReady?: Promise<void>;
 }
 
 const masterKey = Buffer.from('0123456789abcdef0123456789abcdef');
@@ -207,7 +209,10 @@ export async function startGateway(options: TestGatewayOptions = {}): Promise<Te
     supervisor,
     resolveActor: (token) => keys.get(token) ?? null,
     catalogs: {
-      load: async () => structuredClone(stored),
+      load: async () => {
+        await options.storeReady;
+        return structuredClone(stored);
+      },
       store: async (serverId, listing) => {
         stored.set(serverId, listing);
         return { added: [], removed: [], changed: [] };
@@ -225,7 +230,8 @@ export async function startGateway(options: TestGatewayOptions = {}): Promise<Te
     ...(now && { now }),
     ...(options.peers && { peers: options.peers }),
   });
-  await gateway.start();
+  const started = gateway.start();
+  if (!options.storeReady) await started;
   const server = createServer((request, response) => gateway.handle(request, response));
   await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
   const url = `http://127.0.0.1:${(server.address() as AddressInfo).port}`;

@@ -29,8 +29,10 @@ import { pathOf } from './request';
 import { createRequestStates } from './request-state';
 import { createSessions, credentialOf, type Session } from './sessions';
 import { createSse } from './sse';
+import { createStartGate } from './start-gate';
 import { createStreams, type StreamLimits } from './streams';
 import { createViews, type View } from './view';
+import { refuse } from './visit';
 
 export type { CallRecord } from './call';
 export { createEndedSessions, type EndedSessions } from './ended-sessions';
@@ -98,7 +100,7 @@ export interface DirectAnswer {
 export interface Gateway {
   /** Reads the stored catalogue and begins to follow the servers. @throws what the database throws */
   start(): Promise<void>;
-  /** Answers a request on /api/mcp or below. Never throws. */
+  /** Answers a request on /api/mcp or below; one that comes before start() is over waits for it, 5 s at most. Never throws. */
   handle(request: IncomingMessage, response: ServerResponse): void;
   /** Runs a tool as somebody who is not an MCP client, through the same path. @throws HubError NOT_FOUND, BUSY, CANCELLED */
   callTool(call: DirectCall): Promise<DirectAnswer>;
@@ -244,6 +246,9 @@ export function createGateway(deps: GatewayDeps): Gateway {
     report,
   });
   const http = createHttp({ resolveActor, origins, catalog, legacy, sse, modern, limits, newRequestId });
+  const gate = createStartGate(http.handle, (request, response, error) =>
+    refuse(request, response, error, newRequestId(request)),
+  );
 
   function endFor(matches: (actor: Actor) => boolean): void {
     streams.endWhere(({ actor }) => matches(actor));
@@ -261,8 +266,11 @@ export function createGateway(deps: GatewayDeps): Gateway {
   purge.unref();
 
   return {
-    start: () => catalog.start(),
-    handle: http.handle,
+    async start() {
+      await catalog.start();
+      gate.open();
+    },
+    handle: gate.handle,
     async callTool({ actor, server, tool, arguments: args, requestId, signal }) {
       const startedAtMs = performance.now();
       const endpoint = catalog.endpoints.byKey.get(server.toLowerCase());
@@ -290,6 +298,7 @@ export function createGateway(deps: GatewayDeps): Gateway {
     toolCount: (serverId) => catalog.listings.get(serverId)?.tools.length ?? 0,
     drain: () => {
       isDraining = true;
+      gate.close();
       streams.endWhere(() => true);
       parking.stop();
       listeners.stop();
@@ -297,6 +306,7 @@ export function createGateway(deps: GatewayDeps): Gateway {
     close() {
       for (const stop of unsubscribe.splice(0)) stop();
       clearInterval(purge);
+      gate.close();
       http.close();
       parking.stop();
       listeners.stop();
