@@ -3,7 +3,7 @@
 import { randomBytes } from 'node:crypto';
 import { resolve } from 'node:path';
 import { bootstrapAccess, createActorResolver, loadKeyring } from '../lib/access';
-import { isDatabaseUnavailable, migrate, openDatabase, rootMessage } from '../lib/db';
+import { embeddedListens, isDatabaseUnavailable, migrate, openDatabase, rootMessage } from '../lib/db';
 import { type Env, socketPaths } from '../lib/env';
 import { createBus } from '../lib/events/bus';
 import { createRedisTransport } from '../lib/events/redis';
@@ -153,6 +153,9 @@ export async function startWorkerHub(options: WorkerOptions): Promise<WorkerHub>
   async function prepareDatabase(): Promise<void> {
     for (;;) {
       try {
+        if (!env.DATABASE_URL) {
+          await embeddedListens(sockets.databaseDir, stopping.signal, (reason) => health.fail('database', reason));
+        }
         await migrate(database);
         health.pass('database');
         return;
@@ -189,8 +192,8 @@ export async function startWorkerHub(options: WorkerOptions): Promise<WorkerHub>
         .then(lead)
         .catch((err: unknown) => log.error({ err }, 'the lead could not be taken over'));
     fleet?.tellPrepared();
-    await gateway.start();
-    await supervisor.start();
+    // Each keeps up with the other: a server that opens before the catalogue is read is listed all the same.
+    await Promise.all([gateway.start(), supervisor.start()]);
     health.watchDatabase(db);
     health.pass('servers');
     return { setupUrl: setupToken && `${env.MCPHUB_PUBLIC_URL}/setup?token=${setupToken}` };

@@ -25,6 +25,7 @@ export interface MigrateResult {
  */
 export async function migrate(database: Database, folder = migrationsFolder): Promise<MigrateResult> {
   const known = readMigrationFiles({ migrationsFolder: folder });
+  if (await isCurrent(database, known.at(-1)?.folderMillis ?? 0)) return { vector: true };
   const applied = await database.db.transaction(async (tx) => {
     await lock(tx);
     await tx.execute(sql`create schema if not exists drizzle`);
@@ -45,6 +46,21 @@ export async function migrate(database: Database, folder = migrationsFolder): Pr
   });
   if (applied > 0) database.log.info({ applied }, 'database schema brought up to date');
   return { vector: await addExtensions(database) };
+}
+
+/** One question without a lock: nearly every start finds the newest schema and all extensions in place. */
+async function isCurrent({ db }: Database, newest: number): Promise<boolean> {
+  try {
+    const [row] = await db.execute<{ complete: boolean }>(sql`select
+      (select max(created_at) from drizzle.__drizzle_migrations) = ${newest}
+      and exists (select 1 from pg_extension where extname = 'pg_trgm')
+      and exists (select 1 from information_schema.columns where table_schema = current_schema()
+        and table_name = 'tool_embeddings' and column_name = 'embedding') as complete`);
+    return row?.complete === true;
+  } catch (error) {
+    if (isDatabaseUnavailable(error)) throw error;
+    return false; // there is no schema yet
+  }
 }
 
 function refuseNewer(last: number, newestKnown: number): void {
