@@ -32,6 +32,12 @@ const graceMs = { web: 3_000, worker: 40_000, database: 10_000 };
 /** How long a second signal waits for the worker to end its servers. */
 const impatientMs = 3_000;
 
+/**
+ * The web program keeps a core busy while it starts. It begins when the worker serves, or after this time where the
+ * worker has to wait for something.
+ */
+const webPatienceMs = 3_000;
+
 /** npm passes on a Ctrl-C that the terminal has already sent to everybody: the echo is no second one. */
 const signalEchoMs = 500;
 
@@ -99,11 +105,15 @@ export async function launch({ mode, web: withWeb }: LaunchOptions): Promise<voi
         if (isWorkerReady) output.say('The worker is ready again.');
         else output.say(banner(env, withWeb, typeof message.setupUrl === 'string' ? message.setupUrl : undefined));
         isWorkerReady = true;
+        startWeb();
       },
     },
   );
+  const patience = setTimeout(startWeb, webPatienceMs);
 
-  if (withWeb) {
+  function startWeb(): void {
+    clearTimeout(patience);
+    if (!withWeb || programs.web || stopping) return;
     start(
       'web',
       {
