@@ -27,6 +27,8 @@ export interface Listing {
   prompts: Definition[];
   /** Items that could not be taken over. */
   faults: ListingFault[];
+  /** How long each list may be kept, ms, where its server says so. Not stored: a server says it with each list. */
+  ttlMs?: Partial<Record<'tools' | 'resources' | 'resourceTemplates' | 'prompts', number>>;
 }
 
 export interface CatalogDiff {
@@ -109,7 +111,7 @@ export async function storeCatalog(db: Db, serverId: string, listing: Listing): 
           },
         });
     }
-    const { tools: _tools, ...rest } = listing;
+    const { tools: _tools, ttlMs: _ttlMs, ...rest } = listing;
     const row = { ...storable(rest), listedAt: new Date() };
     await tx
       .insert(serverCatalogs)

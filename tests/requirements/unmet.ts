@@ -12,7 +12,6 @@ export const unmet: Record<string, string> = {
   'N-META-06': untested,
   'N-CANCEL-06': untested,
   'N-RES-03': untested,
-  'N-CACHE-02': untested,
   'N-CACHE-04': untested,
   'N-COMP-01': untested,
   'N-META-02': untested,

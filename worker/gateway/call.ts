@@ -53,6 +53,7 @@ export function createCalls({ relay, inputs, record, report }: CallDeps) {
       const progressToken = progressTokenOf(params);
       const sent = name === target.name ? params : { ...params, name: target.name };
       const { server } = target;
+      if (origin.client) origin.client.target = target;
       let answer = await relay.send(origin, server, 'tools/call', sent, progressToken);
       if (wantsInput(answer)) {
         answer = await inputs.settle(answer, { origin, server, method: 'tools/call', params: sent, progressToken });

@@ -236,7 +236,7 @@ export function createCatalog({ supervisor, catalogs, loadEndpoints, bus, log, c
 /** What the server says now; a list of which nothing came (its fault has no name) stays as it was. */
 async function listOf(upstream: Upstream, before: Listing | undefined): Promise<Listing> {
   const { protocolVersion, serverInfo, capabilities, instructions } = upstream.handshake;
-  const { faults, ...lists } = await listAll(upstream);
+  const { faults, ttlMs, ...lists } = await listAll(upstream);
   const kept = (kind: string, list: 'resources' | 'resourceTemplates' | 'prompts') => {
     const hasFailed = lists[list].length === 0 && faults.some((fault) => fault.kind === kind && fault.name === '');
     return hasFailed && before ? before[list] : lists[list];
@@ -251,6 +251,7 @@ async function listOf(upstream: Upstream, before: Listing | undefined): Promise<
     resources: kept('resource', 'resources'),
     resourceTemplates: kept('resourceTemplate', 'resourceTemplates'),
     prompts: kept('prompt', 'prompts'),
+    ttlMs,
   };
 }
 

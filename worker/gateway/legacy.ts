@@ -119,7 +119,7 @@ export function createLegacy(deps: LegacyDeps) {
       const view = viewOf(actor, endpoint);
       const reply = run({
         params,
-        origin: { id, session, exchange, client: new SessionClient(questions, session, exchange) },
+        origin: { id, session, exchange, client: new SessionClient(questions, session, exchange, view) },
         actor,
         view,
         clientName: session.clientName,

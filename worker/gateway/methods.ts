@@ -40,6 +40,7 @@ export function createMethods({ calls, relay, inputs, news }: MethodsDeps) {
     if (!can(actor, 'call', target.resource)) throw notFound(target.name);
     const sent = { ...params, ...changed };
     const { server } = target;
+    if (origin.client) origin.client.target = target;
     const progressToken = progressTokenOf(params);
     let answer = await relay.send(origin, server, method, sent, progressToken);
     if (wantsInput(answer)) {

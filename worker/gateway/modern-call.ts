@@ -4,16 +4,18 @@
 // (revision 2026-07-28, basic/patterns/mrtr).
 import type { ServerResponse } from 'node:http';
 import { HubError } from '../../lib/errors';
-import type { ClientAnswer, ClientSide, UpstreamAnswer } from '../upstream/types';
+import type { ClientAnswer, UpstreamAnswer } from '../upstream/types';
 import { type Envelope, isObject } from './envelope';
 import { type Exchange, isGone, type Reply } from './exchange';
 import { inputMethods, toInputRequest } from './input-requests';
 import type { RequestId } from './json';
 import { severityOf } from './log-levels';
 import { failed, whyNotAsk } from './questions';
-import type { Outlet, Running } from './relay';
+import type { AskedClient, Outlet, Running } from './relay';
 import type { Asking } from './request-state';
+import { mapQuestionUris } from './rewrite';
 import { credentialOf } from './sessions';
+import type { Target, View } from './view';
 
 /** A question of a server that waits for the client. */
 interface Question {
@@ -51,13 +53,15 @@ const ofSessions = new Set([
 const notHere = new HubError('METHOD_NOT_FOUND', 'The client can be asked nothing during this request.');
 const withdrawn = failed(new HubError('CANCELLED', 'The request is over.'));
 
-export class ModernCall implements ClientSide, Outlet {
+export class ModernCall implements AskedClient, Outlet {
   readonly asking: Asking;
   capabilities: Record<string, unknown>;
   logLevel: string | undefined;
+  target: Target | null = null;
   /** Answers of the client have gone into it, so what comes of it fits no other request. */
   isRetry = false;
   readonly #host: CallHost;
+  readonly #view: View;
   #exchange: Exchange | null = null;
   #id: RequestId = 0;
   #progressToken: RequestId | undefined;
@@ -68,8 +72,9 @@ export class ModernCall implements ClientSide, Outlet {
   #questions: Map<string, Question> | null = null;
   #asked = 0;
 
-  constructor(asking: Asking, { capabilities, logLevel }: Envelope, host: CallHost) {
+  constructor(asking: Asking, { capabilities, logLevel }: Envelope, view: View, host: CallHost) {
     this.asking = asking;
+    this.#view = view;
     this.capabilities = capabilities;
     this.logLevel = logLevel;
     this.#host = host;
@@ -150,7 +155,7 @@ export class ModernCall implements ClientSide, Outlet {
         signal.removeEventListener('abort', withdraw);
         resolve(answer);
       };
-      questions.set(key, { method, params, settle });
+      questions.set(key, { method, params: mapQuestionUris(method, params, this.#view, this.target), settle });
       signal.addEventListener('abort', withdraw);
       this.#askSoon();
     });

@@ -36,15 +36,15 @@ import {
   urlElicitationRequired,
   withMembers,
 } from './results';
-import type { Target, View } from './view';
+import { type ListKind, listKinds, type Target, type View } from './view';
 import { refuse, retryAfterSeconds, type Visit } from './visit';
 
-/** What a request without a session may ask for, by the way in which its answer is completed. */
-const served = new Map<string, 'list' | 'read' | 'plain'>([
-  ['tools/list', 'list'],
-  ['resources/list', 'list'],
-  ['resources/templates/list', 'list'],
-  ['prompts/list', 'list'],
+/** What a request without a session may ask for: a list, or by the way in which its answer is completed. */
+const served = new Map<string, ListKind | 'read' | 'plain'>([
+  ['tools/list', 'tools'],
+  ['resources/list', 'resources'],
+  ['resources/templates/list', 'resourceTemplates'],
+  ['prompts/list', 'prompts'],
   ['resources/read', 'read'],
   ['tools/call', 'plain'],
   ['prompts/get', 'plain'],
@@ -123,7 +123,7 @@ export function createModern(deps: ModernDeps) {
       dropEnvelope(params);
       const parked = isRetry ? reopen(asking, params, view) : undefined;
       if (parked) return parked.resume(exchange, response, id, progressToken, envelope, answersIn(params));
-      call = new ModernCall(asking, envelope, host);
+      call = new ModernCall(asking, envelope, view, host);
       call.isRetry = isRetry;
     } catch (error) {
       const { reply, status } = failure(error, method, requestId);
@@ -200,7 +200,9 @@ export function createModern(deps: ModernDeps) {
     const { asking, isRetry } = call;
     if (reply.kind === 'error') return errorOutcome(call, view, reply);
     const kind = served.get(asking.method);
-    if (kind === 'list') return { reply: { kind: 'result', body: pageOf(view, reply.body as Buffer) }, status: 200 };
+    if (kind && kind !== 'read' && kind !== 'plain') {
+      return { reply: { kind: 'result', body: pageOf(view, kind, reply.body as Buffer) }, status: 200 };
+    }
     let typed = typedResult(reply.body);
     let { body } = reply;
     if (typed?.resultType === 'input_required') {
@@ -236,10 +238,10 @@ export function createModern(deps: ModernDeps) {
     return { reply, status: rpc === -32601 || rpc === -32021 || rpc === -32020 ? status : 200 };
   }
 
-  function pageOf(view: View, page: Buffer): Buffer {
+  function pageOf(view: View, kind: ListKind, page: Buffer): Buffer {
     const known = pages.get(page);
     if (known) return known;
-    const members = `${completeMember},${listHints},"_meta":${identityOf(view.endpoint)}`;
+    const members = `${completeMember},${listHints(view.ttlMs([kind]))},"_meta":${identityOf(view.endpoint)}`;
     const body = Buffer.from(withMembers(page, members));
     pages.set(page, body);
     return body;
@@ -260,7 +262,7 @@ export function createModern(deps: ModernDeps) {
       ...(instructions && { instructions }),
       _meta: { [serverInfoKey]: serverInfoOf(view.endpoint, version) },
     });
-    const body = Buffer.from(withMembers(result, `${completeMember},${listHints}`));
+    const body = Buffer.from(withMembers(result, `${completeMember},${listHints(view.ttlMs(listKinds))}`));
     discoveries.set(view, body);
     return body;
   }

@@ -8,7 +8,10 @@ import { isObject } from './envelope';
 import type { SessionOutlet } from './exchange';
 import type { Message } from './json';
 import { logLevels, severityOf } from './log-levels';
+import type { AskedClient } from './relay';
+import { mapQuestionUris } from './rewrite';
 import type { Session } from './sessions';
+import type { Target, View } from './view';
 
 export interface QuestionLimits {
   /** How long a client, and the person before it, may take. */
@@ -193,15 +196,18 @@ export function failed(error: HubError): ClientAnswer {
 }
 
 /** The client of a session, as the servers of one of its requests see it. */
-export class SessionClient implements ClientSide {
+export class SessionClient implements AskedClient {
   readonly #questions: Questions;
+  readonly #view: View;
   readonly session: Session;
   readonly outlet: SessionOutlet;
+  target: Target | null = null;
 
-  constructor(questions: Questions, session: Session, outlet: SessionOutlet) {
+  constructor(questions: Questions, session: Session, outlet: SessionOutlet, view: View) {
     this.#questions = questions;
     this.session = session;
     this.outlet = outlet;
+    this.#view = view;
   }
 
   get capabilities(): Record<string, unknown> {
@@ -218,7 +224,7 @@ export class SessionClient implements ClientSide {
   }
 
   ask(method: string, params: Record<string, unknown> | undefined, signal: AbortSignal): Promise<ClientAnswer> {
-    return this.#questions.ask(this, method, params, signal);
+    return this.#questions.ask(this, method, mapQuestionUris(method, params, this.#view, this.target), signal);
   }
 
   /** Only what may reach a client beside an answer is passed on. */

@@ -7,6 +7,7 @@ import type { ClientSide, UpstreamAnswer } from '../upstream/types';
 import type { ServerNode } from './endpoints';
 import type { RequestId } from './json';
 import type { Session } from './sessions';
+import type { Target } from './view';
 
 export interface RelayLimits {
   /** Silence after which a call fails, where the server has no own value. */
@@ -26,13 +27,18 @@ export interface Outlet {
   isInterim?(answer: UpstreamAnswer): boolean;
 }
 
+/** The client of a request, told what the request is about before servers may ask it something. */
+export interface AskedClient extends ClientSide {
+  target: Target | null;
+}
+
 /** Where a request came from; `session` and `exchange` are absent for calls of the dashboard. */
 export interface Origin {
   id: RequestId;
   session: Session | null;
   exchange: Outlet | null;
   /** What servers may learn of the client and ask it; null where nobody can be asked. */
-  client: ClientSide | null;
+  client: AskedClient | null;
   signal?: AbortSignal;
 }
 

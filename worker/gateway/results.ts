@@ -17,10 +17,8 @@ const textMaxBytes = 16 * 1024;
 
 export const completeMember = '"resultType":"complete"';
 
-/** How long a client may keep a list or the answer to server/discover, ms; changes are told to those who listen. */
-export const listTtlMs = 10_000;
-/** Lists differ by rights, so no answer may be shared between credentials. */
-export const listHints = `"ttlMs":${listTtlMs},"cacheScope":"private"`;
+/** How long a client may keep a list or the answer to server/discover. They differ by rights, so nobody may share them. */
+export const listHints = (ttlMs: number) => `"ttlMs":${ttlMs},"cacheScope":"private"`;
 /** Nobody knows how long a resource of an earlier revision stays as it is. */
 const readHints = '"ttlMs":0,"cacheScope":"private"';
 

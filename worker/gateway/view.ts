@@ -33,6 +33,15 @@ export interface Item extends Target {
 /** Lists are cut into pages of this size. */
 const pageSize = 1000;
 const instructionsMaxChars = 8192;
+/** Lists of servers that say nothing of it, and those that rights and settings make, may be kept so long. */
+const listTtlMs = 30_000;
+/** MCP Apps. */
+const appsExtension = 'io.modelcontextprotocol/ui';
+
+interface About {
+  capabilities: Record<string, unknown>;
+  instructions?: string;
+}
 
 export class View {
   readonly version: number;
@@ -46,6 +55,7 @@ export class View {
   readonly #templates: { matches: (uri: string) => number; target: Target }[];
   readonly #lists = new Map<ListKind, { digest: string; pages: Buffer[] }>();
   readonly #keyring: Seals;
+  #about: About | undefined;
 
   constructor(
     version: number,
@@ -185,8 +195,34 @@ export class View {
     return mapAppUris(definition, (uri) => this.uriOut(server, uri)) as Definition;
   }
 
+  /** How long these lists together may be kept, ms: as long as the least of their parts (server/utilities/caching). */
+  ttlMs(kinds: readonly ListKind[]): number {
+    let least = listTtlMs;
+    for (const { listing } of this.servers) {
+      for (const kind of kinds) least = Math.min(least, listing.ttlMs?.[kind] ?? listTtlMs);
+    }
+    return least;
+  }
+
+  /** What a visible server says of its apps; where none says anything, apps there are speak for themselves. */
+  #apps(): Record<string, unknown> | undefined {
+    for (const { listing } of this.servers) {
+      const { [appsExtension]: settings } = (listing.capabilities.extensions ?? {}) as Record<string, unknown>;
+      if (typeof settings === 'object' && settings !== null) return settings as Record<string, unknown>;
+    }
+    const isPage = ({ name }: Item) => name.startsWith('ui://');
+    const { tools, resources, resourceTemplates } = this.#items;
+    const pages = [...resources.values(), ...resourceTemplates.values()];
+    return pages.some(isPage) || [...tools.values()].some(hasApp) ? {} : undefined;
+  }
+
   /** Result of `initialize` but for the protocol version. */
-  about(): { capabilities: Record<string, unknown>; instructions?: string } {
+  about(): About {
+    this.#about ??= this.#describe();
+    return this.#about;
+  }
+
+  #describe(): About {
     const has = (name: string) => this.servers.some(({ listing }) => name in listing.capabilities);
     const subscribes = this.servers.some(({ listing }) => {
       const { resources } = listing.capabilities;
@@ -197,6 +233,7 @@ export class View {
       if (!text) return [];
       return this.endpoint.kind === 'server' ? [text] : [`## ${server.name}\n${text}`];
     });
+    const apps = this.#apps();
     const instructions = texts.join('\n\n').slice(0, instructionsMaxChars);
     return {
       capabilities: {
@@ -206,6 +243,7 @@ export class View {
         ...(has('prompts') && { prompts: { listChanged: true } }),
         ...(has('completions') && { completions: {} }),
         ...(has('logging') && { logging: {} }),
+        ...(apps && { extensions: { [appsExtension]: apps } }),
       },
       ...(instructions && { instructions }),
     };
@@ -233,6 +271,11 @@ function located(items: readonly Item[]): Map<string, Item> {
     if (!exposed.has(uri)) exposed.set(uri, item);
   }
   return exposed;
+}
+
+function hasApp({ definition }: Item): boolean {
+  const { ui, 'ui/resourceUri': older } = (definition._meta ?? {}) as Record<string, unknown>;
+  return typeof older === 'string' || typeof (ui as { resourceUri?: unknown } | null)?.resourceUri === 'string';
 }
 
 /** Maps `_meta.ui.resourceUri` and the older `_meta["ui/resourceUri"]`. Returns `value` itself when nothing changed. */

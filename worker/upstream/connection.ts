@@ -103,7 +103,7 @@ export function createConnection(server: string, wire: Wire, events: ConnectionE
     pending.add(call);
     const { id } = call;
     const token = options.onProgress ? id : undefined;
-    const body = envelope ? envelope.params(params, token, options.client) : serialiseParams(params, token);
+    const body = envelope ? envelope.params(method, params, token, options.client) : serialiseParams(params, token);
     const text = `{"jsonrpc":"2.0","id":"${id}","method":${JSON.stringify(method)}${body}}`;
     try {
       call.sending = wire.send(text, id, method, params);

@@ -1,6 +1,6 @@
 // The door of this folder: opens one upstream, whatever its transport and era.
 import { asHubError, HubError } from '../../lib/errors';
-import { mute } from './capability-sets';
+import { everything, mute } from './capability-sets';
 import type { Egress } from './egress';
 import { openInEra } from './era';
 import { type Face, legacyFace, modernFace } from './face';
@@ -109,7 +109,8 @@ export async function openUpstream(
     const handshake = await openInEra(target.era, memory, {
       connection,
       timeoutMs,
-      speak: (version) => connection.speak(version === null ? null : createEnvelope(version, client, false)),
+      speak: (version) =>
+        connection.speak(version === null ? null : createEnvelope(version, client, false, everything)),
       initialize: () => shakeHands(connection, client, mute, timeoutMs, () => {}),
     });
     const faceOptions = { target, random, notification: events.notification };

@@ -56,7 +56,7 @@ const kinds: Kind[] = [
  * @throws HubError when tools are announced and cannot be listed at all; faults of other lists are in `faults`
  */
 export async function listAll(upstream: Upstream, random: () => number = Math.random): Promise<Listing> {
-  const listing: Listing = { tools: [], resources: [], resourceTemplates: [], prompts: [], faults: [] };
+  const listing: Listing = { tools: [], resources: [], resourceTemplates: [], prompts: [], faults: [], ttlMs: {} };
   const deadline = performance.now() + listMs;
   await Promise.all(
     kinds
@@ -65,6 +65,7 @@ export async function listAll(upstream: Upstream, random: () => number = Math.ra
         const read = await listOne(upstream, kind, deadline, random);
         listing[kind.list] = read.items;
         listing.faults.push(...read.faults);
+        if (read.ttlMs !== undefined) listing.ttlMs[kind.list] = read.ttlMs;
       }),
   );
   return listing;
@@ -77,6 +78,7 @@ async function listOne(upstream: Upstream, kind: Kind, deadline: number, random:
   const note = (name: string, reason: string) =>
     faults.push({ kind: kind.kind, name: name.slice(0, maxNameChars), reason });
   let cursor: string | undefined;
+  let ttlMs: number | undefined;
   for (let page = 0; ; page += 1) {
     if (page === maxPages) {
       note('', `The list has more than ${maxPages} pages; the rest was left out.`);
@@ -90,6 +92,7 @@ async function listOne(upstream: Upstream, kind: Kind, deadline: number, random:
       return null;
     });
     if (!result) break;
+    if (Number.isSafeInteger(result.ttlMs)) ttlMs = Math.max(0, Math.min(ttlMs ?? Infinity, result.ttlMs as number));
     const list = result[kind.list];
     if (!Array.isArray(list)) {
       note('', `The answer to ${kind.method} holds no array "${kind.list}".`);
@@ -110,7 +113,7 @@ async function listOne(upstream: Upstream, kind: Kind, deadline: number, random:
     seen.add(result.nextCursor);
     cursor = result.nextCursor;
   }
-  return { items: [...items.values()], faults };
+  return { items: [...items.values()], faults, ttlMs };
 }
 
 function takeItem(

@@ -28,16 +28,35 @@ export interface Envelope {
   /** HTTP: a closed response stream is the cancellation; stdio: notifications/cancelled is. */
   readonly cancelsByClosing: boolean;
   /** `,"params":…` of a request. */
-  params(params: Params | undefined, progressToken: string | undefined, client: ClientSide | undefined): string;
+  params(
+    method: string,
+    params: Params | undefined,
+    progressToken: string | undefined,
+    client: ClientSide | undefined,
+  ): string;
 }
 
-export function createEnvelope(version: string, info: ClientInfo, cancelsByClosing: boolean): Envelope {
+/** @param everything what the hub declares where it lists for all clients: nobody is asked then, and nothing left out */
+export function createEnvelope(
+  version: string,
+  info: ClientInfo,
+  cancelsByClosing: boolean,
+  everything: Params,
+): Envelope {
+  const listing = JSON.stringify(everything);
   const fixed =
     `{"${prefix}protocolVersion":${JSON.stringify(version)},"${prefix}clientInfo":${JSON.stringify(info)},` +
     `"${prefix}clientCapabilities":`;
 
-  function meta(own: unknown, progressToken: string | undefined, client: ClientSide | undefined): string {
-    let text = fixed + (client ? JSON.stringify(client.capabilities) : '{}');
+  function meta(
+    method: string,
+    own: unknown,
+    progressToken: string | undefined,
+    client: ClientSide | undefined,
+  ): string {
+    let text = fixed;
+    if (client) text += JSON.stringify(client.capabilities);
+    else text += method.endsWith('/list') ? listing : '{}';
     if (client?.logLevel !== undefined) text += `,"${prefix}logLevel":${JSON.stringify(client.logLevel)}`;
     if (progressToken !== undefined) text += `,"progressToken":${JSON.stringify(progressToken)}`;
     if (typeof own === 'object' && own !== null && !Array.isArray(own)) {
@@ -51,10 +70,10 @@ export function createEnvelope(version: string, info: ClientInfo, cancelsByClosi
   return {
     version,
     cancelsByClosing,
-    params(params, progressToken, client) {
+    params(method, params, progressToken, client) {
       const own = params?._meta;
       const rest = params === undefined ? '{}' : JSON.stringify(own === undefined ? params : withoutMeta(params));
-      const text = meta(own, progressToken, client);
+      const text = meta(method, own, progressToken, client);
       return rest === '{}' ? `,"params":{"_meta":${text}}` : `,"params":{"_meta":${text},${rest.slice(1)}`;
     },
   };

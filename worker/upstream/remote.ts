@@ -49,7 +49,7 @@ export async function openRemote(link: Link, options: RemoteOptions): Promise<Fa
       connection,
       timeoutMs,
       speak(version) {
-        connection.speak(version === null ? null : createEnvelope(version, client, true));
+        connection.speak(version === null ? null : createEnvelope(version, client, true, everything));
         http.speak(version, version === null ? undefined : calls.mirror);
       },
       initialize: () => initialize(link, http, everything, options),

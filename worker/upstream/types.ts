@@ -109,6 +109,8 @@ export interface Listing {
   prompts: Record<string, unknown>[];
   /** `kind`: "tool", "resource", "resourceTemplate" or "prompt"; `name` is empty where the whole list is meant. */
   faults: { kind: string; name: string; reason: string }[];
+  /** How long each list may be kept, ms; absent where the server does not say (server/utilities/caching, 2026-07-28). */
+  ttlMs: Partial<Record<'tools' | 'resources' | 'resourceTemplates' | 'prompts', number>>;
 }
 
 /** What a transport is made of, beyond the wire: where to connect to or what to run. */
