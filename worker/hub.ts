@@ -21,6 +21,7 @@ import { type ConfigWatch, type Retention, startRetention, watchConfig } from '.
 import { createLive } from './live';
 import { createOriginRules } from './origin';
 import { createSupervision } from './supervision';
+import { usageOf } from './supervisor/usage';
 
 export interface WorkerHub {
   /** The port that is open. */
@@ -146,6 +147,13 @@ export async function startWorkerHub(options: WorkerOptions): Promise<WorkerHub>
     metrics.removeServer(serverNames.get(id) ?? '');
     serverNames.delete(id);
   });
+
+  metrics.usageFrom(() =>
+    supervisor.statuses().flatMap((status) => {
+      const usage = supervision.answersFor(status.id) ? usageOf(status) : null;
+      return usage ? [{ name: status.name, ...usage }] : [];
+    }),
+  );
 
   const stopping = new AbortController();
 

@@ -158,6 +158,7 @@ export interface EndpointServer {
   prefix: 'always' | 'never';
   ownerId: string | null;
   timeoutMs: number | null;
+  limits: { concurrentCalls?: number; queuedCalls?: number };
   /** Original names of tools that an administrator switched off. */
   disabledTools: string[];
 }
@@ -188,6 +189,7 @@ export async function loadEndpoints(db: Db): Promise<EndpointRows> {
         prefix: servers.prefix,
         ownerId: servers.createdBy,
         timeoutMs: servers.timeoutMs,
+        limits: servers.limits,
       })
       .from(servers)
       .orderBy(asc(servers.createdAt), sql`lower(${servers.name})`),

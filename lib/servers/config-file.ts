@@ -14,6 +14,7 @@ import { type Found, findEntries } from './dialects';
 import { type ReadEntry, readEntry } from './entries';
 import { hasReference } from './expand';
 import { getNodeValue, membersOf, type Node, parseJsonText, placeOf } from './json-text';
+import { refusedVariables } from './launch-rules';
 import { freeName, legalName } from './names';
 import type { ServerRow } from './rows';
 import { type ServerInput, serverInputSchema } from './schema';
@@ -112,6 +113,12 @@ function checkEntry(
   const { url } = read.server;
   const deferred = typeof url === 'string' && hasReference(url);
   const parsed = serverInputSchema.safeParse({ ...read.server, name, ...(deferred && { url: placeholderUrl }) });
+  const refused = parsed.success && parsed.data.type === 'stdio' ? refusedVariables(parsed.data.env ?? {}) : [];
+  for (const variable of refused) {
+    const key = `${read.keys.get('env') ?? 'env'}.${variable}`;
+    complain('env', `has a fault: "${key}": is refused: this variable would load foreign code`);
+  }
+  if (refused.length > 0) return null;
   if (parsed.success) return deferred ? ({ ...parsed.data, url } as ServerInput) : parsed.data;
   for (const issue of parsed.error.issues) {
     const [field, ...inner] = issue.path.map(String);

@@ -5,8 +5,9 @@ import { eq, sql } from 'drizzle-orm';
 import { serverCatalogs, servers } from '../../drizzle/schema';
 import type { Db } from '../db/types';
 import { expandText } from './expand';
+import { launchFaultOf } from './launch-rules';
 import type { ServerRow } from './rows';
-import { remoteUrlSchema, type ServerEra, type ServerType } from './schema';
+import { remoteUrlSchema, type ServerEra, type ServerLimits, type ServerType } from './schema';
 
 /** A server as it shall be. */
 export interface DesiredServer {
@@ -27,6 +28,7 @@ export interface DesiredServer {
   /** The protocol version that it spoke when it was listed last; null before that. */
   spokenVersion: string | null;
   timeoutMs: number | null;
+  limits: ServerLimits;
   /** SHA-256 (hex) over everything that a running instance depends on; another hash means a restart. */
   hash: string;
   /** Set when the row cannot be used, e.g. a variable without a value: a plain sentence. */
@@ -54,8 +56,9 @@ export function desiredOf(
   const { launch, fault } = row.source === 'file' ? expandLaunch(row, processEnv) : { launch: row, fault: null };
   const { command, args, env, cwd, url, headers } = launch;
   const identity = [row.type, command, args, Object.entries(env).sort(), cwd, url, Object.entries(headers).sort()];
-  // Rows from before this setting keep their hash, so that it restarts nothing.
+  // Rows from before these settings keep their hash, so that they restart nothing. Other limits hold without a restart.
   if (row.era !== 'auto') identity.push(row.era);
+  if (row.limits.openFiles !== undefined) identity.push(`openFiles ${row.limits.openFiles}`);
   return {
     id: row.id,
     name: row.name,
@@ -71,8 +74,9 @@ export function desiredOf(
     era: row.era,
     spokenVersion,
     timeoutMs: row.timeoutMs,
+    limits: row.limits,
     hash: createHash('sha256').update(JSON.stringify(identity)).digest('hex'),
-    fault,
+    fault: fault ?? launchFaultOf(env),
   };
 }
 

@@ -26,6 +26,7 @@ const words: Record<string, readonly string[]> = {
   enabled: ['enabled', 'disabled'],
   era: ['era'],
   timeoutMs: ['timeoutMs', 'timeout'],
+  limits: ['limits'],
   description: ['description'],
 };
 

@@ -1,18 +1,28 @@
-// What a server's launch settings may not contain, whoever sends them. The operator's own file is not asked: whoever
-// can write it owns the machine's settings anyway.
+// What a server's launch settings may not contain, whoever sends them.
 import ipaddr from 'ipaddr.js';
 import type { FieldFault } from '../errors';
 import { pointerOf } from '../input';
 import { isMasked } from './masking';
 import type { ServerInput } from './schema';
 
-/** Variables that make a child load foreign code. */
-const codeLoading = /^(NODE_OPTIONS|BASH_ENV|LD_.*|DYLD_.*)$/;
+/** Variables that make a child load foreign code; Windows does not tell cases apart. */
+const codeLoading = /^(NODE_OPTIONS|BASH_ENV|LD_.*|DYLD_.*)$/i;
 
 /** @returns all faults of a server that a caller wants to save */
 export function launchFaults(server: ServerInput): FieldFault[] {
   if (server.type === 'stdio') return [...envFaults(server.env ?? {}), ...maskFaults('env', server.env)];
   return [...urlFaults(server.url), ...maskFaults('headers', server.headers)];
+}
+
+/** Variables that no row may set, the servers file's neither. */
+export function refusedVariables(env: Record<string, string>): string[] {
+  return Object.keys(env).filter((name) => codeLoading.test(name));
+}
+
+/** Why a row that was saved nevertheless cannot be run, in a plain sentence; null if it can. */
+export function launchFaultOf(env: Record<string, string>): string | null {
+  const [name] = refusedVariables(env);
+  return name === undefined ? null : `The variable "${name}" would load foreign code: remove it from "env".`;
 }
 
 function envFaults(env: Record<string, string>): FieldFault[] {

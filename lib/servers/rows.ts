@@ -145,6 +145,7 @@ export function viewOfServer(ctx: Ctx, { row, memberships }: KnownServer, toolCo
     desired: row.desired,
     timeoutMs: row.timeoutMs,
     prefix: row.prefix,
+    limits: row.limits,
     source: row.source,
     sourceFile: row.sourceFile,
     groups: visible.map((group) => group.name),

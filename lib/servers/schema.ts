@@ -47,6 +47,31 @@ export const remoteUrlSchema = z
     'put credentials into headers, not into the URL',
   );
 
+/**
+ * What one server may use, counted over its whole process tree where it is a program. What is left out is not limited,
+ * but for calls: without values of its own a server gets 64 at once and 256 waiting.
+ */
+export const serverLimitsSchema = z.strictObject({
+  /** Resident memory in MB of 1,048,576 bytes. */
+  memoryMb: z.number().int().min(16).max(16_777_216).optional(),
+  /** Mean over half a minute; 100 is one core. */
+  cpuPercent: z.number().int().min(1).max(102_400).optional(),
+  /** Processor time of one run. */
+  cpuSeconds: z.number().int().min(1).max(31_536_000).optional(),
+  processes: z.number().int().min(1).max(1_000_000).optional(),
+  /** Of each of its processes. */
+  openFiles: z.number().int().min(32).max(1_048_576).optional(),
+  concurrentCalls: z.number().int().min(1).max(10_000).optional(),
+  /** 0 refuses a call at once that gets no place. */
+  queuedCalls: z.number().int().min(0).max(100_000).optional(),
+  /** Starts without a person's wish; beyond them the server counts as crashed until an hour has passed. */
+  restartsPerHour: z.number().int().min(0).max(3_600).optional(),
+});
+export type ServerLimits = z.infer<typeof serverLimitsSchema>;
+export type ServerLimit = keyof ServerLimits;
+/** A connection to a remote server has no processes of its own. */
+const remoteLimitsSchema = serverLimitsSchema.pick({ concurrentCalls: true, queuedCalls: true });
+
 /** The fields of a server that a client may set. */
 const serverFields = z.strictObject({
   name: nameSchema,
@@ -62,6 +87,7 @@ const serverFields = z.strictObject({
   enabled: z.boolean(),
   timeoutMs: z.number().int().min(100).max(600_000),
   prefix: z.enum(['always', 'never']),
+  limits: serverLimitsSchema,
 });
 
 const mayBeAbsent = {
@@ -74,6 +100,7 @@ const mayBeAbsent = {
   enabled: true,
   timeoutMs: true,
   prefix: true,
+  limits: true,
 } as const;
 
 /** A new server: stdio needs `command`, the others need `url`; HTTP+SSE (`sse`) is of one era only. */
@@ -85,11 +112,11 @@ export const serverInputSchema = z.discriminatedUnion('type', [
   serverFields
     .omit({ command: true, args: true, env: true, cwd: true })
     .partial(mayBeAbsentFor('args', 'env', 'cwd'))
-    .extend({ type: z.literal('streamable-http') }),
+    .extend({ type: z.literal('streamable-http'), limits: remoteLimitsSchema.optional() }),
   serverFields
     .omit({ command: true, args: true, env: true, cwd: true, era: true })
     .partial(mayBeAbsentFor('args', 'env', 'cwd', 'era'))
-    .extend({ type: z.literal('sse') }),
+    .extend({ type: z.literal('sse'), limits: remoteLimitsSchema.optional() }),
 ]);
 export type ServerInput = z.infer<typeof serverInputSchema>;
 
@@ -101,8 +128,8 @@ function mayBeAbsentFor<K extends keyof typeof mayBeAbsent>(...left: K[]): Omit<
 }
 
 /**
- * A JSON merge patch (RFC 7396): null removes an optional field. `env` and `headers` are merged too: null removes one
- * entry, an entry that is left out or sent back masked stays as it is.
+ * A JSON merge patch (RFC 7396): null removes an optional field. `env`, `headers` and `limits` are merged too: null
+ * removes one entry, an entry that is left out (or a value sent back masked) stays as it is.
  */
 export const serverPatchSchema = serverFields.partial().extend({
   env: z.record(z.string().min(1).max(256), text.nullable()).optional(),
@@ -110,6 +137,8 @@ export const serverPatchSchema = serverFields.partial().extend({
   cwd: serverFields.shape.cwd.nullable().optional(),
   era: serverFields.shape.era.nullable().optional(),
   timeoutMs: serverFields.shape.timeoutMs.nullable().optional(),
+  // The merged limits are checked as those of a new server are.
+  limits: z.partialRecord(serverLimitsSchema.keyof(), z.number().int().nullable()).nullable().optional(),
 });
 export type ServerPatch = z.infer<typeof serverPatchSchema>;
 
@@ -151,6 +180,7 @@ export interface ServerView {
   desired: 'running' | 'stopped';
   timeoutMs: number | null;
   prefix: 'always' | 'never';
+  limits: ServerLimits;
   source: 'api' | 'file';
   sourceFile: string | null;
   groups: string[];
@@ -201,8 +231,16 @@ export const serverStatusSchema = z.object({
       serverInfo: z.object({ name: z.string(), version: z.string().optional() }).nullable(),
       /** Resident memory of the whole process tree in bytes; null for remote servers and where it cannot be read. */
       rssBytes: z.number().nullable(),
+      /** Processor time of the tree since it started, in seconds; null as `rssBytes`. */
+      cpuSeconds: z.number().nullish(),
+      /** Of late; 100 is one core. */
+      cpuPercent: z.number().nullish(),
+      /** Processes in the tree. */
+      processes: z.number().int().nullish(),
     }),
   ),
+  /** Limits of the row that cannot be held on this platform. */
+  unenforced: z.array(z.string()).optional(),
   lastExit: z
     .object({
       at: z.string(),

@@ -236,6 +236,7 @@ export function columnsOf(server: ServerInput) {
     enabled: server.enabled ?? true,
     timeoutMs: server.timeoutMs ?? null,
     prefix: server.prefix ?? 'never',
+    limits: (server.limits ?? {}) as Record<string, number>,
   };
 }
 
@@ -247,6 +248,7 @@ export function settingsOf(row: ServerRow): Record<string, unknown> {
     type: row.type,
     enabled: row.enabled,
     prefix: row.prefix,
+    ...(Object.keys(row.limits).length > 0 && { limits: row.limits }),
     ...(row.timeoutMs !== null && { timeoutMs: row.timeoutMs }),
   };
   if (row.type === 'sse') return { ...shared, url: row.url, headers: row.headers };
@@ -263,13 +265,18 @@ export function settingsOf(row: ServerRow): Record<string, unknown> {
 }
 
 /** What the server looks like after the patch; settings of its former type are dropped. Not checked yet. */
-function patchedServer(row: ServerRow, { env, headers, ...patch }: ServerPatch): Record<string, unknown> {
+function patchedServer(row: ServerRow, { env, headers, limits, ...patch }: ServerPatch): Record<string, unknown> {
   const type = patch.type ?? row.type;
   const kept = type === row.type ? settingsOf(row) : { ...settingsOf(row), ...formerSettings };
   const merged: Record<string, unknown> = { ...kept, ...patch };
   if (type === 'stdio' || env) merged.env = mergeValues(row.env, env);
   if (type !== 'stdio' || headers) merged.headers = mergeValues(row.headers, headers);
-  return Object.fromEntries(Object.entries(merged).filter(([, value]) => value !== null && value !== undefined));
+  if (limits !== undefined) merged.limits = limits === null ? null : withoutNull({ ...row.limits, ...limits });
+  return withoutNull(merged);
+}
+
+function withoutNull(values: Record<string, unknown>): Record<string, unknown> {
+  return Object.fromEntries(Object.entries(values).filter(([, value]) => value !== null && value !== undefined));
 }
 
 const formerSettings = {
@@ -280,6 +287,7 @@ const formerSettings = {
   url: undefined,
   headers: undefined,
   era: undefined,
+  limits: undefined,
 };
 
 function startsOtherProgram(row: ServerRow, server: ServerInput): boolean {

@@ -13,6 +13,14 @@ const maxTools = 200;
 
 const methods: ReadonlySet<string> = new Set(['GET', 'POST', 'PUT', 'PATCH', 'DELETE', 'HEAD', 'OPTIONS']);
 
+/** Sums over all processes of a server. */
+export interface ServerUsage {
+  name: string;
+  rssBytes: number;
+  cpuSeconds: number;
+  processes: number;
+}
+
 export interface Metrics {
   /**
    * @param route a template such as `/api/v1/servers/{name}`, never a path that a client made up
@@ -25,6 +33,8 @@ export interface Metrics {
   serverStatus(name: string, state: ServerState): void;
   /** Takes a removed or renamed server out of the gauge. */
   removeServer(name: string): void;
+  /** Where a scrape learns what each server of this process uses. */
+  usageFrom(source: () => readonly ServerUsage[]): void;
   /** @param sink what lost them, e.g. "call-log" */
   dropped(sink: string, count: number): void;
   /** The text of /metrics. @param others what `values` gave in other processes, added up with our own */
@@ -73,6 +83,38 @@ export function createMetrics(version: string, { defaults = true }: { defaults?:
     aggregator: 'first',
     registers,
   }).set({ version, node: process.version }, 1);
+  let usage: () => readonly ServerUsage[] = () => [];
+  const labelNames = ['server_name'];
+  new Gauge({
+    name: 'mcphub_server_memory_bytes',
+    help: 'Resident memory of all processes of a server',
+    labelNames,
+    registers,
+    collect() {
+      this.reset();
+      for (const { name, rssBytes } of usage()) this.labels(name).set(rssBytes);
+    },
+  });
+  new Gauge({
+    name: 'mcphub_server_processes',
+    help: 'Processes of a server',
+    labelNames,
+    registers,
+    collect() {
+      this.reset();
+      for (const { name, processes } of usage()) this.labels(name).set(processes);
+    },
+  });
+  new Counter({
+    name: 'mcphub_server_cpu_seconds_total',
+    help: 'Processor time of what runs of a server now; begins anew with each start',
+    labelNames,
+    registers,
+    collect() {
+      this.reset();
+      for (const { name, cpuSeconds } of usage()) this.labels(name).inc(cpuSeconds);
+    },
+  });
   const known = new Map<string, Set<string>>();
   let knownTools = 0;
 
@@ -102,6 +144,9 @@ export function createMetrics(version: string, { defaults = true }: { defaults?:
     },
     removeServer(name) {
       for (const each of serverStates) status.remove({ server_name: name, status: each });
+    },
+    usageFrom(source) {
+      usage = source;
     },
     dropped: (sink, count) => lost.add(count, sink),
     async text(others = []) {

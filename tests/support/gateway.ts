@@ -138,7 +138,14 @@ export function createHandSupervisor() {
 }
 
 export function serverRow(name: string, changes: Partial<EndpointServer> = {}): EndpointServer {
-  const base = { enabled: true, prefix: 'never' as const, ownerId: null, timeoutMs: null, disabledTools: [] };
+  const base = {
+    enabled: true,
+    prefix: 'never' as const,
+    ownerId: null,
+    timeoutMs: null,
+    limits: {},
+    disabledTools: [],
+  };
   return { id: `id-${name}`, name, ...base, ...changes };
 }
 

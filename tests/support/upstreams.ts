@@ -153,6 +153,7 @@ export function desired(target: UpstreamTarget, change: Partial<DesiredServer> =
     enabled: true,
     running: true,
     timeoutMs: null,
+    limits: {},
     fault: null,
     ...change,
   };

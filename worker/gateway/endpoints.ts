@@ -9,6 +9,9 @@ export interface ServerNode {
   enabled: boolean;
   prefix: 'always' | 'never';
   timeoutMs: number | null;
+  /** Calls at once and waiting; null: as many as servers get by default. */
+  concurrentCalls: number | null;
+  queuedCalls: number | null;
   /** For `can`: the server itself. */
   resource: Resource;
   /** For `can`: a tool of it, or "*" for what comes with the server as a whole (resources, prompts). */
@@ -65,6 +68,8 @@ export function buildEndpoints({ servers, groups }: EndpointRows): Endpoints {
       enabled: row.enabled,
       prefix: row.prefix,
       timeoutMs: row.timeoutMs,
+      concurrentCalls: row.limits.concurrentCalls ?? null,
+      queuedCalls: row.limits.queuedCalls ?? null,
       disabledTools: new Set(row.disabledTools),
       resource: { ...base, type: 'server', groups: offers.map(({ id, name }) => ({ id, name })) },
       toolResource: (tool) => ({

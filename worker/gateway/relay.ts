@@ -12,6 +12,7 @@ import type { Target } from './view';
 export interface RelayLimits {
   /** Silence after which a call fails, where the server has no own value. */
   callTimeoutMs: number;
+  /** Where the server has no own values. */
   inflightPerServer: number;
   queuedPerServer: number;
 }
@@ -91,7 +92,7 @@ export function createRelay(supervisor: Pick<Supervisor, 'upstreamOf'>, limits: 
 
   /** Waits for a place. @throws HubError BUSY when the queue is full too, CANCELLED when the caller gave up */
   function waitForPlace(lane: Lane, server: ServerNode, running: Running): Promise<void> {
-    if (lane.queue.length >= limits.queuedPerServer) {
+    if (lane.queue.length >= (server.queuedCalls ?? limits.queuedPerServer)) {
       throw new HubError('BUSY', undefined, { server: server.name, retryable: true, retryAfterMs: 1000 });
     }
     return new Promise((resolve, reject) => {
@@ -137,7 +138,7 @@ export function createRelay(supervisor: Pick<Supervisor, 'upstreamOf'>, limits: 
     if (abort) signal.addEventListener('abort', abort);
     let hasPlace = false;
     try {
-      if (lane.taken >= limits.inflightPerServer) await waitForPlace(lane, server, running);
+      if (lane.taken >= (server.concurrentCalls ?? limits.inflightPerServer)) await waitForPlace(lane, server, running);
       lane.inflight.add(running);
       lane.taken++;
       running.place = lane;

@@ -4,10 +4,11 @@
 import { randomUUID } from 'node:crypto';
 import type { LastExit } from '../../drizzle/schema';
 import { asHubError, HubError } from '../../lib/errors';
-import type { LogLine, ServerState, ServerStatus } from '../../lib/servers/schema';
+import type { LogLine, ServerLimits, ServerState, ServerStatus } from '../../lib/servers/schema';
 import type { Egress } from '../upstream';
 import { type CloseReason, type EraMemory, eraOf, openUpstream, type Upstream } from '../upstream';
 import { createExitRecord, stableMs } from './backoff';
+import { type Breach, type InstanceUsage, launcherFor, type Platform, unenforced } from './limits';
 import { createLogRing, type LogRing } from './log-ring';
 import type { ProcessInfo, ProcessTrees } from './process-tree';
 import { type Cause, initialState, transition } from './transitions';
@@ -16,6 +17,8 @@ import type { DesiredServer, SupervisorEvents } from './types';
 /** A sign-in is missing until a person acts; asking now and then costs nothing. */
 const needsAuthRetryMs = 300_000;
 const shownStderrLines = 20;
+/** What it uses is told no more often. */
+const tellUsageMs = 4_000;
 
 export interface Clock {
   /** Wall clock, for what people read. */
@@ -31,6 +34,7 @@ export interface InstanceOptions {
   random: () => number;
   egress: Egress;
   trees: ProcessTrees;
+  platform: Platform;
   installationId: string;
   ownEnv: Record<string, string | undefined>;
   version: string;
@@ -47,6 +51,9 @@ export interface Instance {
   readonly ring: LogRing;
   readonly upstream: Upstream | null;
   readonly pid: number | null;
+  /** Value of MCPHUB_INSTANCE of its processes. */
+  readonly marker: string;
+  readonly limits: ServerLimits;
   readonly lastExit: LastExit | null;
   readonly status: ServerStatus;
   /** Sets what shall be and acts on it; another hash restarts the server at once. Never rejects, nor do the others. */
@@ -56,8 +63,10 @@ export interface Instance {
   /** Ends it for good. Resolves when no process is left. */
   remove(): Promise<void>;
   listed(outcome: { tools: number; fault: string | null }): void;
-  /** Notes the memory of the process tree; a change that people would notice is told. */
-  measured(rssBytes: number): void;
+  /** Notes what the process tree uses; a change that people would notice is told. */
+  measured(usage: InstanceUsage): void;
+  /** Ends what runs at once, tells why, and starts it again by the usual delays. Does nothing while nothing runs. */
+  stopFor(breach: Breach): void;
 }
 
 /** One life: from a start to the end of all that came of it. */
@@ -93,8 +102,8 @@ export function createInstance(first: DesiredServer, options: InstanceOptions): 
   let lastExit: LastExit | null = null;
   let starts = 0;
   let pid: number | null = null;
-  let rssBytes: number | null = null;
-  let shownRss = 0;
+  let usage: InstanceUsage | null = null;
+  let shown = { rssBytes: 0, cpuPercent: 0, processes: 0, atMs: -Infinity };
   let tools = 0;
   let driving: Promise<void> | null = null;
   let driveAgain = false;
@@ -201,6 +210,7 @@ export function createInstance(first: DesiredServer, options: InstanceOptions): 
           process: {
             marker,
             ownEnv: options.ownEnv,
+            launcher: launcherFor(goal.limits, options.platform),
             beforeStop: async (root) => {
               noted = await options.trees.find(marker, [root]);
             },
@@ -235,7 +245,7 @@ export function createInstance(first: DesiredServer, options: InstanceOptions): 
       ended(mine, { reason: extras.reason ?? 'handshake-failed', message });
     } finally {
       pid = null;
-      rssBytes = null;
+      usage = null;
       life = null;
       void drive();
     }
@@ -251,7 +261,7 @@ export function createInstance(first: DesiredServer, options: InstanceOptions): 
     options.emit('opened', goal.id, upstream);
     move('ready');
     cancelStable = clock.after(stableMs, () => {
-      exits.reset();
+      exits.stable();
       tell();
     });
   }
@@ -261,6 +271,7 @@ export function createInstance(first: DesiredServer, options: InstanceOptions): 
     if (mine.ended) return;
     mine.ended = true;
     mine.upstream = null;
+    usage = null;
     cancelStable?.();
     cancelStable = null;
     const stderr = ring.lastStderr(shownStderrLines);
@@ -285,13 +296,19 @@ export function createInstance(first: DesiredServer, options: InstanceOptions): 
     const now = clock.monotonic();
     const needsAuth = cause.reason === 'needs-auth';
     const upMs = mine.readyAt === null ? 0 : now - mine.readyAt;
-    const delay = needsAuth ? needsAuthRetryMs : exits.ended(now, upMs, options.random());
+    const delay = needsAuth ? needsAuthRetryMs : exits.ended(now, upMs, options.random(), goal.limits.restartsPerHour);
     nextRetryAt = clock.now() + delay;
     cancelRetry = clock.after(delay, () => {
       stopRetry();
       void drive();
     });
-    move(needsAuth ? 'needs-auth' : exits.crashed ? 'crashed' : 'retrying', cause);
+    move(needsAuth ? 'needs-auth' : exits.crashed ? 'crashed' : 'retrying', { ...cause, message: causeText(cause) });
+  }
+
+  function causeText({ message }: Cause): string {
+    if (!exits.overBudget) return message;
+    const granted = goal.limits.restartsPerHour ?? 0;
+    return `${message} It has had the ${granted} restart${granted === 1 ? '' : 's'} an hour that it is granted.`;
   }
 
   async function end(mine: Life): Promise<void> {
@@ -315,6 +332,7 @@ export function createInstance(first: DesiredServer, options: InstanceOptions): 
   function status(): ServerStatus {
     const ready = life?.upstream ? 1 : 0;
     const handshake = life?.upstream?.handshake;
+    const missing = goal.type === 'stdio' ? unenforced(goal.limits, options.platform) : [];
     const active = life !== null || cancelRetry !== null;
     return {
       id: goal.id,
@@ -339,16 +357,24 @@ export function createInstance(first: DesiredServer, options: InstanceOptions): 
               restarts: Math.max(0, starts - 1),
               protocolVersion: handshake?.protocolVersion ?? null,
               serverInfo: handshake ? { name: handshake.serverInfo.name, version: handshake.serverInfo.version } : null,
-              rssBytes,
+              rssBytes: usage?.rssBytes ?? null,
+              cpuSeconds: usage?.cpuSeconds ?? null,
+              cpuPercent: usage && Math.round(usage.cpuPercent),
+              processes: usage?.processes ?? null,
             },
           ]
         : [],
+      ...(missing.length > 0 && { unenforced: missing }),
       lastExit,
     };
   }
 
   return {
     id,
+    marker,
+    get limits() {
+      return goal.limits;
+    },
     ring,
     get upstream() {
       return life?.upstream ?? null;
@@ -386,11 +412,22 @@ export function createInstance(first: DesiredServer, options: InstanceOptions): 
       } else if (fault === null && state.state === 'degraded') move('ready');
       else if (changed) tell();
     },
-    measured(bytes) {
-      rssBytes = bytes;
-      if (Math.abs(bytes - shownRss) < shownRss / 10) return;
-      shownRss = bytes;
+    measured(now) {
+      if (pid === null || !life || life.ended) return;
+      usage = now;
+      const atMs = clock.monotonic();
+      const grown = Math.abs(now.rssBytes - shown.rssBytes) > shown.rssBytes / 10;
+      const busier = Math.abs(now.cpuPercent - shown.cpuPercent) > 10;
+      if (atMs - shown.atMs < tellUsageMs || !(grown || busier || now.processes !== shown.processes)) return;
+      shown = { ...now, atMs };
       tell();
+    },
+    stopFor({ reason, message }) {
+      if (!life || life.stopping || life.ended) return;
+      note(`Stopped, because it is over a limit: ${message}.`);
+      const close: CloseReason = { reason, message, atOnce: true };
+      if (life.upstream) void life.upstream.close(close);
+      else life.abort.abort(close);
     },
   };
 }

@@ -1,6 +1,7 @@
 // Process trees as /proc shows them. Every process of a server carries MCPHUB_INSTANCE in its environment, so it is
 // found after it has left its parent, group and session; what dropped its environment is found by descent while that
 // lasts. Where there is no /proc (macOS, Windows) nothing is found, and the group's signals have to do.
+import { closeSync, openSync, readSync } from 'node:fs';
 import { readdir, readFile } from 'node:fs/promises';
 import { markerName } from '../upstream';
 
@@ -10,14 +11,23 @@ export interface ProcessInfo {
   /** Start time in clock ticks: together with the pid it names one process for ever. */
   startTicks: number;
   rssBytes: number;
+  cpuSeconds: number;
   zombie: boolean;
+}
+
+/** The sums over one server's processes; memory that several of them share is counted for each. */
+export interface TreeUsage {
+  rssBytes: number;
+  /** Processor time of the living, and of those that they waited for. */
+  cpuSeconds: number;
+  processes: number;
 }
 
 export interface ProcessTrees {
   /** The processes of a marker and all that descend from them or from `roots`. */
   find(marker: string, roots?: number[]): Promise<ProcessInfo[]>;
-  /** Resident bytes per root pid with all its descendants. */
-  residentBytes(roots: number[]): Promise<Map<number, number>>;
+  /** What the processes of each marker, with all that descend from them, use now; one scan for all of them. */
+  usage(): Promise<Map<string, TreeUsage>>;
   /** Kills the processes of a marker, their descendants and `others` until none is left. @returns how many there were */
   kill(marker: string, others?: ProcessInfo[]): Promise<number>;
   /** Kills all that an earlier life of an installation left behind. @returns how many there were */
@@ -26,10 +36,20 @@ export interface ProcessTrees {
 
 /** Linux: 4 KiB on the machines that Node runs on, but for some arm64 kernels, where the figure is a guess. */
 const pageBytes = 4096;
+/** USER_HZ, which Linux keeps at 100 towards programs. */
+const ticksPerSecond = 100;
+/** So many processes are read in one turn of the event loop. */
+const readPerTurn = 32;
+const statBytes = 4096;
 const killRounds = 40;
 const killPauseMs = 25;
+const markerLooks = 2;
 
 export function createProcessTrees(root = '/proc'): ProcessTrees {
+  const statBuffer = Buffer.alloc(statBytes);
+  /** Of the processes of the last usage(), by pid and start. */
+  let markers = new Map<string, { marker: string | null; looked: number }>();
+
   async function pids(): Promise<number[]> {
     const names = await readdir(root).catch(() => []);
     return names.filter((name) => /^\d+$/.test(name)).map(Number);
@@ -37,7 +57,10 @@ export function createProcessTrees(root = '/proc'): ProcessTrees {
 
   async function stat(pid: number): Promise<ProcessInfo | null> {
     const text = await readFile(`${root}/${pid}/stat`, 'latin1').catch(() => null);
-    if (text === null) return null;
+    return text === null ? null : parseStat(pid, text);
+  }
+
+  function parseStat(pid: number, text: string): ProcessInfo {
     // The name in brackets may hold anything, brackets and blanks too.
     const fields = text.slice(text.lastIndexOf(')') + 2).split(' ');
     return {
@@ -45,6 +68,7 @@ export function createProcessTrees(root = '/proc'): ProcessTrees {
       parent: Number(fields[1]),
       startTicks: Number(fields[19]),
       rssBytes: Number(fields[21]) * pageBytes,
+      cpuSeconds: (Number(fields[11]) + Number(fields[12]) + Number(fields[13]) + Number(fields[14])) / ticksPerSecond,
       zombie: fields[0] === 'Z' || fields[0] === 'X',
     };
   }
@@ -54,18 +78,94 @@ export function createProcessTrees(root = '/proc'): ProcessTrees {
     return new Map(infos.filter((info) => info !== null).map((info) => [info.pid, info]));
   }
 
+  /**
+   * As `all`, a few at a time and synchronously: reading a file of /proc costs less than handing the job to a thread,
+   * and this runs every second or two.
+   */
+  async function allInTurns(): Promise<Map<number, ProcessInfo>> {
+    const found = new Map<number, ProcessInfo>();
+    const numbers = await pids();
+    for (let at = 0; at < numbers.length; at += readPerTurn) {
+      if (at > 0) await new Promise((resolve) => setImmediate(resolve));
+      for (const pid of numbers.slice(at, at + readPerTurn)) {
+        const text = readStat(pid);
+        if (text !== null) found.set(pid, parseStat(pid, text));
+      }
+    }
+    return found;
+  }
+
+  function readStat(pid: number): string | null {
+    let file: number | null = null;
+    try {
+      file = openSync(`${root}/${pid}/stat`, 'r');
+      return statBuffer.toString('latin1', 0, readSync(file, statBuffer, 0, statBytes, 0));
+    } catch {
+      // It has ended in the meantime.
+      return null;
+    } finally {
+      if (file !== null) closeSync(file);
+    }
+  }
+
+  async function markerOf(pid: number): Promise<string | null> {
+    const environment = await readFile(`${root}/${pid}/environ`, 'latin1').catch(() => '');
+    const entry = environment.split('\0').find((each) => each.startsWith(`${markerName}=`));
+    return entry?.slice(markerName.length + 1) ?? null;
+  }
+
+  /** Reads environments of processes that are new; forgets those that have ended. */
+  async function learnMarkers(processes: Map<number, ProcessInfo>): Promise<void> {
+    const before = markers;
+    markers = new Map();
+    for (const info of processes.values()) {
+      const key = `${info.pid}.${info.startTicks}`;
+      const known = before.get(key) ?? { marker: null, looked: 0 };
+      // A child looks like its parent until it has become its own program, so the first look may come too early.
+      if (known.marker === null && known.looked < markerLooks) {
+        known.marker = await markerOf(info.pid);
+        known.looked += 1;
+      }
+      markers.set(key, known);
+    }
+  }
+
+  /** The marker of a process, or that of the nearest process above it: what dropped its environment still belongs. */
+  function ownerOf(info: ProcessInfo, processes: Map<number, ProcessInfo>): string | null {
+    const seen = new Set<number>();
+    for (let at: ProcessInfo | undefined = info; at && !seen.has(at.pid); at = processes.get(at.parent)) {
+      const marker = markers.get(`${at.pid}.${at.startTicks}`)?.marker;
+      if (marker) return marker;
+      seen.add(at.pid);
+    }
+    return null;
+  }
+
+  async function usage(): Promise<Map<string, TreeUsage>> {
+    const processes = await allInTurns();
+    await learnMarkers(processes);
+    const own = ancestors(processes, process.pid);
+    const sums = new Map<string, TreeUsage>();
+    for (const info of processes.values()) {
+      const owner = own.has(info.pid) ? null : ownerOf(info, processes);
+      if (owner === null) continue;
+      const sum = sums.get(owner) ?? { rssBytes: 0, cpuSeconds: 0, processes: 0 };
+      sum.rssBytes += info.rssBytes;
+      sum.cpuSeconds += info.cpuSeconds;
+      sum.processes += 1;
+      sums.set(owner, sum);
+    }
+    return sums;
+  }
+
   /** Pids whose environment carries a marker that `matches`; never this process or one above it. */
   async function marked(processes: Map<number, ProcessInfo>, matches: (marker: string) => boolean): Promise<number[]> {
     const own = ancestors(processes, process.pid);
     const found = await Promise.all(
       [...processes.keys()].map(async (pid) => {
         if (own.has(pid)) return null;
-        const environment = await readFile(`${root}/${pid}/environ`, 'latin1').catch(() => '');
-        const marker = environment
-          .split('\0')
-          .find((entry) => entry.startsWith(`${markerName}=`))
-          ?.slice(markerName.length + 1);
-        return marker !== undefined && matches(marker) ? pid : null;
+        const marker = await markerOf(pid);
+        return marker !== null && matches(marker) ? pid : null;
       }),
     );
     return found.filter((pid) => pid !== null);
@@ -97,15 +197,7 @@ export function createProcessTrees(root = '/proc'): ProcessTrees {
     find: (marker, roots) => findMatching((each) => each === marker, roots),
     kill: (marker, others = []) => killMatching((each) => each === marker, others),
     sweep: (installationId) => killMatching((each) => each.startsWith(`${installationId}:`), []),
-    async residentBytes(roots) {
-      const processes = await all();
-      return new Map(
-        roots.map((pid) => [
-          pid,
-          withDescendants(processes, [pid]).reduce((total, { rssBytes }) => total + rssBytes, 0),
-        ]),
-      );
-    },
+    usage,
   };
 }
 

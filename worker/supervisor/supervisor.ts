@@ -5,12 +5,13 @@ import type { LogLine } from '../../lib/servers/schema';
 import { createEgress } from '../upstream';
 import { type Clock, createInstance, type Instance, type InstanceOptions, unavailable } from './instance';
 import type { InstanceStore } from './instance-store';
+import { type Platform, platformOf } from './limits';
 import { createProcessTrees, type ProcessTrees } from './process-tree';
 import type { DesiredServer, Supervisor, SupervisorEvents } from './types';
+import { createUsageWatch, measureMs } from './usage';
 
 /** A lost hint costs this delay at most. */
 const reconcileMs = 15_000;
-const measureMs = 10_000;
 /** Log events reach the browser at most ten times a second. */
 const logBatchMs = 100;
 
@@ -30,6 +31,9 @@ export interface SupervisorOptions {
   clock?: Clock;
   random?: () => number;
   trees?: ProcessTrees;
+  platform?: Platform;
+  /** See createUsageWatch. */
+  cpuWindowMs?: number;
   handshakeTimeoutMs?: number;
 }
 
@@ -44,6 +48,7 @@ export const systemClock: Clock = {
 
 export function createSupervisor(options: SupervisorOptions): Supervisor {
   const { log, clock = systemClock, random = Math.random, trees = createProcessTrees(), store } = options;
+  const watchUsage = createUsageWatch({ trees, monotonic: clock.monotonic, cpuWindowMs: options.cpuWindowMs });
   const emitter = new EventEmitter();
   emitter.setMaxListeners(0);
   const instances = new Map<string, Instance>();
@@ -71,6 +76,7 @@ export function createSupervisor(options: SupervisorOptions): Supervisor {
     clock,
     random,
     trees,
+    platform: options.platform ?? platformOf(options.ownEnv.PATH),
     egress: createEgress(options.egress),
     installationId: options.installationId,
     ownEnv: options.ownEnv,
@@ -172,21 +178,13 @@ export function createSupervisor(options: SupervisorOptions): Supervisor {
   function repeat(ms: number, run: () => Promise<void>): void {
     let cancel = clock.after(ms, again);
     function again(): void {
-      void run().finally(() => {
-        if (!stopped) cancel = clock.after(ms, again);
-      });
+      void run()
+        .catch((error: unknown) => log.error({ err: error }, 'a regular task of the supervisor failed'))
+        .finally(() => {
+          if (!stopped) cancel = clock.after(ms, again);
+        });
     }
     timers.push(() => cancel());
-  }
-
-  async function measure(): Promise<void> {
-    const running = [...instances.values()].filter((instance) => instance.pid !== null);
-    if (running.length === 0) return;
-    const bytes = await trees.residentBytes(running.flatMap(({ pid }) => pid ?? []));
-    for (const instance of running) {
-      const measured = instance.pid === null ? undefined : bytes.get(instance.pid);
-      if (measured) instance.measured(measured);
-    }
   }
 
   async function stopAll(): Promise<void> {
@@ -205,7 +203,7 @@ export function createSupervisor(options: SupervisorOptions): Supervisor {
       await store?.reset();
       swept = true;
       repeat(reconcileMs, reconcile);
-      repeat(measureMs, measure);
+      repeat(measureMs, () => watchUsage([...instances.values()]));
       await reconcile();
     },
     reconcile,

@@ -27,7 +27,7 @@ const garbageMax = 200;
 export interface OpenOptions {
   client: ClientInfo;
   egress: Egress;
-  /** Ends the attempt; the promise then rejects when nothing of it is left. */
+  /** Ends the attempt; the promise then rejects when nothing of it is left. A CloseReason may be its reason. */
   signal: AbortSignal;
   handshakeTimeoutMs?: number;
   random?: () => number;
@@ -38,6 +38,8 @@ export interface OpenOptions {
     /** Value of MCPHUB_INSTANCE in the child. */
     marker: string;
     ownEnv: Record<string, string | undefined>;
+    /** As in StdioOptions. */
+    launcher?: readonly string[];
     beforeStop(pid: number): Promise<void>;
     reap(pid: number): Promise<void>;
   };
@@ -68,7 +70,7 @@ export async function openUpstream(
     (reason) => explain(reason, garbage),
   );
   const { connection } = link;
-  const onAbort = () => void link.close(stopped);
+  const onAbort = () => void link.close(reasonOfAbort(options.signal));
   options.signal.addEventListener('abort', onAbort, { once: true });
   try {
     if (options.signal.aborted) throw new HubError('CANCELLED', undefined, { reason: 'stopped' });
@@ -85,9 +87,10 @@ export async function openUpstream(
       notify: face.notify,
       watch: face.watch,
       ...(face.faultOfTool && { faultOfTool: face.faultOfTool }),
-      async close() {
-        await face.stop();
-        await link.close(stopped);
+      async close(reason = stopped) {
+        // Whoever is ended at once is not told goodbye first.
+        if (!reason.atOnce) await face.stop();
+        await link.close(reason);
       },
     };
   } catch (error) {
@@ -131,6 +134,10 @@ export async function openUpstream(
 }
 
 const stopped: CloseReason = { reason: 'stopped', message: 'The server was stopped.' };
+
+function reasonOfAbort({ reason }: AbortSignal): CloseReason {
+  return typeof reason?.reason === 'string' ? (reason as CloseReason) : stopped;
+}
 
 function notMcp(sample: string): string {
   return `The program printed text that is not MCP: ${JSON.stringify(sample.trim())}.`;

@@ -25,6 +25,8 @@ export interface Link {
   close(reason: CloseReason): Promise<void>;
 }
 
+const hung = 'The server answered neither calls nor a ping.';
+
 /** @param explain completes the reason of an end that comes before the link is open */
 export function createLink(
   server: string,
@@ -40,7 +42,7 @@ export function createLink(
     { send: (text, id, method, params) => transport?.send(text, id, method, params) },
     {
       notification: events.notification,
-      hung: () => void close({ reason: 'hung', message: 'The server answered neither calls nor a ping.' }),
+      hung: () => void close({ reason: 'hung', message: hung, atOnce: true }),
       versionRefused: () => {
         const message = 'The server no longer speaks the protocol version that it spoke at first.';
         if (isOpen) void close({ reason: 'handshake-failed', message });

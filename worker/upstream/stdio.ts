@@ -29,6 +29,8 @@ export interface StdioOptions {
   ownEnv: Record<string, string | undefined>;
   /** Ends what is left of the process tree, also what changed its group or session. Resolves when it is gone. */
   reap(pid: number): Promise<void>;
+  /** Program and arguments that run the target as their own last arguments; empty: it is started itself. */
+  launcher?: readonly string[];
   /** Called before the first signal, so that the tree can be noted while its links exist. */
   beforeStop?(pid: number): Promise<void>;
 }
@@ -68,7 +70,8 @@ export function openStdio(options: StdioOptions, events: StdioEvents): Transport
     }
     let started: ChildProcess;
     try {
-      started = spawn(target.command ?? '', target.args, {
+      const [file = '', ...args] = [...(options.launcher ?? []), target.command ?? '', ...target.args];
+      started = spawn(file, args, {
         cwd: target.cwd ?? undefined,
         env: env as NodeJS.ProcessEnv,
         detached: true,
@@ -221,7 +224,7 @@ export function openStdio(options: StdioOptions, events: StdioEvents): Transport
     await options.beforeStop?.(pid);
     child?.stdin?.end();
     // What answers neither calls nor pings would only use up the time of the gentle steps.
-    if (stopReason?.reason !== 'hung') {
+    if (!stopReason?.atOnce) {
       if (await settledWithin(gone, closedStdinMs)) return;
       signalGroup(pid, 'SIGTERM');
       if (await settledWithin(gone, sigtermMs)) return;

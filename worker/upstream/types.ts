@@ -72,10 +72,12 @@ export interface UpstreamEvents {
 }
 
 export interface CloseReason {
-  /** "exited", "killed", "spawn-failed", "handshake-failed", "connect-failed", "cut", "stopped", "needs-auth". */
+  /** "exited", "killed", "spawn-failed", "handshake-failed", "connect-failed", "cut", "stopped", "needs-auth", "hung", "…-limit". */
   reason: string;
   /** One plain sentence for people. */
   message: string;
+  /** The program is not asked first: it would not listen, or would only use more while it is asked. */
+  atOnce?: boolean;
   exitCode?: number | null;
   signal?: string | null;
 }
@@ -97,8 +99,11 @@ export interface Upstream {
   watch(uris: readonly string[]): Promise<readonly string[]>;
   /** Why a tool cannot be called over this connection, in plain words, or null. Absent: every tool can. */
   faultOfTool?(tool: Record<string, unknown>): string | null;
-  /** Ends the connection (and the process behind it) and settles all calls with INTERRUPTED. Idempotent. */
-  close(): Promise<void>;
+  /**
+   * Ends the connection (and the process behind it) and settles all calls with INTERRUPTED. Idempotent.
+   * @param reason what calls under way and `closed` are told; default: it was stopped
+   */
+  close(reason?: CloseReason): Promise<void>;
 }
 
 /** Items of a server's lists, each whole as it was sent; what could not be taken over is in `faults`. */

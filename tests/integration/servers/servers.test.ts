@@ -75,6 +75,9 @@ eachDatabase('verbs of servers', (kind) => {
     ['the metadata address', { name: 'x', type: 'streamable-http', url: 'http://169.254.169.254/' }, '/url'],
     ['the metadata address as a number', { name: 'x', type: 'streamable-http', url: 'http://2852039166/' }, '/url'],
     ['a variable that loads code', stdio('x', { env: { NODE_OPTIONS: '--require ./x' } }), '/env/NODE_OPTIONS'],
+    ['the same in other letters', stdio('x', { env: { ld_preload: '/x.so' } }), '/env/ld_preload'],
+    ['a limit below sense', stdio('x', { limits: { memoryMb: 0 } }), '/limits/memoryMb'],
+    ['a limit of processes for what is none', { ...remote('x', {}), limits: { processes: 1 } }, '/limits'],
     ['NUL in a value', stdio('x', { args: ['a\0b'] }), '/args/0'],
     ['a mask as a value', stdio('x', { env: { KEY: '***abcd' } }), '/env/KEY'],
     ['a line break in a header', remote('x', { A: 'b\r\nC: d' }), '/headers/A'],
@@ -132,6 +135,15 @@ eachDatabase('verbs of servers', (kind) => {
     expect(await codeOf(getServer(ctx(admin), 'patched'))).toBe('NOT_FOUND');
     await createServer(ctx(admin), stdio('patched'));
     expect(await codeOf(updateServer(ctx(admin), 'patched', { name: 'renamed' }))).toBe('CONFLICT');
+  });
+
+  it('limits are merged one by one, checked as a whole, and null removes them', async () => {
+    await createServer(ctx(admin), stdio('limited', { limits: { memoryMb: 512, processes: 5 } }));
+    const patched = await updateServer(ctx(admin), 'limited', { limits: { memoryMb: null, openFiles: 100 } });
+    expect(patched.limits).toEqual({ processes: 5, openFiles: 100 });
+    expect(await codeOf(updateServer(ctx(admin), 'limited', { limits: { openFiles: 1 } }))).toBe('INVALID_INPUT');
+    expect((await updateServer(ctx(admin), 'limited', { description: 'x' })).limits).toEqual(patched.limits);
+    expect((await updateServer(ctx(admin), 'limited', { limits: null })).limits).toEqual({});
   });
 
   it('changing the type drops the settings of the former one', async () => {

@@ -2,6 +2,7 @@
 // of a well-behaved server, so that a test sees that one thing.
 //   node stdio.mjs <mode> [argument]
 import { spawn } from 'node:child_process';
+import { openSync } from 'node:fs';
 import { createInterface } from 'node:readline';
 
 const [mode = 'good', argument = ''] = process.argv.slice(2);
@@ -17,6 +18,7 @@ const tool = (name, properties = {}) => ({
 let calls = 0;
 let toolNames = ['echo', 'sleep', 'big', 'progress', 'counter', 'pid', 'env', 'cwd', 'exit', 'ask', 'cancelled'];
 const cancelled = [];
+const kept = [];
 
 const toolCalls = {
   echo: (args) => text(args?.text ?? ''),
@@ -41,6 +43,49 @@ const toolCalls = {
   cwd: () => text(process.cwd()),
   exit: (args) => process.exit(args?.code ?? 0),
   cancelled: () => text(JSON.stringify(cancelled)),
+  /** Takes memory and keeps it, itself or in a child that has left its group. */
+  hog: async (args) => {
+    if (args?.inChild) {
+      const script = `const kept = Buffer.alloc(${args.mb} * 1048576, 1); setInterval(() => kept, 1000)`;
+      spawn(process.execPath, ['-e', script], { stdio: 'ignore', detached: true }).unref();
+    } else kept.push(Buffer.alloc((args?.mb ?? 1) * 1024 * 1024, 1));
+    return text('kept');
+  },
+  /** Computes without ever looking up. */
+  spin: (args) => {
+    const end = performance.now() + (args?.ms ?? Infinity);
+    while (performance.now() < end);
+    return text('done');
+  },
+  /** Computes for ever and answers all the same. */
+  churn: () => {
+    setInterval(() => toolCalls.spin({ ms: 45 }), 50);
+    return text('begun');
+  },
+  fork: (args) => {
+    for (let count = 0; count < (args?.count ?? 1); count += 1) spawn('sleep', ['603'], { stdio: 'ignore' });
+    return text('forked');
+  },
+  open: (args) => {
+    let count = 0;
+    try {
+      while (count < (args?.count ?? 1)) {
+        openSync('/dev/null', 'r');
+        count += 1;
+      }
+    } catch (error) {
+      return text(`${error.code} after ${count}`);
+    }
+    return text(`opened ${count}`);
+  },
+  /** Progress as fast as it can be written, until the call is cancelled or ends. */
+  'progress-flood': async (args, token) => {
+    for (let progress = 1; progress <= (args?.count ?? 1000); progress += 1) {
+      const line = { jsonrpc: '2.0', method: 'notifications/progress', params: { progressToken: token, progress } };
+      if (!write(`${JSON.stringify(line)}\n`)) await new Promise((resolve) => process.stdout.once('drain', resolve));
+    }
+    return text('flooded');
+  },
   add: (args) => {
     toolNames = [...toolNames, args.name];
     send({ method: 'notifications/tools/list_changed' });
@@ -194,6 +239,14 @@ const modes = {
     const line = `${'noise '.repeat(200)}\n`;
     const more = () => (write(line.repeat(20)) ? setImmediate(more) : process.stdout.once('drain', more));
     more();
+  },
+  'list-changed-flood': () => {
+    serve();
+    setInterval(() => send({ method: 'notifications/tools/list_changed' }), 2).unref();
+  },
+  'exit-after-start': () => {
+    serve();
+    setTimeout(() => process.exit(0), Number(argument || 100));
   },
   'stderr-flood': () => {
     serve();

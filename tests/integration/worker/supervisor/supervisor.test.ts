@@ -2,6 +2,7 @@ import { readdirSync } from 'node:fs';
 import { afterEach, describe, expect, it } from 'vitest';
 import type { ServerStatus } from '../../../../lib/servers/schema';
 import type { DesiredServer } from '../../../../worker/supervisor';
+import { measureMs } from '../../../../worker/supervisor/usage';
 import type { Upstream } from '../../../../worker/upstream';
 import { fairNow } from '../../../support/fair-clock';
 import {
@@ -168,12 +169,15 @@ describe('the supervisor', () => {
     expect(batches).toBeLessThan(seconds * 10 + 2);
   });
 
-  it('reports memory of a server', async () => {
+  it('reports memory, processor time and processes of a server', async () => {
     const row = desired(stdioTarget('good'));
     const { reach, supervisor } = await begin([row]);
     await reach(row, 'ready');
     const rss = await until('a measurement', () => supervisor.status(row.id)?.instances[0]?.rssBytes, 30_000);
     expect(rss).toBeGreaterThan(10 * 1024 * 1024);
+    const [instance] = supervisor.status(row.id)?.instances ?? [];
+    expect(instance).toMatchObject({ processes: 1, cpuSeconds: expect.any(Number), cpuPercent: expect.any(Number) });
+    expect(instance?.cpuSeconds).toBeGreaterThan(0);
   });
 
   it('shows a failed listing as degraded, and a good one as ready again', async () => {
@@ -233,7 +237,7 @@ describe('a server that cannot start is red within 2 s', () => {
         // Delays of restarts pass at once; the last one, that of a crashed server, is kept.
         after(ms, run) {
           const isRestart = [1_000, 2_000, 4_000, 8_000, 16_000].includes(ms);
-          if (ms >= 1_000 && ms !== 10_000 && ms !== 15_000) delays.push(ms);
+          if (ms >= 1_000 && ms !== measureMs && ms !== 15_000) delays.push(ms);
           const timer = setTimeout(run, isRestart ? 1 : ms);
           return () => clearTimeout(timer);
         },

@@ -19,6 +19,7 @@ const view: ServerView = {
   desired: 'running',
   timeoutMs: 1_500,
   prefix: 'never',
+  limits: {},
   source: 'api',
   sourceFile: null,
   groups: [],

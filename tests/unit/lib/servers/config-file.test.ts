@@ -57,4 +57,38 @@ describe('parseConfigFile', () => {
       ['a-b-2', 'a/b'],
     ]);
   });
+
+  it('a variable that would load foreign code is a fault of its entry, at its place', () => {
+    const names = ['NODE_OPTIONS', 'node_options', 'LD_PRELOAD', 'DYLD_INSERT_LIBRARIES', 'BASH_ENV'];
+    for (const name of names) {
+      const { entries, faults } = parseConfigFile(`{"mcpServers": {
+  "bad": { "command": "x", "environment": { "${name}": "y" } },
+  "good": { "command": "x", "env": { "NODE_ENV": "test", "LDAP_URL": "z" } }
+}}`);
+      expect(entries?.map(({ server }) => server !== null)).toEqual([false, true]);
+      expect(faults).toEqual([
+        expect.stringMatching(`^line 2, column 43: the entry "bad" .*"environment.${name}": is refused`),
+      ]);
+    }
+  });
+
+  it('takes limits, and names one that is wrong', () => {
+    const { entries, faults } = parseConfigFile(`{"mcpServers": {
+  "good": { "command": "x", "limits": { "memoryMb": 512, "restartsPerHour": 3 } },
+  "odd": { "command": "x", "limits": { "memoryMb": "512 MB" } },
+  "typo": { "command": "x", "limits": { "memory": 512 } },
+  "remote": { "url": "http://h/mcp", "limits": { "memoryMb": 512 } }
+}}`);
+    expect(entries?.map(({ server }) => server?.limits)).toEqual([
+      { memoryMb: 512, restartsPerHour: 3 },
+      undefined,
+      undefined,
+      undefined,
+    ]);
+    expect(faults).toEqual([
+      expect.stringContaining('line 3, column 38: the entry "odd" has a fault: "limits.memoryMb"'),
+      expect.stringContaining('the entry "typo" has a fault: "limits"'),
+      expect.stringContaining('the entry "remote" has a fault: "limits"'),
+    ]);
+  });
 });

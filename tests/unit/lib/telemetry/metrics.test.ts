@@ -56,6 +56,19 @@ describe('metrics', () => {
     expect(await metrics.text()).not.toContain('server_name="files"');
   });
 
+  it('show what servers use now, and nothing of one that ended', async () => {
+    const metrics = createMetrics('1', { defaults: false });
+    metrics.usageFrom(() => [{ name: 'files', rssBytes: 5_000, cpuSeconds: 1.5, processes: 2 }]);
+    for (const _scrape of [1, 2]) {
+      const text = await metrics.text();
+      expect(text).toContain('mcphub_server_memory_bytes{server_name="files"} 5000');
+      expect(text).toContain('mcphub_server_cpu_seconds_total{server_name="files"} 1.5');
+      expect(text).toContain('mcphub_server_processes{server_name="files"} 2');
+    }
+    metrics.usageFrom(() => []);
+    expect(await metrics.text()).not.toContain('server_name="files"');
+  });
+
   it('give 200 tools a label of their own and call the rest "other"', async () => {
     const metrics = createMetrics('1', { defaults: false });
     for (let index = 0; index < 300; index++) metrics.toolCall('many', `tool${index}`, 'ok', 0.01);

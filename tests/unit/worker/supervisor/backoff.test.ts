@@ -59,3 +59,36 @@ describe('a server that ends again and again', () => {
     expect(record.crashed).toBe(false);
   });
 });
+
+describe('a budget of restarts an hour', () => {
+  const fail = (record: ReturnType<typeof createExitRecord>, nowMs: number, granted: number) => {
+    record.started();
+    return record.ended(nowMs, 0, 0.5, granted);
+  };
+
+  it('is spent by starts of the last hour, and the next one waits until one of them has left it', () => {
+    const record = createExitRecord();
+    expect([fail(record, 0, 2), fail(record, 600_000, 2)]).toEqual([1_000, 2_000]);
+    expect(record.overBudget).toBe(false);
+    expect(fail(record, 1_200_000, 2)).toBe(1_000 + 3_600_000 - 1_200_000);
+    expect([record.overBudget, record.crashed]).toEqual([true, true]);
+    record.started();
+    expect([record.overBudget, record.crashed]).toEqual([false, false]);
+  });
+
+  it('is not given back by being up for a while, but by a wish of somebody', () => {
+    const record = createExitRecord();
+    fail(record, 0, 1);
+    record.stable();
+    fail(record, 120_000, 1);
+    expect(record.overBudget).toBe(true);
+    record.reset();
+    expect([fail(record, 130_000, 1), record.overBudget]).toEqual([1_000, false]);
+  });
+
+  it('of nothing is crashed at once, and tries once an hour', () => {
+    const record = createExitRecord();
+    expect([fail(record, 0, 0), record.crashed]).toEqual([3_600_000, true]);
+    expect([fail(record, 3_600_000, 0), record.crashed]).toEqual([3_600_000, true]);
+  });
+});
