@@ -13,8 +13,10 @@ export interface Reference {
 }
 
 /** @param mode "http"; a legacy one also "sessionless" or "sse" */
-export async function startReference(era: ReferenceEra, mode = 'http'): Promise<Reference> {
-  const child = spawn(process.execPath, [referenceProgram(era), mode], { stdio: ['ignore', 'pipe', 'inherit'] });
+export async function startReference(era: ReferenceEra, mode = 'http', port = 0): Promise<Reference> {
+  const child = spawn(process.execPath, [referenceProgram(era), mode, String(port)], {
+    stdio: ['ignore', 'pipe', 'inherit'],
+  });
   const ended = new Promise<void>((resolve) => child.once('exit', () => resolve()));
   const kill = () => child.kill('SIGKILL');
   process.once('exit', kill);

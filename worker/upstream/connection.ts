@@ -14,8 +14,10 @@ const hardEndMs = 600_000;
 /** So many time-outs in a row, then a ping decides whether the server still lives. */
 const timeoutsBeforePing = 3;
 const pingTimeoutMs = 5_000;
-/** UnsupportedProtocolVersionError (schema, 2026-07-28). */
+/** UnsupportedProtocolVersionError (2026-07-28). */
 const versionRefusedCode = -32022;
+/** Versions are settled by these; an answer about versions is theirs to read. */
+const openingMethods = new Set(['initialize', 'server/discover']);
 
 export interface Wire {
   /**
@@ -29,7 +31,7 @@ export interface Wire {
 
 export interface ConnectionEvents {
   notification(method: string, params: Record<string, unknown> | undefined): void;
-  /** A modern server does not know our version any more. */
+  /** The server does not know our version any more. */
   versionRefused?(): void;
   /** Several calls timed out and a ping got no answer. */
   hung(): void;
@@ -135,8 +137,8 @@ export function createConnection(server: string, wire: Wire, events: ConnectionE
    */
   function withdraw(call: PendingCall, reason: string): void {
     pending.delete(call);
-    const isOpening = call.method === 'initialize' || call.method === 'server/discover';
-    if (!isOpening && !envelope?.cancelsByClosing) notify('notifications/cancelled', { requestId: call.id, reason });
+    if (!openingMethods.has(call.method) && !envelope?.cancelsByClosing)
+      notify('notifications/cancelled', { requestId: call.id, reason });
     call.sending?.abort();
   }
 
@@ -223,10 +225,11 @@ export function createConnection(server: string, wire: Wire, events: ConnectionE
     pending.delete(call);
     timeoutsInRow = 0;
     if (kind === 'result' ? isObject(value) : isRpcError(value)) {
-      if (kind === 'error' && envelope && (value as { code: number }).code === versionRefusedCode) {
+      // Its words name versions that our own client may never have asked for.
+      if (kind === 'error' && !openingMethods.has(call.method) && refusesVersion(value)) {
+        call.reject(interrupted('does not speak the protocol version any more that it spoke at first'));
         events.versionRefused?.();
-      }
-      call.resolve({ kind, value, raw });
+      } else call.resolve({ kind, value, raw });
     } else call.reject(badAnswer(`The server "${server}" gave an answer that is not valid JSON-RPC.`));
   }
 
@@ -263,16 +266,12 @@ export function createConnection(server: string, wire: Wire, events: ConnectionE
   /** A legacy server takes a question back; a modern one ends a subscription (basic/patterns/cancellation). */
   function receiveCancelled(requestId: unknown, onlyFor: string | undefined): void {
     const listening = typeof requestId === 'string' ? pending.find(requestId) : undefined;
-    if (listening?.heard) fail(listening.id, interrupted());
+    if (listening?.heard) fail(listening.id, interrupted('ended it'));
     else if (onlyFor) pending.find(onlyFor)?.questions?.takeBack(requestId);
   }
 
-  function interrupted(): HubError {
-    return new HubError('INTERRUPTED', `The server "${server}" ended it.`, {
-      server,
-      reason: 'ended',
-      retryable: true,
-    });
+  function interrupted(what: string): HubError {
+    return new HubError('INTERRUPTED', `The server "${server}" ${what}.`, { server, reason: 'ended', retryable: true });
   }
 
   /** Progress must rise (basic/utilities/progress); one that does not is a sign of life and nothing more. */
@@ -409,6 +408,12 @@ function concernsAll(method: string): boolean {
 
 function isObject(value: unknown): value is Record<string, unknown> {
   return typeof value === 'object' && value !== null && !Array.isArray(value);
+}
+
+/** UnsupportedProtocolVersionError; a legacy server may mean anything by this code, so the versions must be there too. */
+function refusesVersion(value: unknown): boolean {
+  const { code, data } = value as { code: number; data?: unknown };
+  return code === versionRefusedCode && isObject(data) && Array.isArray(data.supported);
 }
 
 function isRpcError(value: unknown): boolean {

@@ -1,5 +1,6 @@
 // Calls to a modern server over HTTP: which arguments of its tools go into headers is learned from its lists, and a call
 // that the server refuses for its headers is made once more with what the server lists now.
+import { asHubError, HubError } from '../../lib/errors';
 import type { Connection } from './connection';
 import { type HeaderParam, readHeaderParams } from './header-params';
 import { headersOf } from './modern';
@@ -7,6 +8,9 @@ import type { Call, CallOptions, UpstreamAnswer } from './types';
 
 /** HeaderMismatch (schema, 2026-07-28). */
 const headerMismatchCode = -32020;
+/** How servers of the session era refuse a request that belongs to no session: SDKs of theirs have no common code. */
+const strangerCodes = new Set([-32000, -32600]);
+const strangerStatuses = new Set(['http-400', 'http-404', 'http-405']);
 const listMs = 10_000;
 const maxPages = 100;
 
@@ -19,11 +23,19 @@ export interface ModernCalls {
   faultOfTool(tool: Params): string | null;
 }
 
-/** @param changed the list of tools is no longer the one that was read */
-export function createModernCalls(connection: Connection, changed: () => void): ModernCalls {
+/**
+ * @param changed the list of tools is no longer the one that was read
+ * @param isStillModern asks the server; resolves with false when it has been replaced by one of the session era
+ */
+export function createModernCalls(
+  connection: Connection,
+  changed: () => void,
+  isStillModern: () => Promise<boolean>,
+): ModernCalls {
   /** By the name of a tool; only those that have any. */
   const headerParams = new Map<string, HeaderParam[]>();
   let listing: Promise<void> | null = null;
+  let checking: Promise<boolean> | null = null;
 
   function learn({ kind, value }: UpstreamAnswer): void {
     const { tools } = value as { tools?: unknown };
@@ -56,18 +68,39 @@ export function createModernCalls(connection: Connection, changed: () => void): 
     }
   }
 
+  /** @throws HubError when the server refused the call only because it is another one by now */
+  async function checkEra(): Promise<void> {
+    checking ??= isStillModern().finally(() => {
+      checking = null;
+    });
+    if (await checking) return;
+    throw new HubError('INTERRUPTED', 'The server has been replaced by one of an earlier revision.', {
+      reason: 'ended',
+      retryable: true,
+    });
+  }
+
   function callTool(params: Params | undefined, options: CallOptions): Call {
     let current = connection.call('tools/call', params, options);
     let cancelled: string | null = null;
-    const answer = current.answer.then(async (first) => {
-      if (first.kind === 'result' || (first.value as { code: number }).code !== headerMismatchCode) return first;
-      await listAgain().catch(() => {});
-      changed();
-      // The first one was refused before it ran, so it may be sent again.
-      current = connection.call('tools/call', params, options);
-      if (cancelled !== null) current.cancel(cancelled);
-      return current.answer;
-    });
+    const answer = current.answer.then(
+      async (first) => {
+        if (first.kind === 'result') return first;
+        const { code } = first.value as { code: number };
+        if (strangerCodes.has(code)) await checkEra();
+        if (code !== headerMismatchCode) return first;
+        await listAgain().catch(() => {});
+        changed();
+        // The first one was refused before it ran, so it may be sent again.
+        current = connection.call('tools/call', params, options);
+        if (cancelled !== null) current.cancel(cancelled);
+        return current.answer;
+      },
+      async (error) => {
+        if (strangerStatuses.has(asHubError(error).extras.reason ?? '')) await checkEra();
+        throw error;
+      },
+    );
     return {
       answer,
       cancel(reason) {

@@ -41,8 +41,10 @@ export async function openRemote(link: Link, options: RemoteOptions): Promise<Fa
   }
   const { connection } = link;
   const http = link.attach((events) => openHttp({ target, egress, random }, events));
-  const calls = createModernCalls(connection, () =>
-    options.notification('notifications/tools/list_changed', undefined),
+  const calls = createModernCalls(
+    connection,
+    () => options.notification('notifications/tools/list_changed', undefined),
+    () => stillModern(link),
   );
   try {
     const handshake = await openInEra(target.era, memory, {
@@ -198,15 +200,19 @@ function askSometimes(isBusy: () => boolean, ask: () => Promise<unknown>): () =>
 }
 
 /** A server that answers the question of modern clients otherwise has been replaced: it is opened from the start. */
-async function stillModern(link: Link): Promise<void> {
+async function stillModern(link: Link): Promise<boolean> {
   const reason: CloseReason = {
     reason: 'handshake-failed',
     message: 'The server no longer answers "server/discover".',
   };
+  let isGone: boolean;
   try {
-    const { kind } = await link.connection.call('server/discover', undefined, { timeoutMs: askEveryMs }).answer;
-    if (kind === 'error') await link.close(reason);
+    isGone =
+      (await link.connection.call('server/discover', undefined, { timeoutMs: askEveryMs }).answer).kind === 'error';
   } catch (error) {
-    if (isRefusal(error)) await link.close(reason);
+    isGone = isRefusal(error);
   }
+  // Not awaited: whoever asks may be a call, which the end of the link settles.
+  if (isGone) void link.close(reason);
+  return !isGone;
 }

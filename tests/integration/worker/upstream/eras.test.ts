@@ -358,4 +358,34 @@ describe('the era of a server is found in the process or connection that is used
     await upstream.call('tools/call', { name: 'x' }, patient).answer.catch(() => undefined);
     expect(await opened.closed).toMatchObject({ reason: 'handshake-failed' });
   });
+
+  it.each([
+    ['legacy', 'http', 'modern', 'http'],
+    ['legacy', 'sessionless', 'modern', 'http'],
+    ['modern', 'http', 'legacy', 'http'],
+    ['modern', 'http', 'legacy', 'sessionless'],
+  ] as const)(
+    'a %s server (%s) that is replaced by a %s one (%s) is opened from the start',
+    async (era, mode, nextEra, nextMode) => {
+      const memory: EraMemory = { era: null };
+      const first = await startReference(era, mode);
+      const opened = attempt(remote(first.url), memory);
+      const upstream = await opened.opening;
+      expect((await upstream.call('tools/call', { name: 'echo' }, patient).answer).kind).toBe('result');
+      await first.stop();
+      const next = await startReference(nextEra, nextMode, Number(new URL(first.url).port));
+      cleanups.push(next.stop);
+      let isClosed = false;
+      void opened.closed.then(() => (isClosed = true));
+      // The first call tells; it fails as one that may be made again, and with no word of versions.
+      await until('the end of the connection', async () => {
+        const outcome = await upstream.call('tools/call', { name: 'echo' }, patient).answer.catch((error) => error);
+        expect(outcome).toMatchObject({ extras: { retryable: true } }); // a HubError, not the server's answer
+        return isClosed;
+      });
+      const again = await attempt(remote(first.url), memory).opening;
+      expect(again.handshake.era).toBe(nextEra);
+      expect((await again.call('tools/call', { name: 'echo' }, patient).answer).kind).toBe('result');
+    },
+  );
 });
