@@ -1,8 +1,7 @@
-// `npm run bench -- streams`: idle sessions with open GET streams in one worker, as many as the default limits allow.
-// Shows what they cost and whether calls beside them stay quick. Takes about a minute.
+// Idle sessions with open GET streams in one worker, as many as the default limits allow: what they cost, and whether
+// calls beside them stay quick. Takes about a minute.
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 import { setTimeout as delay } from 'node:timers/promises';
 import pino from 'pino';
@@ -10,9 +9,9 @@ import { apiKeys, users } from '../../drizzle/schema';
 import { hashSecret, newKeySecret, shownPrefix } from '../../lib/access/secrets';
 import { openDatabase } from '../../lib/db';
 import { runtimeDir } from '../../lib/env';
-import { type Hub, startHub } from '../../tests/support/hub';
-import { root } from '../prepare.mjs';
+import type { Hub } from '../../tests/support/hub';
 import { usage } from './lib/proc.mjs';
+import { here, type Stage, say, stdioServer, table } from './support';
 
 const streams = 10_000;
 /** The limit of one user, see worker/gateway/index.ts. */
@@ -26,19 +25,16 @@ interface Held {
   errors: Record<string, number>;
 }
 
-const here = (name: string) => join(root, 'scripts/bench', name);
-
-/** @returns the exit code: 1 when streams were refused or lost, or a call went wrong; figures are only shown */
-export async function benchStreams(): Promise<number> {
-  const config = { mcpServers: { stdio: { command: process.execPath, args: [here('upstream-stdio.mjs')] } } };
-  const hub = await startHub({ config });
+/** @throws Error when streams were refused or lost, or a call went wrong */
+export async function benchStreams(stage: Stage): Promise<void> {
+  const hub = await stage.hub({ config: { mcpServers: { stdio: stdioServer() } } });
   let holder: ChildProcess | undefined;
   try {
     const tokens = await addUsers(hub, streams / streamsPerUser);
-    const worker = () => usage([hub.pid('worker') ?? 0], { self: true });
+    const residentMib = () => usage([hub.pid('worker') ?? 0], { self: true }).rss_mib;
     const session = await openSession(hub);
     await timeCalls(hub, session, calls);
-    const before = worker().rss_mib;
+    const before = residentMib();
 
     const args = [here('hold-streams.mjs'), '--url', hub.mcpUrl, '--streams', String(streams)];
     holder = spawn(process.execPath, args, { stdio: ['pipe', 'pipe', 'inherit'] });
@@ -46,27 +42,24 @@ export async function benchStreams(): Promise<number> {
     holder.stdin?.write(`${JSON.stringify(tokens)}\n`);
     const { held, seconds, errors }: Held = JSON.parse((await lines.next()).value);
     await delay(settleMs);
-    const during = worker().rss_mib;
+    const during = residentMib();
     const times = await timeCalls(hub, session, calls);
     holder.stdin?.end();
     const { alive } = JSON.parse((await lines.next()).value) as { alive: number };
     await once(holder, 'exit');
     await delay(settleMs);
-    const at = (share: number) => times[Math.floor(times.length * share)]?.toFixed(1);
-    print(`${held} sessions with open streams in ${seconds} s, ${alive} alive after ${calls} calls beside them`);
-    if (Object.keys(errors).length > 0) print(`refused: ${JSON.stringify(errors)}`);
-    print(`calls beside them: p50 ${at(0.5)} ms, p99 ${at(0.99)} ms (at most 100)`);
-    print(`resident memory of the worker: ${before} MiB, +${(during - before).toFixed(0)} MiB with them (at most 300)`);
-    print(`after they left: ${worker().rss_mib} MiB`);
-    return held === streams && alive === streams ? 0 : 1;
+    const at = (share: number) => times[Math.floor(times.length * share)] ?? Number.NaN;
+    table(
+      `${streams} sessions with open streams in one worker, ${calls} calls beside them`,
+      ['', 'held', 'alive', 'opened in s', 'p50 ms', 'p99 ms', 'RSS MiB before', 'growth', 'left after them'],
+      [['hub', held, alive, seconds, at(0.5), at(0.99), before, during - before, residentMib() - before]],
+      [0, 0, 0, 1, 1, 1, 0, 0, 0],
+    );
+    say('  target: p99 at most 100 ms, growth at most 300 MiB');
+    if (held !== streams || alive !== streams) throw new Error(`refused or lost: ${JSON.stringify(errors)}`);
   } finally {
     holder?.kill('SIGKILL');
-    await hub.stop();
   }
-}
-
-function print(line: string): void {
-  process.stdout.write(`${line}\n`);
 }
 
 /** Users that can do nothing but connect. @returns a key of each */

@@ -65,7 +65,7 @@ export function makeCore({ tools = 0, name = 'bench-upstream' } = {}) {
       description: 'Answers with N KiB of text.',
       inputSchema: {
         type: 'object',
-        properties: { kib: { type: 'integer', minimum: 1, maximum: 10240 } },
+        properties: { kib: { type: 'integer', minimum: 1, maximum: 16384 } },
         required: ['kib'],
       },
     },
@@ -136,7 +136,7 @@ export function makeCore({ tools = 0, name = 'bench-upstream' } = {}) {
           );
         }
         if (n === 'big') {
-          const k = Math.min(10240, Math.max(1, Number(a.kib) || 1));
+          const k = Math.min(16384, Math.max(1, Number(a.kib) || 1));
           let s = bigCache.get(k);
           s ??= text('0123456789abcdef'.repeat(64 * k));
           bigCache.set(k, s);
