@@ -1,6 +1,7 @@
 // Calls of a quick tool: through the hub, through the best simple Node proxy (U = refs/proxy-undici.mjs, which parses
 // the request and renames the tool), and through a pass-through that parses both bodies (P = refs/proxy-node.mjs --parse).
 import {
+  figure,
   inTurns,
   load,
   type Measured,
@@ -16,8 +17,6 @@ import {
 const rounds = 3;
 const seconds = 3;
 const warmup = 1;
-
-const figure = (runs: Runs, name: string, key: keyof Measured) => median((runs.get(name) ?? []).map((run) => run[key]));
 
 /** Median over the rounds of `of(target, base)` in the same round. */
 function paired(runs: Runs, name: string, base: string, of: (run: Measured, other: Measured) => number): number {

@@ -242,7 +242,6 @@ async function main() {
     let wake;
     const go = (s, t) => {
       inflight++;
-      sent++;
       op(s)
         .then(
           () => true,

@@ -52,6 +52,8 @@ const goodServers = 98;
 const stuckServers = 2;
 const toolsEach = 3;
 const giveUpMs = 60_000;
+/** What was learned of a hundred servers is written down by then. */
+const settleMs = 3_000;
 
 /** The second start of a hub with 100 stdio servers, two of which never answer. */
 export async function benchServers(stage: Stage): Promise<void> {
@@ -63,7 +65,10 @@ export async function benchServers(stage: Stage): Promise<void> {
     ...names.slice(goodServers / 2).map((name) => [name, stdioServer()]),
   ]);
   const first = await stage.hub({ config: { mcpServers } });
+  const session = await initialize(first);
+  await until(async () => (await countTools(first, session)) >= goodServers * toolsEach, 'the first start');
   await until(async () => (await readyServers(first)) >= goodServers, 'the first start');
+  await delay(settleMs);
   await first.stop({ keepData: true });
 
   const startedAt = performance.now();

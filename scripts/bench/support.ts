@@ -163,6 +163,10 @@ export async function inTurns(
 export const median = (values: number[]) =>
   values.toSorted((a, b) => a - b)[Math.floor(values.length / 2)] ?? Number.NaN;
 
+/** One figure of a target: the median of its runs. */
+export const figure = (runs: Runs, name: string, key: keyof Measured) =>
+  median((runs.get(name) ?? []).map((run) => run[key]));
+
 /** Highest resident memory of a process since the last mark, in MiB. */
 export function peakMib(pid: number): number {
   return Number(/^VmHWM:\s+(\d+)/m.exec(readFileSync(`/proc/${pid}/status`, 'utf8'))?.[1]) / 1024;
