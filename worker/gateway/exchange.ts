@@ -25,15 +25,30 @@ export function ignoreErrors(): void {}
 /** Below this size a text is written faster than bytes: Node sends it in one piece with the header. */
 const textMaxBytes = 16 * 1024;
 
+/** Above it the bytes of a reply are written as they are, between two small pieces: a copy would cost more. */
+const copiedMaxBytes = 64 * 1024;
+
+/** A reply of any size, whose bytes need no copy. */
+type LargeReply = { kind: 'result' | 'error'; body: Buffer };
+
+function isLarge(reply: NonNullable<Reply>): reply is LargeReply {
+  return typeof reply.body !== 'string' && reply.body.length > copiedMaxBytes;
+}
+
+/** The envelope in front of a reply; behind it there is one brace. */
+function headOf(id: RequestId | null, kind: string): string {
+  return `{"jsonrpc":"2.0","id":${JSON.stringify(id)},"${kind}":`;
+}
+
 /** The envelope around a reply as text, for answers that go out alone; null where bytes are better. */
 function smallEnvelope(id: RequestId | null, { kind, body }: NonNullable<Reply>): string | null {
   if (body.length > textMaxBytes) return null;
-  return `{"jsonrpc":"2.0","id":${JSON.stringify(id)},"${kind}":${body.toString()}}`;
+  return `${headOf(id, kind)}${body.toString()}}`;
 }
 
 /** The envelope around a reply, with the reply's bytes as they came. */
 export function envelope(id: RequestId | null, reply: NonNullable<Reply>): Buffer {
-  const head = `{"jsonrpc":"2.0","id":${JSON.stringify(id)},"${reply.kind}":`;
+  const head = headOf(id, reply.kind);
   if (typeof reply.body === 'string') return Buffer.from(`${head}${reply.body}}`);
   const bytes = Buffer.allocUnsafe(Buffer.byteLength(head) + reply.body.length + 1);
   const at = bytes.write(head);
@@ -42,16 +57,22 @@ export function envelope(id: RequestId | null, reply: NonNullable<Reply>): Buffe
   return bytes;
 }
 
-/** One server-sent event. JSON has line breaks only between tokens, so they may become spaces. */
+const eventHead = 'event: message\ndata: ';
+const eventEnd = '\n\n';
+
+/** JSON has line breaks only between tokens, so they may become spaces. */
+function onOneLine(message: Buffer): Buffer {
+  if (!message.includes(newline) && !message.includes(carriageReturn)) return message;
+  const data = Buffer.from(message);
+  data.forEach((byte, at) => {
+    if (byte === newline || byte === carriageReturn) data[at] = 0x20;
+  });
+  return data;
+}
+
+/** One server-sent event. */
 export function toEvent(message: Buffer): Buffer {
-  let data = message;
-  if (message.includes(newline) || message.includes(carriageReturn)) {
-    data = Buffer.from(message);
-    data.forEach((byte, at) => {
-      if (byte === newline || byte === carriageReturn) data[at] = 0x20;
-    });
-  }
-  return Buffer.concat([Buffer.from('event: message\ndata: '), data, Buffer.from('\n\n')]);
+  return Buffer.concat([Buffer.from(eventHead), onOneLine(message), Buffer.from(eventEnd)]);
 }
 
 export const streamHeaders = [
@@ -101,17 +122,18 @@ export class Exchange {
   answer(id: RequestId | null, reply: Reply, status = 200, retryAfterSeconds?: number): void {
     if (this.isGone) return;
     if (reply && !this.#batch && !this.#isStream) {
-      this.#sendJson(status, smallEnvelope(id, reply) ?? envelope(id, reply), retryAfterSeconds);
+      if (isLarge(reply)) this.#sendLarge(status, id, reply, retryAfterSeconds);
+      else this.#sendJson(status, smallEnvelope(id, reply) ?? envelope(id, reply), retryAfterSeconds);
       return;
     }
-    const bytes = reply && envelope(id, reply);
     if (this.#batch && !this.#isStream) {
-      if (bytes) this.#batch.push(bytes);
+      if (reply) this.#batch.push(envelope(id, reply));
       return;
     }
     // No answer is owed, e.g. after a cancellation: a stream that ends says so.
     this.#openStream();
-    if (bytes) this.#write(toEvent(bytes));
+    if (reply && isLarge(reply)) this.#writeLarge(id, reply);
+    else if (reply) this.#write(toEvent(envelope(id, reply)));
     if (!this.#batch) this.#response.end();
   }
 
@@ -159,18 +181,41 @@ export class Exchange {
     this.#response.write(data);
   }
 
+  /** An event in three pieces. */
+  #writeLarge(id: RequestId | null, { kind, body }: LargeReply): void {
+    this.#response.cork();
+    this.#write(`${eventHead}${headOf(id, kind)}`);
+    this.#write(onOneLine(body));
+    this.#write(`}${eventEnd}`);
+    this.#response.uncork();
+  }
+
+  /** JSON in three pieces. */
+  #sendLarge(status: number, id: RequestId | null, { kind, body }: LargeReply, retryAfterSeconds?: number): void {
+    const head = headOf(id, kind);
+    this.#writeHead(status, Buffer.byteLength(head) + body.length + 1, retryAfterSeconds);
+    this.#response.cork();
+    this.#response.write(head);
+    this.#response.write(body);
+    this.#response.end('}');
+  }
+
   #sendJson(status: number, body: Buffer | string, retryAfterSeconds?: number): void {
+    this.#writeHead(status, Buffer.byteLength(body), retryAfterSeconds);
+    this.#response.end(body);
+  }
+
+  #writeHead(status: number, bytes: number, retryAfterSeconds?: number): void {
     const headers = [
       'content-type',
       'application/json',
       'content-length',
-      String(Buffer.byteLength(body)),
+      String(bytes),
       'x-request-id',
       this.requestId,
     ];
     if (retryAfterSeconds !== undefined) headers.push('retry-after', String(retryAfterSeconds));
     this.#response.writeHead(status, headers);
-    this.#response.end(body);
   }
 }
 
