@@ -146,7 +146,14 @@ export function createSupervisor(options: SupervisorOptions): Supervisor {
     for (const [id, instance] of instances) {
       if (!wanted.has(id)) remove(id, instance);
     }
-    for (const each of desired) void (instances.get(each.id) ?? create(each)).want(each);
+    for (const each of desired) {
+      const known = instances.get(each.id);
+      void (known ?? create(each)).want(each);
+      if (known) continue;
+      // To start a process takes milliseconds in which nothing else runs: requests have their turn between two.
+      await new Promise((resolve) => setImmediate(resolve));
+      if (stopped) return;
+    }
   }
 
   function remove(serverId: string, instance: Instance): void {
