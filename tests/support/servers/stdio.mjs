@@ -262,15 +262,15 @@ const modes = {
     setInterval(() => {}, 1000);
   },
   grandchild: () => {
-    holdPipes('sleep', ['600']);
+    holdPipes('sleep', [argument || '600']);
     serve();
   },
   'grandchild-session': () => {
-    holdPipes('sleep', ['601'], { detached: true });
+    holdPipes('sleep', [argument || '600'], { detached: true });
     serve();
   },
   'grandchild-without-marker': () => {
-    holdPipes('env', ['-i', '/bin/sleep', '602'], { detached: true });
+    holdPipes('env', ['-i', '/bin/sleep', argument || '600'], { detached: true });
     serve();
   },
 };

@@ -307,14 +307,12 @@ describe('a server that hangs', () => {
 describe('after stop', () => {
   for (const mode of ['grandchild', 'grandchild-session', 'grandchild-without-marker', 'ignore-sigterm']) {
     it(`no process of "${mode}" is left within 8 s`, async () => {
-      const row = desired(stdioTarget(mode));
+      // Sleeps that nobody else's test has.
+      const seconds = `600.${process.pid}`;
+      const row = desired(stdioTarget(mode, seconds));
       const { supervisor, installationId, reach } = await begin([row]);
       await reach(row, 'ready');
-      const needle = {
-        grandchild: 'sleep 600',
-        'grandchild-session': 'sleep 601',
-        'grandchild-without-marker': 'sleep 602',
-      }[mode];
+      const needle = mode.startsWith('grandchild') && `sleep ${seconds}`;
       if (needle) expect(processesWith(needle)).toHaveLength(1);
       const begun = fairNow();
       await supervisor.stop();
@@ -336,7 +334,8 @@ describe('after stop', () => {
 
   it('a start sweeps what a killed life of this installation left, and nothing of another', async () => {
     const mine = desired(stdioTarget('grandchild-session'));
-    const first = await begin([mine]);
+    // As a killed life: it starts nothing again, however long the look at the processes takes.
+    const first = await begin([mine], { random: () => 1_000 });
     await first.reach(mine, 'ready');
     const other = desired(stdioTarget('good'));
     const stranger = await begin([other]);

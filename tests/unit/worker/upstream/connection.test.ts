@@ -1,4 +1,4 @@
-import { afterEach, describe, expect, it } from 'vitest';
+import { afterEach, describe, expect, it, vi } from 'vitest';
 import { HubError } from '../../../../lib/errors';
 import { type Connection, createConnection } from '../../../../worker/upstream/connection';
 
@@ -34,6 +34,7 @@ function connect() {
 
 afterEach(() => {
   for (const connection of open.splice(0)) connection.end(new HubError('INTERRUPTED'));
+  vi.useRealTimers();
 });
 
 const patient = { timeoutMs: 10_000 };
@@ -101,6 +102,7 @@ describe('a connection', () => {
   });
 
   it('lets progress extend a call, hands on only progress that rises, and none after the end [L-PROG-02, L-PROG-03, N-PROG-02]', async () => {
+    vi.useFakeTimers({ toFake: ['setInterval', 'clearInterval', 'performance'] });
     const { connection, sent, receive } = connect();
     const seen: unknown[] = [];
     const call = connection.call(
@@ -109,23 +111,18 @@ describe('a connection', () => {
       { timeoutMs: 250, onProgress: ({ progress }) => seen.push(progress) },
     );
     const progressToken = sent[0]?.params?._meta?.progressToken;
-    const begun = performance.now();
-    await new Promise<void>((resolve) => {
-      let step = 0;
-      const timer = setInterval(() => {
-        step += 1;
-        receive({ method: 'notifications/progress', params: { progressToken, progress: step } });
-        receive({ method: 'notifications/progress', params: { progressToken, progress: step } });
-        if (step < 8) return;
-        clearInterval(timer);
-        resolve();
-      }, 60);
-    });
+    for (let step = 1; step <= 8; step += 1) {
+      vi.advanceTimersByTime(200);
+      receive({ method: 'notifications/progress', params: { progressToken, progress: step } });
+      receive({ method: 'notifications/progress', params: { progressToken, progress: step } });
+    }
     receive({ id: sent[0]?.id, result: {} });
     receive({ method: 'notifications/progress', params: { progressToken, progress: 99 } });
     await call.answer;
-    expect(performance.now() - begun).toBeGreaterThan(300);
     expect(seen).toEqual([1, 2, 3, 4, 5, 6, 7, 8]);
+    const silent = connection.call('tools/call', {}, { timeoutMs: 250 });
+    vi.advanceTimersByTime(300);
+    await expect(silent.answer).rejects.toMatchObject({ code: 'UPSTREAM_TIMEOUT' });
   });
 
   it("sends no progress token unless progress is wanted, and never the caller's own [L-PROG-04, N-PROG-03]", () => {
