@@ -242,7 +242,8 @@ export function createGateway(deps: GatewayDeps): Gateway {
     sessions,
     streams,
     batchMessages: limits.batchMessages,
-    passOn: (visit, body, sessionId) => peers?.passOn(visit, body, peers.workerOfStream(sessionId) ?? '') ?? false,
+    worker: deps.peers?.self,
+    passOn: (visit, body, worker) => peers?.passOn(visit, body, worker) ?? false,
     report,
   });
   const http = createHttp({ resolveActor, origins, catalog, legacy, sse, modern, limits, newRequestId });

@@ -2,11 +2,13 @@
 // each at one of them: here is what they tell each other, so that a client need not know.
 import { request as httpRequest } from 'node:http';
 import { LRUCache } from 'lru-cache';
+import { HubError } from '../../lib/errors';
 import { hopByHop } from '../../lib/hop-by-hop';
 import type { SessionMessage } from '../fleet/messages';
 import { ignoreErrors, isGone } from './exchange';
+import { idOf } from './json';
 import type { Session } from './sessions';
-import type { Visit } from './visit';
+import { refuse, type Visit } from './visit';
 
 /** The line to the other workers. */
 export interface PeerLine {
@@ -55,7 +57,6 @@ export interface Peers {
    * @returns false when there is no such worker (any more)
    */
   passOn(visit: Visit, body: unknown, worker: string): boolean;
-  workerOfStream(sessionId: string): string | undefined;
   close(): void;
 }
 
@@ -122,10 +123,9 @@ export function createPeers(line: PeerLine, parts: PeerParts): Peers {
     adopt(session) {
       session.logLevel ??= levels.get(session.id) ?? null;
     },
-    workerOfStream: (sessionId) => streams.get(sessionId),
     passOn(visit, body, worker) {
       if (worker === line.self || !line.members().includes(worker)) return false;
-      forward(visit, JSON.stringify(body), line.socketOf(worker));
+      forward(visit, body, line.socketOf(worker));
       return true;
     },
     close() {
@@ -134,9 +134,12 @@ export function createPeers(line: PeerLine, parts: PeerParts): Peers {
   };
 }
 
+const ended = 'The worker that this request was meant for has ended: begin anew.';
+
 /** The request as it came, and the answer as it comes. The other worker asks for the credential again. */
-function forward({ request, response }: Visit, body: string, socketPath: string): void {
-  const headers: Record<string, string | string[]> = { 'content-length': String(Buffer.byteLength(body)) };
+function forward({ request, response, requestId }: Visit, body: unknown, socketPath: string): void {
+  const text = JSON.stringify(body);
+  const headers: Record<string, string | string[]> = { 'content-length': String(Buffer.byteLength(text)) };
   for (const [name, value] of Object.entries(request.headers)) {
     if (value !== undefined && name !== 'content-length' && !hopByHop.has(name)) headers[name] = value;
   }
@@ -149,8 +152,8 @@ function forward({ request, response }: Visit, body: string, socketPath: string)
     incoming.pipe(response);
     incoming.on('error', () => response.destroy());
   });
-  // It has just ended: a connection that is cut is what its own clients see too.
-  outgoing.on('error', () => response.destroy());
+  // It has just ended, and what belonged to it with it.
+  outgoing.on('error', () => refuse(request, response, new HubError('INTERRUPTED', ended), requestId, idOf(body)));
   response.on('close', () => outgoing.destroy());
-  outgoing.end(body);
+  outgoing.end(text);
 }

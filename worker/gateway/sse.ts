@@ -17,8 +17,10 @@ export interface SseDeps {
   sessions: Sessions;
   streams: Streams;
   batchMessages: number;
-  /** Lets the worker with the stream of a session take what was POSTed for it. @returns false when there is none */
-  passOn(visit: Visit, body: unknown, sessionId: string): boolean;
+  /** Names this worker where there are several: it is a part of the URL that a stream names, for POSTs at others. */
+  worker: string | undefined;
+  /** Lets another worker take what was POSTed for a stream of its own. @returns false when there is no such worker */
+  passOn(visit: Visit, body: unknown, worker: string): boolean;
   report(error: unknown, requestId: string): void;
 }
 
@@ -68,7 +70,7 @@ interface OpenSession {
   isInitialized: boolean;
 }
 
-export function createSse({ legacy, sessions, streams, batchMessages, passOn, report }: SseDeps) {
+export function createSse({ legacy, sessions, streams, batchMessages, worker, passOn, report }: SseDeps) {
   const open = new Map<string, OpenSession>();
 
   function openStream({ request, response, actor, endpoint, requestId }: Visit): void {
@@ -90,16 +92,18 @@ export function createSse({ legacy, sessions, streams, batchMessages, passOn, re
       sessions.drop(session);
     });
     // Relative, so that it is right behind every proxy; the path is the one that was asked for, but for its case.
-    response.write(`event: endpoint\ndata: ${pathOf(endpoint.key)}/sse?sessionId=${session.id}\n\n`);
+    const query = new URLSearchParams({ sessionId: session.id, ...(worker && { worker }) });
+    response.write(`event: endpoint\ndata: ${pathOf(endpoint.key)}/sse?${query}\n\n`);
   }
 
   /** Takes a parsed body: 202 at once, and what comes of it on the stream. @throws HubError as a refusal */
   async function post(visit: Visit, body: unknown, bodyBytes: number): Promise<void> {
     const { request, response, requestId, actor, endpoint } = visit;
-    const id = new URLSearchParams((request.url ?? '').split('?')[1]).get('sessionId');
+    const query = new URLSearchParams((request.url ?? '').split('?')[1]);
+    const id = query.get('sessionId');
     if (!id) throw new HubError('INVALID_REQUEST', 'POST to the URL that the stream named.');
     const opened = open.get(id);
-    if (!opened && passOn(visit, body, id)) return;
+    if (!opened && passOn(visit, body, query.get('worker') ?? '')) return;
     const session = opened?.session;
     if (!session || session.credential !== credentialOf(actor) || session.endpointKey !== endpoint.key) {
       throw new HubError('SESSION_NOT_FOUND', 'This stream has ended or was never opened here: open one by GET.');

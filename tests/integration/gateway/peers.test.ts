@@ -20,6 +20,8 @@ let dir: string;
 let gateways: TestGateway[];
 let sockets: Server[];
 let watched: string[][];
+/** What is said while this is a list arrives when somebody lets it. */
+let held: (() => void)[] | null;
 
 /** Both lines, joined in memory; what is said travels as JSON, as between processes. */
 function createLines(): PeerLine[] {
@@ -29,7 +31,12 @@ function createLines(): PeerLine[] {
     members: () => names,
     send(message: SessionMessage, to?: string) {
       const text = JSON.stringify(message);
-      for (const name of names) if (name !== self && (!to || to === name)) events.emit(name, JSON.parse(text), self);
+      for (const name of names) {
+        if (name === self || (to && to !== name)) continue;
+        const arrive = () => events.emit(name, JSON.parse(text), self);
+        if (held) held.push(arrive);
+        else arrive();
+      }
     },
     onMessage(listener) {
       events.on(self, listener);
@@ -67,6 +74,7 @@ function server(at: number) {
 beforeEach(async () => {
   dir = mkdtempSync(join(tmpdir(), 'mcphub-peers-'));
   watched = [[], []];
+  held = null;
   const lines = createLines();
   const one = await startGateway({ servers: [serverRow('notes')], peers: lines[0] });
   gateways = [one, await startGateway({ previous: one, peers: lines[1] })];
@@ -163,4 +171,40 @@ it('hands what is POSTed for a stream of HTTP+SSE on to the worker that has it',
   expect((await two.post(initialize('2024-11-05'), { path })).status).toBe(202);
   expect(await stream.message()).toMatchObject({ id: 1, result: { protocolVersion: '2024-11-05' } });
   expect((await two.post(initialize('2024-11-05'), { path, key: 'key-unknown' })).status).toBe(401);
+});
+
+it('knows where a stream of HTTP+SSE is before anybody has said so', async () => {
+  const [one, two] = pair();
+  held = [];
+  const headers = { accept: 'text/event-stream' };
+  const stream = readEvents(await one.post(undefined, { path: '/api/mcp/sse', method: 'GET', headers }));
+  const { data: path } = await stream.next();
+  expect((await two.post(initialize('2024-11-05'), { path })).status).toBe(202);
+  expect(await stream.message()).toMatchObject({ id: 1 });
+});
+
+it('sends nothing round in circles, whoever thinks that the other one has a stream', async () => {
+  const [one, two] = pair();
+  const session = await one.session();
+  held = [];
+  const headers = { accept: 'text/event-stream' };
+  for (const gateway of [one, two]) readEvents(await gateway.post(undefined, { session, method: 'GET', headers }));
+  for (const arrive of held) arrive();
+  held = null;
+  for (const worker of ['', ...names]) {
+    const path = `/api/mcp/sse?sessionId=${session}&worker=${worker}`;
+    expect((await one.post(rpc('ping'), { path })).status).toBe(404);
+  }
+});
+
+it('tells the client of a parked call that its worker has just ended', async () => {
+  const [one, two] = pair();
+  const params = { name: 'notes__ask', arguments: {} };
+  const options = { capabilities: { elicitation: { form: {} } } };
+  const first = (await (await modernPost(one, 'tools/call', params, options)).json()) as { result: Json };
+  const retry = { ...params, requestState: first.result.requestState, inputResponses: {} };
+  const socket = sockets[0] as Server;
+  await new Promise((resolve) => socket.close(resolve));
+  const answer = await modernPost(two, 'tools/call', retry, { ...options, id: 'again' });
+  expect([answer.status, await answer.json()]).toMatchObject([503, { id: 'again', error: { code: 1007 } }]);
 });
