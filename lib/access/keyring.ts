@@ -1,16 +1,19 @@
 // The master key and what is derived from it. Tokens that the hub hands out and later believes (session ids, browser
 // sessions, cursors) are sealed here: nobody else can read, alter or mint them, and no table has to remember them.
-import { createCipheriv, createDecipheriv, hkdfSync, randomBytes } from 'node:crypto';
+import { createCipheriv, createDecipheriv, createHmac, hkdfSync, randomBytes } from 'node:crypto';
 import { linkSync, mkdirSync, readFileSync, unlinkSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import type { Env } from '../env';
 import type { Log } from '../log';
 
 /** What a token is for; one made for another purpose never opens. */
-export type SealPurpose = 'session' | 'browser' | 'cursor' | 'request-state';
+export type SealPurpose = 'session' | 'browser' | 'cursor' | 'request-state' | 'task';
 
 export interface Keyring {
-  /** Seals a JSON value into a URL-safe token. The same value gives another token each time. */
+  /**
+   * Seals a JSON value into a URL-safe token. The same value gives another token each time, but for the purpose "task":
+   * a task keeps its id, so there the same value gives the same token.
+   */
   seal(purpose: SealPurpose, payload: unknown): string;
   /** The sealed value, or null for anything that this hub did not seal for this purpose. */
   open(purpose: SealPurpose, token: string): unknown;
@@ -24,7 +27,7 @@ const tagBytes = 16;
 /** First byte of a token: format and key generation, so that a later format can live beside this one. */
 const formatVersion = 1;
 /** Longer input is not ours and not worth the work; a session id has about 1 KiB, a request state carries a server's. */
-const tokenMaxChars = { session: 8192, browser: 8192, cursor: 8192, 'request-state': 512 * 1024 };
+const tokenMaxChars = { session: 8192, browser: 8192, cursor: 8192, 'request-state': 512 * 1024, task: 8192 };
 
 /** @param masterKey 32 bytes */
 export function createKeyring(masterKey: Buffer): Keyring {
@@ -39,11 +42,17 @@ export function createKeyring(masterKey: Buffer): Keyring {
     return key;
   }
 
+  function nonceOf(json: string): Buffer {
+    return createHmac('sha256', keyFor('nonce:task')).update(json).digest().subarray(0, ivBytes);
+  }
+
   return {
     seal(purpose, payload) {
-      const iv = randomBytes(ivBytes);
+      const json = JSON.stringify(payload);
+      // Made of the value itself, a nonce meets no second value (the idea of RFC 5297, SIV).
+      const iv = purpose === 'task' ? nonceOf(json) : randomBytes(ivBytes);
       const cipher = createCipheriv('aes-256-gcm', keyFor(`seal:${purpose}`), iv).setAAD(Buffer.from(purpose));
-      const text = Buffer.concat([cipher.update(JSON.stringify(payload), 'utf8'), cipher.final()]);
+      const text = Buffer.concat([cipher.update(json, 'utf8'), cipher.final()]);
       return Buffer.concat([Buffer.of(formatVersion), iv, text, cipher.getAuthTag()]).toString('base64url');
     },
     open(purpose, token) {

@@ -7,18 +7,19 @@ import { asHubError, type ErrorCode, HubError, toRpc } from '../../lib/errors';
 import type { UpstreamAnswer } from '../upstream/types';
 import type { Reply } from './exchange';
 import { type InputRounds, wantsInput } from './input-rounds';
-import type { RequestId } from './json';
 import type { Relay } from './relay';
 import { pathOf } from './request';
 import { mapResultUris, mayHoldUris } from './rewrite';
-import type { RpcRequest } from './rpc-request';
-import type { Target, View } from './view';
+import { progressTokenOf, type RpcRequest } from './rpc-request';
+import type { Tasks } from './tasks';
+import type { Item, Target, View } from './view';
 
 export type CallRecord = Omit<typeof requestLogs.$inferInsert, 'id'>;
 
 export interface CallDeps {
   relay: Relay;
   inputs: InputRounds;
+  tasks: Pick<Tasks, 'call'>;
   record(entry: CallRecord): void;
   /** For what is not the caller's or the server's fault. */
   report(error: unknown, requestId: string): void;
@@ -40,13 +41,13 @@ const outcomeOf: Partial<Record<ErrorCode, string>> = {
   UNAVAILABLE: 'unavailable',
 };
 
-export function createCalls({ relay, inputs, record, report }: CallDeps) {
+export function createCalls({ relay, inputs, tasks, record, report }: CallDeps) {
   /** @throws HubError BUSY when nothing was started, CANCELLED; whatever else goes wrong is an answer */
   async function callTool(call: RpcRequest): Promise<NonNullable<Reply>> {
     const { actor, view, params, origin, requestId } = call;
     const startedAtMs = performance.now();
     const name = params?.name;
-    let target: Target | undefined;
+    let target: Item | undefined;
     try {
       target = findTool(actor, view, name);
       checkArguments(params);
@@ -54,7 +55,10 @@ export function createCalls({ relay, inputs, record, report }: CallDeps) {
       const sent = name === target.name ? params : { ...params, name: target.name };
       const { server } = target;
       if (origin.client) origin.client.target = target;
-      let answer = await relay.send(origin, server, 'tools/call', sent, progressToken);
+      const isTask = params?.task !== undefined || target.taskSupport === 'required';
+      let answer = isTask
+        ? await tasks.call(call, target, sent ?? {})
+        : await relay.send(origin, server, 'tools/call', sent, progressToken);
       if (wantsInput(answer)) {
         answer = await inputs.settle(answer, { origin, server, method: 'tools/call', params: sent, progressToken });
       }
@@ -113,7 +117,7 @@ export function createCalls({ relay, inputs, record, report }: CallDeps) {
 }
 
 /** @throws HubError NOT_FOUND, alike for what does not exist and for what is not the caller's */
-function findTool(actor: Actor, view: View, name: unknown): Target {
+function findTool(actor: Actor, view: View, name: unknown): Item {
   if (typeof name !== 'string') throw new HubError('INVALID_INPUT', 'tools/call needs the "name" of a tool.');
   const target = view.tool(name);
   if (target && can(actor, 'call', target.resource)) return target;
@@ -125,14 +129,6 @@ function checkArguments(params: Record<string, unknown> | undefined): void {
   const args = params?.arguments;
   if (args === undefined || (typeof args === 'object' && args !== null && !Array.isArray(args))) return;
   throw new HubError('INVALID_INPUT', '"arguments" must be an object.');
-}
-
-/** The token under which the client wants progress, if it does. */
-export function progressTokenOf(params: Record<string, unknown> | undefined): RequestId | undefined {
-  const meta = params?._meta;
-  if (typeof meta !== 'object' || meta === null || !('progressToken' in meta)) return undefined;
-  const { progressToken } = meta;
-  return typeof progressToken === 'string' || typeof progressToken === 'number' ? progressToken : undefined;
 }
 
 /** The answer of a server as it goes to the client: its own bytes, unless a URI in it leads elsewhere here. */

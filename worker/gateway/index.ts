@@ -31,6 +31,8 @@ import { createSessions, credentialOf, type Session } from './sessions';
 import { createSse } from './sse';
 import { createStartGate } from './start-gate';
 import { createStreams, type StreamLimits } from './streams';
+import { createTaskIds } from './task-ids';
+import { createTasks } from './tasks';
 import { createViews, type View } from './view';
 import { refuse } from './visit';
 
@@ -187,10 +189,29 @@ export function createGateway(deps: GatewayDeps): Gateway {
     tell,
     log,
   });
-  const calls = createCalls({ relay, inputs, record: deps.recordCall, report });
-  const methods = createMethods({ calls, relay, inputs, news });
+  const self = deps.peers?.self ?? randomBytes(9).toString('base64url');
+  const eraOf = (serverId: string) => {
+    try {
+      return supervisor.upstreamOf(serverId).handshake.era;
+    } catch {
+      return undefined;
+    }
+  };
+  const tasks = createTasks({
+    relay,
+    ids: createTaskIds(keyring),
+    supervisor,
+    eraOf,
+    tell: (sessionId, method, params) => {
+      const session = sessions.peek(sessionId);
+      if (session && !session.ended) streams.send(session, method, params);
+    },
+    self,
+  });
+  const calls = createCalls({ relay, inputs, tasks, record: deps.recordCall, report });
+  const methods = createMethods({ calls, relay, inputs, news, tasks });
   const states = createRequestStates(keyring, deps.now ?? Date.now);
-  const parking = createParking(states, limits, deps.peers?.self ?? randomBytes(9).toString('base64url'));
+  const parking = createParking(states, limits, self);
   const listeners = createListeners({
     streams,
     news,
@@ -209,13 +230,8 @@ export function createGateway(deps: GatewayDeps): Gateway {
     news,
     passOn: (visit, body, worker) => peers?.passOn(visit, body, worker) ?? false,
     viewOf,
-    eraOf: (serverId) => {
-      try {
-        return supervisor.upstreamOf(serverId).handshake.era;
-      } catch {
-        return undefined;
-      }
-    },
+    tasks,
+    eraOf,
     version,
     report,
   });
@@ -226,6 +242,10 @@ export function createGateway(deps: GatewayDeps): Gateway {
     questions,
     tell,
     viewOf,
+    passOnTask: (visit, message) => {
+      const worker = peers && tasks.workerOf(message.params);
+      return worker !== undefined && (peers?.passOn(visit, { jsonrpc: '2.0', ...message }, worker) ?? false);
+    },
     batchMessages: limits.batchMessages,
     version,
     opened: (session: Session, { userId }: Actor) => {
@@ -313,6 +333,7 @@ export function createGateway(deps: GatewayDeps): Gateway {
       listeners.stop();
       catalog.close();
       news.close();
+      tasks.close();
       peers?.close();
       relay.close();
       questions.close();

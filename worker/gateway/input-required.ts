@@ -40,7 +40,8 @@ export function relayInputRequired(
   return { kind: 'result', body: JSON.stringify({ ...result, requestState: sealed }) };
 }
 
-function checkRequests(inputRequests: unknown, capabilities: Record<string, unknown>): void {
+/** @throws HubError MISSING_CLIENT_CAPABILITY, UPSTREAM_BAD_ANSWER */
+export function checkRequests(inputRequests: unknown, capabilities: Record<string, unknown>): void {
   if (!isObject(inputRequests)) throw badWish('has inputRequests that are no object');
   const missing: Record<string, Record<string, unknown>> = {};
   for (const request of Object.values(inputRequests)) {

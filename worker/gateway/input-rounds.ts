@@ -11,6 +11,7 @@ import { type Questions, whyNotAsk } from './questions';
 import type { Origin, Relay } from './relay';
 import { urlElicitationRequired } from './results';
 import type { RunningCall } from './sessions';
+import { unasked } from './task-ids';
 
 /** A server that asks on and on makes no progress. */
 const maxRounds = 10;
@@ -34,10 +35,11 @@ interface InputRequired {
   requestState?: unknown;
 }
 
-/** The one check that every answer pays for: whether `settle` has anything to do with it. */
+/** The one check that every answer pays for: whether `settle` has anything to do with it. A task is looked at too. */
 export function wantsInput({ kind, value }: UpstreamAnswer): boolean {
   if (kind === 'error') return (value as { code?: unknown } | null)?.code === urlElicitationRequired;
-  return (value as { resultType?: unknown } | null)?.resultType === 'input_required';
+  const resultType = (value as { resultType?: unknown } | null)?.resultType;
+  return resultType === 'input_required' || resultType === 'task';
 }
 
 export interface InputRoundsDeps {
@@ -61,6 +63,7 @@ export function createInputRounds({ relay, supervisor, questions }: InputRoundsD
     }
     // In an older revision the word means nothing.
     if (supervisor.upstreamOf(server.id).handshake.era !== 'modern') return answer;
+    if (isTask(answer)) return passedOn(answer, origin);
     if (!methodsWithInput.has(method)) throw badWish(server, `asked for input in answer to ${method}`);
     if (!origin.client) {
       throw new HubError('INVALID_INPUT', `The server "${server.name}" asks for input, and nobody can be asked here.`);
@@ -68,6 +71,7 @@ export function createInputRounds({ relay, supervisor, questions }: InputRoundsD
     if (!origin.session) return answer;
     let current = answer;
     for (let round = 1; wantsInput(current); round++) {
+      if (isTask(current)) return passedOn(current, origin);
       if (round > maxRounds) throw badWish(server, `asked for input more than ${maxRounds} times`);
       const params = await nextParams(current.value as InputRequired, request, origin.client);
       current = await relay.send(origin, server, method, params, request.progressToken);
@@ -115,6 +119,16 @@ export function createInputRounds({ relay, supervisor, questions }: InputRoundsD
 }
 
 export type InputRounds = ReturnType<typeof createInputRounds>;
+
+function isTask({ value }: UpstreamAnswer): boolean {
+  return (value as { resultType?: unknown } | null)?.resultType === 'task';
+}
+
+/** A client without a session may have asked for it; that is looked at where its answers are completed. */
+function passedOn(answer: UpstreamAnswer, { session, client }: Origin): UpstreamAnswer {
+  if (session || !client) throw unasked();
+  return answer;
+}
 
 async function askFor(wish: unknown, server: ServerNode, client: ClientSide, signal: AbortSignal): Promise<unknown> {
   const { method, params } = isObject(wish) ? wish : {};

@@ -14,6 +14,7 @@ import { type Questions, SessionClient } from './questions';
 import { accepts } from './request';
 import type { Session, Sessions } from './sessions';
 import type { Streams } from './streams';
+import { taskVersion, withoutExtension } from './task-offers';
 import type { View } from './view';
 import { refuse, retryAfterSeconds, type Visit } from './visit';
 
@@ -31,6 +32,8 @@ export interface LegacyDeps {
   /** Tells the other workers what concerns none of the calls here. */
   tell(message: SessionMessage): void;
   viewOf(actor: Actor, endpoint: Endpoint): View;
+  /** Lets the worker at which a task lives take a request about it. @returns false when that is this one, or gone */
+  passOnTask(visit: Visit, message: Message): boolean;
   batchMessages: number;
   version: string;
   /** After a session began. */
@@ -65,6 +68,7 @@ export function createLegacy(deps: LegacyDeps) {
 
   function postIn(session: Session, visit: Visit, message: Message, bodyBytes: number): Promise<void> | undefined {
     const { id, method } = message;
+    if (method?.startsWith('tasks/') && deps.passOnTask(visit, message)) return;
     const exchange = new Exchange(visit.response, visit.requestId);
     if (method !== undefined && id !== undefined) return answer(visit, session, exchange, message, id, bodyBytes);
     takeAside(visit, session, message);
@@ -176,17 +180,19 @@ export function createLegacy(deps: LegacyDeps) {
     const client = (clientInfo ?? {}) as { name?: unknown };
     return {
       protocolVersion: sessionVersions.find((known) => known === asked) ?? latestVersion,
-      capabilities: isObject(capabilities) ? capabilities : {},
+      capabilities: isObject(capabilities) ? withoutExtension(capabilities) : {},
       clientName: typeof client.name === 'string' ? client.name : '',
     };
   }
 
   /** The result of `initialize`. From here on the session counts as begun. */
   function welcome({ actor, endpoint }: Visit, session: Session): NonNullable<Reply> {
-    const { capabilities, instructions } = viewOf(actor, endpoint).about();
+    const view = viewOf(actor, endpoint);
+    const { taskOffers } = view;
+    const { capabilities, instructions } = view.about();
     const result = {
       protocolVersion: session.protocolVersion,
-      capabilities,
+      capabilities: session.protocolVersion === taskVersion ? { ...capabilities, ...taskOffers.legacy } : capabilities,
       serverInfo: serverInfoOf(endpoint, version),
       ...(instructions && { instructions }),
     };

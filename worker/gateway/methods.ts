@@ -1,13 +1,14 @@
 // What a session may ask: one row per method. Lists come from the view, the rest goes to the server that it concerns.
 import { can } from '../../lib/access/can';
 import { HubError } from '../../lib/errors';
-import { type Calls, progressTokenOf, replyOf } from './call';
+import { type Calls, replyOf } from './call';
 import type { Reply } from './exchange';
 import { type InputRounds, wantsInput } from './input-rounds';
 import type { News } from './news';
 import type { Relay } from './relay';
-import type { RpcRequest } from './rpc-request';
+import { progressTokenOf, type RpcRequest } from './rpc-request';
 import type { Session } from './sessions';
+import type { Tasks } from './tasks';
 import type { ListKind, Target } from './view';
 
 /** @returns null when the request was cancelled. @throws HubError, also by the promise */
@@ -20,9 +21,10 @@ export interface MethodsDeps {
   relay: Relay;
   inputs: InputRounds;
   news: News;
+  tasks: Pick<Tasks, 'methods'>;
 }
 
-export function createMethods({ calls, relay, inputs, news }: MethodsDeps) {
+export function createMethods({ calls, relay, inputs, news, tasks }: MethodsDeps) {
   function list(kind: ListKind): Method {
     return ({ origin, view, params }) => {
       const body = view.page(kind, params?.cursor);
@@ -122,6 +124,7 @@ export function createMethods({ calls, relay, inputs, news }: MethodsDeps) {
         return empty;
       },
     ],
+    ...tasks.methods,
   ];
   return new Map(methods);
 }

@@ -3,7 +3,7 @@
 import type { Actor } from '../../lib/access/schema';
 import { asHubError, errorTable, HubError } from '../../lib/errors';
 import type { Era } from '../upstream/types';
-import { errorReply, progressTokenOf } from './call';
+import { errorReply } from './call';
 import { type Endpoint, serverInfoOf } from './endpoints';
 import {
   dropEnvelope,
@@ -36,6 +36,9 @@ import {
   urlElicitationRequired,
   withMembers,
 } from './results';
+import { progressTokenOf } from './rpc-request';
+import { needExtension } from './task-offers';
+import type { Tasks } from './tasks';
 import { type ListKind, listKinds, type Target, type View } from './view';
 import { refuse, retryAfterSeconds, type Visit } from './visit';
 
@@ -49,6 +52,9 @@ const served = new Map<string, ListKind | 'read' | 'plain'>([
   ['tools/call', 'plain'],
   ['prompts/get', 'plain'],
   ['completion/complete', 'plain'],
+  ['tasks/get', 'plain'],
+  ['tasks/update', 'plain'],
+  ['tasks/cancel', 'plain'],
 ]);
 
 export interface ModernDeps {
@@ -58,6 +64,7 @@ export interface ModernDeps {
   parking: Parking;
   listeners: Pick<Listeners, 'open'>;
   news: Pick<News, 'wantLevel' | 'forgetLevel'>;
+  tasks: Pick<Tasks, 'created'>;
   /** Lets the worker at which a call waits take its retry. @returns false when there is none */
   passOn(visit: Visit, body: unknown, worker: string): boolean;
   viewOf(actor: Actor, endpoint: Endpoint): View;
@@ -68,7 +75,7 @@ export interface ModernDeps {
 }
 
 export function createModern(deps: ModernDeps) {
-  const { methods, relay, states, parking, passOn, listeners, news, viewOf, eraOf, version, report } = deps;
+  const { methods, relay, states, parking, passOn, listeners, news, tasks, viewOf, eraOf, version, report } = deps;
   const discoveries = new WeakMap<View, Buffer>();
   /** Pages of lists, completed; by the page, which lives as long as its view. */
   const pages = new WeakMap<Buffer, Buffer>();
@@ -91,6 +98,7 @@ export function createModern(deps: ModernDeps) {
       }
       view = viewOf(actor, endpoint);
       if (method === 'tools/call') checkToolHeaders(visit, view, params);
+      if (method === 'subscriptions/listen' && wantsTasks(params)) needExtension(envelope.capabilities);
       if (method === 'subscriptions/listen') return await listeners.open(visit, id, params, view);
     } catch (error) {
       return refuse(request, response, error, requestId, id ?? null);
@@ -205,7 +213,9 @@ export function createModern(deps: ModernDeps) {
     }
     let typed = typedResult(reply.body);
     let { body } = reply;
-    if (typed?.resultType === 'input_required') {
+    if (typed?.resultType === 'task' && eraOf(targetOf(asking, view)?.server.id ?? '') === 'modern') {
+      body = tasks.created(asking, call.capabilities, targetOf(asking, view), typed);
+    } else if (typed?.resultType === 'input_required') {
       const server = targetOf(asking, view)?.server.id ?? '';
       if (eraOf(server) !== 'legacy') {
         return { reply: relayInputRequired(typed, asking, call.capabilities, server, states), status: 200 };
@@ -258,7 +268,7 @@ export function createModern(deps: ModernDeps) {
     const { capabilities, instructions } = view.about();
     const result = JSON.stringify({
       supportedVersions: modernVersions,
-      capabilities,
+      capabilities: withTasks(capabilities, view),
       ...(instructions && { instructions }),
       _meta: { [serverInfoKey]: serverInfoOf(view.endpoint, version) },
     });
@@ -273,6 +283,17 @@ export function createModern(deps: ModernDeps) {
 /** Whether a request carries what only a retry has. */
 function isInputRetry(method: string, { requestState, inputResponses }: Record<string, unknown>): boolean {
   return (requestState !== undefined || inputResponses !== undefined) && inputMethods.has(method);
+}
+
+function withTasks(capabilities: Record<string, unknown>, { taskOffers }: View): Record<string, unknown> {
+  if (!taskOffers.modern) return capabilities;
+  const extensions = { ...(capabilities.extensions as object | undefined), ...taskOffers.modern.extensions };
+  return { ...capabilities, extensions };
+}
+
+/** Whether news of tasks are asked for (io.modelcontextprotocol/tasks, "Task Status Notifications"). */
+function wantsTasks(params: Record<string, unknown> | undefined): boolean {
+  return isObject(params?.notifications) && params.notifications.taskIds !== undefined;
 }
 
 function answersIn(params: Record<string, unknown> | undefined): Record<string, unknown> {

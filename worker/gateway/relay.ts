@@ -22,6 +22,8 @@ export interface Outlet {
   notify(method: string, params: Record<string, unknown> | undefined): void;
   /** Called by a timer. */
   keepAlive(nowMs: number): void;
+  /** Whether nothing can be sent any more, where that is known. */
+  readonly isGone?: boolean;
   /** Told what runs for the request, so that it can be cancelled. @throws HubError CANCELLED when it is too late */
   started?(running: Running): void;
   /** Whether an answer is not the last word: the client will ask again for the same thing. */

@@ -1,5 +1,6 @@
 // A JSON-RPC request of a known caller on a known endpoint, of whichever era, as the methods see it.
 import type { Actor } from '../../lib/access/schema';
+import type { RequestId } from './json';
 import type { Origin } from './relay';
 import type { View } from './view';
 
@@ -14,4 +15,12 @@ export interface RpcRequest {
   requestId: string;
   /** Bytes of the body that it came in. */
   bodyBytes: number;
+}
+
+/** The token under which the client wants progress, if it does. */
+export function progressTokenOf(params: Record<string, unknown> | undefined): RequestId | undefined {
+  const meta = params?._meta;
+  if (typeof meta !== 'object' || meta === null || !('progressToken' in meta)) return undefined;
+  const { progressToken } = meta;
+  return typeof progressToken === 'string' || typeof progressToken === 'number' ? progressToken : undefined;
 }

@@ -9,6 +9,7 @@ import { HubError } from '../../lib/errors';
 import { canonicalJson, type Definition, type Listing } from '../../lib/servers/catalog';
 import type { Endpoint, ServerNode } from './endpoints';
 import { clashUri, exposeNames, parseClashUri, templateMatcher } from './naming';
+import { shownTool, type TaskOffers, type TaskSupport, taskOffersOf, taskSupportOf } from './task-offers';
 
 export type ListKind = 'tools' | 'resources' | 'resourceTemplates' | 'prompts';
 export const listKinds: readonly ListKind[] = ['tools', 'resources', 'resourceTemplates', 'prompts'];
@@ -28,6 +29,8 @@ export interface Target {
 /** Something that a server lists, as it defined it. */
 export interface Item extends Target {
   definition: Definition;
+  /** Of tools. */
+  taskSupport: TaskSupport;
 }
 
 /** Lists are cut into pages of this size. */
@@ -50,6 +53,7 @@ export class View {
   readonly servers: readonly { server: ServerNode; listing: Listing }[];
   readonly tools: ReadonlyMap<string, Item>;
   readonly prompts: ReadonlyMap<string, Target>;
+  readonly taskOffers: TaskOffers;
   readonly #items: Record<ListKind, ReadonlyMap<string, Item>>;
   readonly #bareTools = new Map<string, Item | null>();
   readonly #templates: { matches: (uri: string) => number; target: Target }[];
@@ -72,6 +76,7 @@ export class View {
       return listing && server.enabled && can(actor, 'read', server.resource) ? [{ server, tools, listing }] : [];
     });
     this.servers = members;
+    this.taskOffers = taskOffersOf(members.map(({ listing }) => listing));
     const tools: Item[] = [];
     const whole: typeof members = [];
     for (const member of members) {
@@ -81,7 +86,7 @@ export class View {
         if (server.disabledTools.has(name) || (member.tools && !member.tools.has(name))) continue;
         const resource = server.toolResource(name);
         if (can(actor, 'read', resource) && can(actor, 'call', resource)) {
-          tools.push({ server, name, resource, definition });
+          tools.push({ server, name, resource, definition, taskSupport: taskSupportOf(listing, definition) });
         }
       }
       // A key for single tools does not open the other things of their server.
@@ -94,6 +99,7 @@ export class View {
           name: String(definition[key]),
           resource: server.toolResource('*'),
           definition,
+          taskSupport: undefined,
         })),
       );
     this.#items = {
@@ -173,8 +179,8 @@ export class View {
     const known = this.#lists.get(kind);
     if (known) return known;
     const key = kind === 'resources' ? 'uri' : kind === 'resourceTemplates' ? 'uriTemplate' : 'name';
-    const shown = [...this.#items[kind]].map(([exposed, { server, definition }]) =>
-      this.#mapAppUri(server, { ...definition, [key]: exposed }),
+    const shown = [...this.#items[kind]].map(([exposed, { server, definition, taskSupport }]) =>
+      this.#mapAppUri(server, { ...shownTool(definition, taskSupport), [key]: exposed }),
     );
     const digest = createHash('sha256').update(canonicalJson(shown)).digest('base64url');
     const entries = shown.map((definition) => JSON.stringify(definition));

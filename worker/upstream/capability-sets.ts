@@ -10,6 +10,8 @@ import type { Call, CallOptions, ClientSide, Upstream, UpstreamAnswer } from './
 const max = 256;
 const idleMs = 5 * 60_000;
 const sweepMs = 30_000;
+/** Tasks live in the session that began them (2025-11-25, basic/utilities/tasks): it is kept for this much longer. */
+const taskHoldMs = 3600_000;
 
 export type Capabilities = Record<string, unknown>;
 
@@ -57,6 +59,10 @@ interface Key {
 
 /** The capabilities of a session are one object, so this is asked once for each. */
 const keys = new WeakMap<Capabilities, Key>();
+
+function concernsTask(method: string, params: Record<string, unknown> | undefined): boolean {
+  return method === 'tools/call' ? params?.task !== undefined : method.startsWith('tasks/');
+}
 
 function keyOf(capabilities: Capabilities): Key {
   const known = keys.get(capabilities);
@@ -127,7 +133,7 @@ export function createCapabilitySets(options: CapabilitySetsOptions): Capability
     const name = nameOf(client);
     const entry = entries.get(name) ?? begin(name, keyOf(client.capabilities).set);
     if (!entry) return rejected(busy());
-    entry.usedAt = now();
+    entry.usedAt = Math.max(entry.usedAt, concernsTask(method, params) ? now() + taskHoldMs : now());
     if (entry.link) return entry.link.connection.call(method, params, callOptions);
     return callLater(entry, method, params, callOptions);
   }

@@ -20,6 +20,13 @@ describe('keyring', () => {
     for (const token of tokens) expect(token).toMatch(/^[A-Za-z0-9_-]+$/);
   });
 
+  it('gives a task one token only, and another one to each other task', () => {
+    const seal = (value: number) => keyring.seal('task', { task: value });
+    expect(seal(1)).toBe(seal(1));
+    expect(new Set(Array.from({ length: 50 }, (_, at) => seal(at).slice(0, 16))).size).toBe(50);
+    expect(keyring.open('task', seal(3))).toEqual({ task: 3 });
+  });
+
   it('opens no token made for another purpose or by another hub', () => {
     const token = keyring.seal('session', 'x');
     expect(keyring.open('browser', token)).toBeNull();
