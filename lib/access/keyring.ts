@@ -27,7 +27,7 @@ const tagBytes = 16;
 /** First byte of a token: format and key generation, so that a later format can live beside this one. */
 const formatVersion = 1;
 /** Longer input is not ours and not worth the work; a session id has about 1 KiB, a request state carries a server's. */
-const tokenMaxChars = { session: 8192, browser: 8192, cursor: 8192, 'request-state': 512 * 1024, task: 8192 };
+const tokenMaxChars = { session: 8192, browser: 8192, cursor: 8192, 'request-state': 512 * 1024, task: 16_384 };
 
 /** @param masterKey 32 bytes */
 export function createKeyring(masterKey: Buffer): Keyring {

@@ -10,25 +10,30 @@ type Params = Record<string, unknown> | undefined;
 
 export const statusNotification = 'notifications/tasks/status';
 
-/** What of a client's capabilities a connection with a session is made for. */
-export function askable({ sampling, elicitation, roots }: Record<string, unknown>): Record<string, unknown> {
-  return {
+/** For whom the connection with a session was made that a task lives in. */
+export type TaskHome = Pick<AskedClient, 'capabilities' | 'owner'>;
+
+/** The connection that calls of this client take now: by what servers can ask it, and by whose roots they are. */
+export function homeOf({ capabilities, owner }: TaskHome): TaskHome {
+  const { sampling, elicitation, roots } = capabilities;
+  const asked = {
     ...(isObject(sampling) && { sampling }),
     ...(isObject(elicitation) && { elicitation }),
     ...(isObject(roots) && { roots }),
   };
+  return { capabilities: asked, owner: isObject(roots) ? owner : '' };
 }
 
 export class TaskClient implements AskedClient {
   /**
-   * @param capabilities of the connection that the task lives in
+   * @param home where the task lives
    * @param outlet where the client of a task of its own hears of its state
    * @param from the server's id of the task, null while it is not known
    * @param to the client's, null where the client knows of no task
    */
   constructor(
     private readonly client: AskedClient,
-    readonly capabilities: Record<string, unknown>,
+    private readonly home: TaskHome,
     private readonly outlet: Pick<Outlet, 'notify'> | null,
     private from: string | null,
     private readonly to: string | null,
@@ -42,8 +47,12 @@ export class TaskClient implements AskedClient {
     this.client.target = target;
   }
 
-  get owner(): AskedClient['owner'] {
-    return this.client.owner;
+  get capabilities(): Record<string, unknown> {
+    return this.home.capabilities;
+  }
+
+  get owner(): string {
+    return this.home.owner;
   }
 
   get logLevel(): string | undefined {

@@ -4,7 +4,7 @@
 import type { Keyring } from '../../lib/access/keyring';
 import type { Actor } from '../../lib/access/schema';
 import { HubError } from '../../lib/errors';
-import type { Era } from '../upstream/types';
+import type { ClientSide, Era } from '../upstream/types';
 import type { Endpoint } from './endpoints';
 import { isObject } from './envelope';
 import { credentialOf } from './sessions';
@@ -24,8 +24,8 @@ export interface TaskRef {
   /** Original name of the tool that it runs, for `can`. */
   tool: string;
   era: Era;
-  /** A task of a session lives in the connection that was made for clients of this kind, at this worker. */
-  capabilities: Record<string, unknown>;
+  /** A task of a session lives in the connection that was made for such a client, at this worker. */
+  home: Pick<ClientSide, 'capabilities' | 'owner'>;
   worker: string;
 }
 

@@ -7,7 +7,7 @@ import { isObject } from './envelope';
 
 /** The only revision with tasks of the first kind. */
 export const taskVersion = '2025-11-25';
-export const tasksExtension = 'io.modelcontextprotocol/tasks';
+const tasksExtension = 'io.modelcontextprotocol/tasks';
 
 /** How a tool may be called: only as a task, also as one, or not as one. */
 export type TaskSupport = 'required' | 'optional' | undefined;
@@ -21,7 +21,7 @@ function takesCalls({ tasks }: Capabilities): boolean {
   return isObject(tools) && isObject(tools.call);
 }
 
-export function hasExtension({ extensions }: Capabilities): boolean {
+function hasExtension({ extensions }: Capabilities): boolean {
   return isObject(extensions) && isObject(extensions[tasksExtension]);
 }
 

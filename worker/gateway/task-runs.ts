@@ -8,7 +8,7 @@ import { isObject } from './envelope';
 import type { RequestId } from './json';
 import { type Origin, type Outlet, type Relay, Running } from './relay';
 import { progressTokenOf, type RpcRequest } from './rpc-request';
-import { askable, TaskClient } from './task-client';
+import { homeOf, TaskClient } from './task-client';
 import { relabel, relabelError, serverTaskId } from './task-ids';
 import { awaitResult } from './task-result';
 import type { Target } from './view';
@@ -69,8 +69,7 @@ export function createTaskRuns(relay: Pick<Relay, 'send' | 'leavePlace'>) {
     const leave = () => ending.abort();
     const token = progressTokenOf(params);
     const steps = exchange && new Steps(exchange, token);
-    const client =
-      origin.client && new TaskClient(origin.client, askable(origin.client.capabilities), null, null, null);
+    const client = origin.client && new TaskClient(origin.client, homeOf(origin.client), null, null, null);
     // What is sent for the call is not the call: it is neither cancelled nor found by the client's id.
     const own: Origin = { id, session: null, exchange: steps, client };
     session?.calls.set(id, running);
@@ -145,8 +144,6 @@ export function createTaskRuns(relay: Pick<Relay, 'send' | 'leavePlace'>) {
 
   return { run };
 }
-
-export type TaskRuns = ReturnType<typeof createTaskRuns>;
 
 function pauseOf(pollInterval: unknown): number {
   const wanted = typeof pollInterval === 'number' && pollInterval >= 0 ? pollInterval : pollMs.usual;

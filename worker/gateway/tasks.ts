@@ -13,7 +13,7 @@ import type { Asking } from './request-state';
 import { mapResultUris } from './rewrite';
 import { progressTokenOf, type RpcRequest } from './rpc-request';
 import type { Session } from './sessions';
-import { askable, statusNotification, TaskClient } from './task-client';
+import { homeOf, statusNotification, TaskClient } from './task-client';
 import { noTask, relabel, relabelError, related, serverTaskId, type TaskIds, type TaskRef, unasked } from './task-ids';
 import { needExtension, taskVersion } from './task-offers';
 import { awaitResult } from './task-result';
@@ -76,13 +76,13 @@ export function createTasks({ relay, ids, supervisor, eraOf, tell, self }: Tasks
   async function begin(request: RpcRequest, target: Item, sent: Record<string, unknown>): Promise<UpstreamAnswer> {
     const { origin, actor, view } = request;
     const { server } = target;
-    const capabilities = askable(origin.client?.capabilities ?? {});
-    const client = origin.client && new TaskClient(origin.client, capabilities, null, null, null);
+    const home = homeOf(origin.client ?? { capabilities: {}, owner: '' });
+    const client = origin.client && new TaskClient(origin.client, home, null, null, null);
     const answer = await relay.send({ ...origin, client }, server, 'tools/call', sent, progressTokenOf(sent));
     const result = answer.value as Record<string, unknown>;
     if (answer.kind === 'error' || !isObject(result.task)) return answer;
     const task = serverTaskId(result.task);
-    const ref: TaskRef = { server: server.id, task, tool: target.name, era: 'legacy', capabilities, worker: self };
+    const ref: TaskRef = { server: server.id, task, tool: target.name, era: 'legacy', home, worker: self };
     const id = ids.seal({ actor, endpoint: view.endpoint }, ref);
     if (origin.session) followers.set(keyOf(server.id, task), { session: origin.session.id, id });
     return { kind: 'result', value: relabel(result, task, id), raw: null };
@@ -107,7 +107,7 @@ export function createTasks({ relay, ids, supervisor, eraOf, tell, self }: Tasks
   function originOf({ origin }: RpcRequest, { task, id }: Opened): Origin {
     const { client, exchange, session } = origin;
     if (!client || !session) return origin;
-    return { ...origin, client: new TaskClient(client, task.capabilities, exchange, task.task, id) };
+    return { ...origin, client: new TaskClient(client, task.home, exchange, task.task, id) };
   }
 
   async function passOn(method: string, request: RpcRequest): Promise<NonNullable<Reply>> {
@@ -168,7 +168,14 @@ export function createTasks({ relay, ids, supervisor, eraOf, tell, self }: Tasks
       }
       const task = serverTaskId(answer);
       const { server, name } = target;
-      const ref: TaskRef = { server: server.id, task, tool: name, era: 'modern', capabilities: {}, worker: '' };
+      const ref: TaskRef = {
+        server: server.id,
+        task,
+        tool: name,
+        era: 'modern',
+        home: { capabilities: {}, owner: '' },
+        worker: '',
+      };
       return JSON.stringify(relabel(answer, task, ids.seal({ actor, endpoint }, ref)));
     },
 
