@@ -9,7 +9,15 @@ import { afterEach, beforeEach, expect, it } from 'vitest';
 import type { SessionMessage } from '../../../worker/fleet/messages';
 import type { PeerLine } from '../../../worker/gateway';
 import { readEvents } from '../../support/event-reader';
-import { initialize, memoryUpstream, rpc, serverRow, startGateway, type TestGateway } from '../../support/gateway';
+import {
+  initialize,
+  memoryUpstream,
+  RpcFailure,
+  rpc,
+  serverRow,
+  startGateway,
+  type TestGateway,
+} from '../../support/gateway';
 import { modernPost } from '../../support/modern';
 import { until } from '../../support/until';
 
@@ -48,16 +56,29 @@ function createLines(): PeerLine[] {
   }));
 }
 
+const execution = { taskSupport: 'optional' };
+
 function server(at: number) {
   const text = (value: unknown) => ({ content: [{ type: 'text', text: JSON.stringify(value) }] });
   const form = { message: 'Who?', requestedSchema: { type: 'object', properties: {} } };
   const made = memoryUpstream(
-    { tools: {}, resources: { subscribe: true }, logging: {} },
+    {
+      tools: {},
+      resources: { subscribe: true },
+      logging: {},
+      tasks: { cancel: {}, requests: { tools: { call: {} } } },
+    },
     async (method, params, { client }, signal) => {
       if (method === 'tools/list')
-        return { tools: ['ask', 'log'].map((name) => ({ name, inputSchema: { type: 'object' } })) };
+        return { tools: ['ask', 'log', 'job'].map((name) => ({ name, inputSchema: { type: 'object' }, execution })) };
       if (method === 'resources/list') return { resources: [{ uri: 'memo://one', name: 'One' }] };
       if (method === 'resources/templates/list') return { resourceTemplates: [] };
+      // Each worker has a session of its own with such a server, which knows its own tasks only.
+      const task = { taskId: `task-of-${names[at]}`, status: 'working', ttl: null };
+      if (params.name === 'job') return { task };
+      if (method === 'tasks/get') {
+        return params.taskId === task.taskId ? task : new RpcFailure({ code: -32602, message: 'unknown' });
+      }
       if (method !== 'tools/call') return {};
       if (params.name === 'ask') return text((await client?.ask('elicitation/create', form, signal))?.value);
       for (const level of ['debug', 'error']) client?.notify('notifications/message', { level, data: level });
@@ -207,4 +228,19 @@ it('tells the client of a parked call that its worker has just ended', async () 
   await new Promise((resolve) => socket.close(resolve));
   const answer = await modernPost(two, 'tools/call', retry, { ...options, id: 'again' });
   expect([answer.status, await answer.json()]).toMatchObject([503, { id: 'again', error: { code: 1007 } }]);
+});
+
+it('asks about a task where it was begun, and tells of it where the stream of its session is', async () => {
+  const [one, two] = pair();
+  const session = await one.session();
+  const headers = { accept: 'text/event-stream' };
+  const stream = readEvents(await two.post(undefined, { session, method: 'GET', headers }));
+  const begun = await one.post(rpc('tools/call', { name: 'notes__job', task: {} }), { session });
+  const { taskId } = (await begun.json()).result.task;
+  const asked = await two.post(rpc('tasks/get', { taskId }, 'there'), { session });
+  expect(await asked.json()).toMatchObject({ id: 'there', result: { taskId, status: 'working' } });
+  for (const { supervisor } of gateways) {
+    supervisor.notify('id-notes', 'notifications/tasks/status', { taskId: 'task-of-0-one', status: 'completed' });
+  }
+  expect(await stream.message()).toMatchObject({ params: { taskId, status: 'completed' } });
 });

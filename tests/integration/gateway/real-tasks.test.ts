@@ -131,6 +131,16 @@ it('a question about a task reaches its client with the id that it knows, also a
   expect(await plain.experimental.tasks.getTask(id)).toMatchObject({ taskId: id, status: 'completed' });
 });
 
+it('a task of a client with roots is where it was for its other sessions, with or without any', async () => {
+  const { client } = await connect('key-a', { roots: {}, elicitation: {} });
+  const id = await begin(client);
+  await client.close();
+  for (const capabilities of [{ roots: {}, elicitation: {} }, {}]) {
+    const { client: other } = await connect('key-a', capabilities);
+    expect(await other.experimental.tasks.getTask(id)).toMatchObject({ taskId: id, status: 'working' });
+  }
+});
+
 it('a task is read and cancelled by its own credential on its own endpoint only [L-TASK-01]', async () => {
   const { client } = await connect();
   const { client: stranger } = await connect('key-b');
