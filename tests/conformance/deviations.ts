@@ -11,7 +11,7 @@ export interface Deviation {
   reason: string;
 }
 
-const noTasks = 'Neither the reference server nor the hub runs tasks; the suite does not score this extension.';
+const noTasks = 'The reference server makes no tasks that could be passed on; the suite does not score this extension.';
 
 const tasks = [
   'tasks-lifecycle',
