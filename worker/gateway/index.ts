@@ -109,7 +109,7 @@ export interface Gateway {
   stats(): { sessions: number; inflight: number; parked: number; questions: number; droppedAnswers: number };
   /** Tools that the server was last seen with. */
   toolCount(serverId: string): number;
-  /** From now on no new session begins, and open event streams end; calls under way go on. */
+  /** From now on no new session begins and no client is asked, and open event streams end; calls under way go on. */
   drain(): void;
   /** Ends all streams and timers. Idempotent. */
   close(): void;
@@ -321,6 +321,7 @@ export function createGateway(deps: GatewayDeps): Gateway {
       isDraining = true;
       gate.close();
       streams.endWhere(() => true);
+      questions.stop();
       parking.stop();
       listeners.stop();
     },

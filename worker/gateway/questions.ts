@@ -68,6 +68,7 @@ export function createQuestions(limits: QuestionLimits, asked: (session: Session
   /** Who was sent to a page, by the server's id of that elicitation. */
   const elicitations = new Map<string, Session>();
   let dropped = 0;
+  let isStopped = false;
 
   const sweep = setInterval(() => {
     const nowMs = performance.now();
@@ -96,6 +97,7 @@ export function createQuestions(limits: QuestionLimits, asked: (session: Session
     const refusal = whyNotAsk(session.clientCapabilities, method, params);
     if (refusal) return Promise.resolve(failed(refusal));
     if (signal.aborted) return Promise.resolve(failed(new HubError('CANCELLED')));
+    if (isStopped) return Promise.resolve(failed(stopping()));
     const waiting = perSession.get(session) ?? 0;
     if (waiting >= limits.questionsPerSession) {
       return Promise.resolve(failed(new HubError('BUSY', 'Too many questions wait for an answer of this client.')));
@@ -174,6 +176,12 @@ export function createQuestions(limits: QuestionLimits, asked: (session: Session
       return { open: open.size, dropped };
     },
 
+    /** Takes all questions back and puts no more: a person would take longer than the hub may take to stop. Idempotent. */
+    stop(): void {
+      isStopped = true;
+      for (const question of open.values()) withdraw(question, stopping(), 'the hub is shutting down');
+    },
+
     close(): void {
       clearInterval(sweep);
       for (const question of open.values()) question.settle(failed(gone()));
@@ -187,6 +195,10 @@ const noAnswer = 'The client did not answer in time.';
 
 function gone(): HubError {
   return new HubError('INTERRUPTED', 'The client cannot be reached (any more).');
+}
+
+function stopping(): HubError {
+  return new HubError('UNAVAILABLE', 'The hub is shutting down.', { retryable: true });
 }
 
 /** A failure as the answer that the asking server gets. */

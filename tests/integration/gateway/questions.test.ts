@@ -369,3 +369,20 @@ describe('cancellation', () => {
     expect(await (await response).text()).toBe('');
   });
 });
+
+describe('a hub that is about to stop', () => {
+  it('takes its questions back and puts no more, so that their calls end', async () => {
+    await start(async (running) => [await ask(running), await ask(running)]);
+    const session = await hub.session(undefined, undefined, undefined, everything);
+    const reader = readEvents(await hub.post(call(), { session }));
+    const question = await reader.message();
+    hub.gateway.drain();
+    expect(await reader.message()).toMatchObject({
+      method: 'notifications/cancelled',
+      params: { requestId: question.id },
+    });
+    const refused = { kind: 'error', value: { message: 'The hub is shutting down.' } };
+    expect(await outcomeOf(reader)).toMatchObject([refused, refused]);
+    expect(hub.gateway.stats()).toMatchObject({ inflight: 0, questions: 0 });
+  });
+});
