@@ -320,7 +320,8 @@ export function createGateway(deps: GatewayDeps): Gateway {
     drain: () => {
       isDraining = true;
       gate.close();
-      streams.endWhere(() => true);
+      streams.endWhere(({ session }) => !sse.has(session));
+      sse.drain();
       questions.stop();
       parking.stop();
       listeners.stop();

@@ -68,10 +68,15 @@ interface OpenSession {
   session: Session;
   outlet: SseOutlet;
   isInitialized: boolean;
+  /** Messages whose answers are still to come. */
+  running: number;
+  /** Ends the stream, and the session with it. */
+  end(): void;
 }
 
 export function createSse({ legacy, sessions, streams, batchMessages, worker, passOn, report }: SseDeps) {
   const open = new Map<string, OpenSession>();
+  let isDraining = false;
 
   function openStream({ request, response, actor, endpoint, requestId }: Visit): void {
     if (!accepts(request.headers.accept, 'text', 'event-stream')) {
@@ -86,7 +91,8 @@ export function createSse({ legacy, sessions, streams, batchMessages, worker, pa
       sessions.drop(session);
       throw error;
     }
-    open.set(session.id, { session, outlet: new SseOutlet(response), isInitialized: false });
+    const end = () => void response.end();
+    open.set(session.id, { session, outlet: new SseOutlet(response), isInitialized: false, running: 0, end });
     response.once('close', () => {
       open.delete(session.id);
       sessions.drop(session);
@@ -125,6 +131,7 @@ export function createSse({ legacy, sessions, streams, batchMessages, worker, pa
   async function take(visit: Visit, opened: OpenSession, message: Message, bodyBytes: number): Promise<void> {
     const { session, outlet } = opened;
     const { id, method } = message;
+    opened.running++;
     try {
       if (method === undefined || id === undefined) return legacy.takeAside(visit, session, message);
       if (method === 'initialize') {
@@ -143,12 +150,26 @@ export function createSse({ legacy, sessions, streams, batchMessages, worker, pa
     } catch (thrown) {
       if (asHubError(thrown).code === 'INTERNAL') report(thrown, visit.requestId);
       outlet.answer(id ?? null, errorReply(thrown, method ?? '', visit.requestId));
+    } finally {
+      opened.running--;
+      endIfDone(opened);
     }
+  }
+
+  /** Answers have no other way to the client than the stream, so it ends with the last of them. */
+  function endIfDone({ running, end }: OpenSession): void {
+    if (isDraining && running === 0) end();
   }
 
   return {
     openStream,
     post,
+    has: (session: Session) => open.has(session.id),
+    /** Ends each stream as soon as no call of it is under way. */
+    drain(): void {
+      isDraining = true;
+      for (const opened of open.values()) endIfDone(opened);
+    },
     /** Streams that are open. */
     get size() {
       return open.size;

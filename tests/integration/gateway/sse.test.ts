@@ -155,6 +155,19 @@ describe('a session lives as long as its stream', () => {
     expect((await send(rpc('ping'))).status).toBe(404);
   });
 
+  it('a hub that stops ends a stream after the last answer on it', async () => {
+    const { reader, send } = await begun();
+    const idle = await begun();
+    const params = { name: 'one__echo', arguments: { text: 'late' }, _meta: { progressToken: 'p' } };
+    await send(rpc('tools/call', params, 7));
+    expect(await reader.message()).toMatchObject({ method: 'notifications/progress' });
+    hub.gateway.drain();
+    await expect(idle.reader.next()).rejects.toThrow();
+    progressSeen();
+    expect(await reader.message()).toMatchObject({ id: 7, result: { content: [{ text: 'late' }] } });
+    await expect(reader.next()).rejects.toThrow();
+  });
+
   it('a cancelled request gets no answer', async () => {
     const { reader, send } = await begun();
     await send(rpc('tools/call', { name: 'one__wait' }, 7));
