@@ -3,7 +3,7 @@
 import { spawn } from 'node:child_process';
 import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
-import { type Hub, startHub } from '../../tests/support/hub';
+import type { Hub } from '../../tests/support/hub';
 import { ensureWeb, root } from '../prepare.mjs';
 import { usage } from './lib/proc.mjs';
 import { harness, type Stage, say, stdioServer, table } from './support';
@@ -26,7 +26,7 @@ function environment({ port, dataDir, configFile, admin, apiKey }: Hub): NodeJS.
 export async function benchStart(stage: Stage): Promise<void> {
   await ensureWeb();
   const first = await stage.hub({ config: { mcpServers: { stdio: stdioServer() } } });
-  await first.stop({ keepData: true });
+  await stage.pause(first);
   const { runs } = await harness<{ runs: Record<string, number>[] }>(
     'coldstart.mjs',
     [
@@ -69,7 +69,7 @@ export async function benchServers(stage: Stage): Promise<void> {
   await until(async () => (await countTools(first, session)) >= goodServers * toolsEach, 'the first start');
   await until(async () => (await readyServers(first)) >= goodServers, 'the first start');
   await delay(settleMs);
-  await first.stop({ keepData: true });
+  await stage.pause(first);
 
   const startedAt = performance.now();
   const elapsed = () => (performance.now() - startedAt) / 1000;
@@ -160,8 +160,8 @@ export async function benchMemory(stage: Stage): Promise<void> {
     },
   };
   // On the second start, as nearly all are: the first one makes the database.
-  const first = await startHub({ config });
-  await first.stop({ keepData: true });
+  const first = await stage.hub({ config });
+  await stage.pause(first);
   const { dataDir, port, apiKey } = first;
   const hub = await stage.hub({ web: true, dataDir, port, config, env: { MCPHUB_BOOTSTRAP_API_KEY: apiKey } });
   await fetch(`${hub.url}/signin`);

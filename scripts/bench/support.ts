@@ -1,6 +1,6 @@
 // What the scenarios of the benchmark share: programs of the harness, a hub to measure, tables.
 import { type ChildProcess, spawn } from 'node:child_process';
-import { readFileSync, writeFileSync } from 'node:fs';
+import { readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import { type Hub, startHub } from '../../tests/support/hub';
@@ -24,6 +24,7 @@ export const hubOf = (hub: Hub) => (['launcher', 'database', 'worker'] as const)
 export class Stage {
   readonly #children: ChildProcess[] = [];
   readonly #hubs: Hub[] = [];
+  readonly #folders: string[] = [];
 
   /** A program of the harness that listens on `--port`; resolves when it answers. */
   async program(name: string, ...args: string[]): Promise<Running> {
@@ -44,9 +45,16 @@ export class Stage {
     return hub;
   }
 
+  /** Ends a hub whose data a later start needs; close() removes them. */
+  async pause(hub: Hub): Promise<void> {
+    this.#folders.push(hub.dataDir);
+    await hub.stop({ keepData: true });
+  }
+
   async close(): Promise<void> {
     for (const hub of this.#hubs.splice(0)) await hub.stop();
     for (const child of this.#children.splice(0)) child.kill('SIGKILL');
+    for (const folder of this.#folders.splice(0)) rmSync(folder, { recursive: true, force: true });
   }
 }
 
