@@ -7,7 +7,7 @@ import type { Db } from '../db/types';
 import { expandText } from './expand';
 import { launchFaultOf } from './launch-rules';
 import type { ServerRow } from './rows';
-import { remoteUrlSchema, type ServerEra, type ServerLimits, type ServerType } from './schema';
+import { type Balancing, remoteUrlSchema, type ServerEra, type ServerLimits, type ServerType } from './schema';
 
 /** A server as it shall be. */
 export interface DesiredServer {
@@ -29,13 +29,18 @@ export interface DesiredServer {
   spokenVersion: string | null;
   timeoutMs: number | null;
   limits: ServerLimits;
+  /** How many processes of it run; stdio only. */
+  replicas: number;
+  balancing: Balancing;
+  /** The addresses of a remote server, where it has several. */
+  endpoints: { url: string; weight: number }[];
   /** SHA-256 (hex) over everything that a running instance depends on; another hash means a restart. */
   hash: string;
   /** Set when the row cannot be used, e.g. a variable without a value: a plain sentence. */
   fault: string | null;
 }
 
-type Launch = Pick<ServerRow, 'command' | 'args' | 'env' | 'cwd' | 'url' | 'headers'>;
+type Launch = Pick<ServerRow, 'command' | 'args' | 'env' | 'cwd' | 'url' | 'headers' | 'endpoints'>;
 
 /** All servers, by name. */
 export async function listDesired(db: Db, processEnv: Record<string, string | undefined>): Promise<DesiredServer[]> {
@@ -75,6 +80,9 @@ export function desiredOf(
     spokenVersion,
     timeoutMs: row.timeoutMs,
     limits: row.limits,
+    replicas: row.type === 'stdio' ? row.replicas : 1,
+    balancing: row.balancing,
+    endpoints: launch.endpoints,
     hash: createHash('sha256').update(JSON.stringify(identity)).digest('hex'),
     fault: fault ?? launchFaultOf(env),
   };
@@ -96,8 +104,12 @@ function expandLaunch(row: ServerRow, variables: Record<string, string | undefin
     cwd: row.cwd === null ? null : expand(row.cwd),
     url: row.url === null ? null : expand(row.url),
     headers: expandMap(row.headers),
+    endpoints: row.endpoints.map(({ url, weight }) => ({ url: expand(url), weight })),
   };
-  return { launch, fault: unsetFault(row, [...unset]) ?? urlFault(row, launch.url) };
+  const urls = [launch.url, ...launch.endpoints.map(({ url }) => url)];
+  const given = [row.url, ...row.endpoints.map(({ url }) => url)];
+  const urlFaults = urls.map((url, at) => urlFault(row, url, given[at] ?? null));
+  return { launch, fault: unsetFault(row, [...unset]) ?? urlFaults.find((each) => each !== null) ?? null };
 }
 
 function unsetFault(row: ServerRow, names: string[]): string | null {
@@ -112,7 +124,7 @@ function unsetFault(row: ServerRow, names: string[]): string | null {
 }
 
 /** A URL with references could not be checked when the file was read. */
-function urlFault(row: ServerRow, url: string | null): string | null {
-  if (url === null || url === row.url || remoteUrlSchema.safeParse(url).success) return null;
+function urlFault(row: ServerRow, url: string | null, given: string | null): string | null {
+  if (url === null || url === given || remoteUrlSchema.safeParse(url).success) return null;
   return `The URL of "${row.label ?? row.name}" is not usable once its variables are filled in: it must be an http or https URL without credentials in it.`;
 }

@@ -32,6 +32,10 @@ export const serverStates = [
 ] as const;
 export type ServerState = (typeof serverStates)[number];
 
+/** Which of several instances a call goes to. */
+export const balancings = ['round-robin', 'least-connections', 'weighted'] as const;
+export type Balancing = (typeof balancings)[number];
+
 const text = z.string().max(8192);
 const stringMap = z.record(z.string().min(1).max(256), text);
 const headerName = z
@@ -237,6 +241,15 @@ export const serverStatusSchema = z.object({
       cpuPercent: z.number().nullish(),
       /** Processes in the tree. */
       processes: z.number().int().nullish(),
+      /** Why it is not ready, in a plain sentence. */
+      message: z.string().nullable().optional(),
+      /** Where it is, of several addresses. */
+      url: z.string().optional(),
+      /**
+       * Among several: "open" gets no calls after failures in a row, "half-open" is being tried with one. Absent for the
+       * only instance.
+       */
+      circuit: z.enum(['closed', 'open', 'half-open']).optional(),
     }),
   ),
   /** Limits of the row that cannot be held on this platform. */

@@ -154,6 +154,9 @@ export function desired(target: UpstreamTarget, change: Partial<DesiredServer> =
     running: true,
     timeoutMs: null,
     limits: {},
+    replicas: 1,
+    balancing: 'round-robin' as const,
+    endpoints: [],
     fault: null,
     ...change,
   };

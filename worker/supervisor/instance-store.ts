@@ -1,7 +1,7 @@
 // Keeps the table `instances` after the fact: who runs what, for other workers and for people. It never decides what
 // runs here (leases.ts does, where there are several workers), and a database that is slow or away only makes the
 // table late.
-import { and, eq, lt, or, sql } from 'drizzle-orm';
+import { and, eq, gte, lt, or, sql } from 'drizzle-orm';
 import { instances, type LastExit } from '../../drizzle/schema';
 import type { Db } from '../../lib/db/types';
 import type { Log } from '../../lib/log';
@@ -14,6 +14,7 @@ const renewMs = 10_000;
 export interface InstanceRow {
   id: string;
   serverId: string;
+  ordinal: number;
   state: string;
   pid: number | null;
   startedAt: Date | null;
@@ -24,8 +25,10 @@ export interface InstanceRow {
 export interface InstanceStore {
   /** Rows of an earlier life say nothing about what runs now. Waits for the database no longer than one statement. */
   reset(): Promise<void>;
-  /** Queues a row; of several for one server only the last is written. */
+  /** Queues a row; of several for one place only the last is written. */
   record(row: InstanceRow): void;
+  /** The server has so many places now: the rows of more are removed. */
+  keep(serverId: string, places: number): void;
   remove(serverId: string): void;
   /** Writes what is queued and gives the leases back. */
   close(): Promise<void>;
@@ -36,6 +39,7 @@ export interface InstanceStore {
  * @param isLeased rows are claimed and renewed by leases.ts: only those that this worker holds are written
  */
 export function createInstanceStore(db: Db, workerId: string, log: Log, isLeased = false): InstanceStore {
+  /** By server and place. */
   const owned = new Map<string, InstanceRow>();
   const dirty = new Set<string>();
   let timer: NodeJS.Timeout | null = null;
@@ -43,11 +47,11 @@ export function createInstanceStore(db: Db, workerId: string, log: Log, isLeased
   const renewal = isLeased ? undefined : setInterval(markAll, renewMs).unref();
 
   function markAll(): void {
-    for (const serverId of owned.keys()) mark(serverId);
+    for (const key of owned.keys()) mark(key);
   }
 
-  function mark(serverId: string): void {
-    dirty.add(serverId);
+  function mark(key: string): void {
+    dirty.add(key);
     timer ??= setTimeout(() => {
       timer = null;
       writing = writing.then(flush);
@@ -55,7 +59,7 @@ export function createInstanceStore(db: Db, workerId: string, log: Log, isLeased
   }
 
   async function flush(): Promise<void> {
-    const rows = [...dirty].flatMap((serverId) => owned.get(serverId) ?? []);
+    const rows = [...dirty].flatMap((key) => owned.get(key) ?? []);
     dirty.clear();
     if (rows.length === 0) return;
     try {
@@ -71,12 +75,13 @@ export function createInstanceStore(db: Db, workerId: string, log: Log, isLeased
     }
   }
 
-  /** Writes a row if it is ours. */
-  async function write({ serverId, ...row }: InstanceRow): Promise<void> {
+  /** Writes a row if it is ours. The first place of a server is the lease; who has it has the others. */
+  async function write(row: InstanceRow): Promise<void> {
+    if (row.ordinal > 0) return claim([row]);
     await db
       .update(instances)
       .set(row)
-      .where(and(eq(instances.serverId, serverId), eq(instances.workerId, workerId)));
+      .where(and(eq(instances.serverId, row.serverId), eq(instances.ordinal, 0), eq(instances.workerId, workerId)));
   }
 
   /** Claims and writes in one conditional statement: a row that another worker holds stays as it is. */
@@ -115,24 +120,30 @@ export function createInstanceStore(db: Db, workerId: string, log: Log, isLeased
       .where(eq(instances.workerId, workerId));
   }
 
+  /** Removes the rows of these places, and of those after them. */
+  function remove(serverId: string, from: number): void {
+    for (let place = from; owned.delete(keyOf(serverId, place)); place++) dirty.delete(keyOf(serverId, place));
+    writing = writing.then(async () => {
+      await db
+        .delete(instances)
+        .where(and(eq(instances.serverId, serverId), gte(instances.ordinal, from), eq(instances.workerId, workerId)))
+        .catch((error: unknown) => log.debug({ err: error }, 'an instance row was not removed'));
+    });
+  }
+
   return {
     async reset() {
       await release().catch((error: unknown) => log.warn({ err: error }, 'old instance rows were not reset'));
     },
     record(row) {
-      owned.set(row.serverId, row);
-      mark(row.serverId);
+      const key = keyOf(row.serverId, row.ordinal);
+      owned.set(key, row);
+      mark(key);
     },
-    remove(serverId) {
-      owned.delete(serverId);
-      dirty.delete(serverId);
-      writing = writing.then(async () => {
-        await db
-          .delete(instances)
-          .where(and(eq(instances.serverId, serverId), eq(instances.workerId, workerId)))
-          .catch((error: unknown) => log.debug({ err: error }, 'an instance row was not removed'));
-      });
+    keep(serverId, places) {
+      if (owned.has(keyOf(serverId, places))) remove(serverId, places);
     },
+    remove: (serverId) => remove(serverId, 0),
     async close() {
       clearInterval(renewal);
       if (timer) clearTimeout(timer);
@@ -141,4 +152,8 @@ export function createInstanceStore(db: Db, workerId: string, log: Log, isLeased
       await release().catch(() => {});
     },
   };
+}
+
+function keyOf(serverId: string, ordinal: number): string {
+  return `${serverId} ${ordinal}`;
 }

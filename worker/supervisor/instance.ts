@@ -1,18 +1,18 @@
-// One server's instance: what shall be, what is, and the steps from one to the other. All steps of a server go through
-// one loop, so a start and a stop never overlap; an opening connection is not waited for there, so a wish that comes
+// One instance of a server: what shall be, what is, and the steps from one to the other. All its steps go through one
+// loop, so a start and a stop never overlap; an opening connection is not waited for there, so a wish that comes
 // meanwhile is acted on at once.
 import { randomUUID } from 'node:crypto';
 import type { LastExit } from '../../drizzle/schema';
-import { asHubError, HubError } from '../../lib/errors';
+import { asHubError } from '../../lib/errors';
 import type { LogLine, ServerLimits, ServerState, ServerStatus } from '../../lib/servers/schema';
 import type { Egress } from '../upstream';
 import { type CloseReason, type EraMemory, eraOf, openUpstream, type Upstream } from '../upstream';
 import { createExitRecord, stableMs } from './backoff';
 import { type Breach, type InstanceUsage, launcherFor, type Platform, unenforced } from './limits';
-import { createLogRing, type LogRing } from './log-ring';
+import type { LogRing } from './log-ring';
 import type { ProcessInfo, ProcessTrees } from './process-tree';
 import { type Cause, initialState, transition } from './transitions';
-import type { DesiredServer, SupervisorEvents } from './types';
+import type { DesiredServer } from './types';
 
 /** A sign-in is missing until a person acts; asking now and then costs nothing. */
 const needsAuthRetryMs = 300_000;
@@ -29,6 +29,23 @@ export interface Clock {
   after(ms: number, run: () => void): () => void;
 }
 
+export interface InstanceEvents {
+  /** The state or what is shown with it has changed. */
+  changed(): void;
+  /** Before the state becomes "ready". */
+  opened(upstream: Upstream): void;
+  notification(method: string, params: Record<string, unknown> | undefined): void;
+}
+
+/** What people see of an instance; of its server it is the same, see ServerStatus. */
+export interface InstanceView
+  extends Pick<ServerStatus, 'state' | 'reason' | 'message' | 'since' | 'attempt' | 'nextRetryAt' | 'tools'> {
+  /** Limits of the row that cannot be held on this platform. */
+  unenforced: string[];
+  /** Absent while nothing runs and nothing will be started soon. */
+  shown: ServerStatus['instances'][number] | null;
+}
+
 export interface InstanceOptions {
   clock: Clock;
   random: () => number;
@@ -39,7 +56,13 @@ export interface InstanceOptions {
   ownEnv: Record<string, string | undefined>;
   version: string;
   handshakeTimeoutMs?: number;
-  emit<E extends keyof SupervisorEvents>(event: E, ...args: Parameters<SupervisorEvents[E]>): void;
+  /** Its place among the instances of its server. */
+  ordinal: number;
+  /** Starts of the instance in whose place it comes. */
+  startsBefore: number;
+  /** The log of its server. */
+  ring: Pick<LogRing, 'push'>;
+  emit<E extends keyof InstanceEvents>(event: E, ...args: Parameters<InstanceEvents[E]>): void;
   /** New lines of the ring; the receiver batches them. */
   logged(line: LogLine): void;
   /** A fault of our own in a step; the instance goes on with its next wish. */
@@ -48,14 +71,18 @@ export interface InstanceOptions {
 
 export interface Instance {
   readonly id: string;
-  readonly ring: LogRing;
+  readonly ordinal: number;
+  /** Starts so far, with those of the instances before it. */
+  readonly starts: number;
+  /** Of the configuration that it works towards. */
+  readonly hash: string;
   readonly upstream: Upstream | null;
   readonly pid: number | null;
   /** Value of MCPHUB_INSTANCE of its processes. */
   readonly marker: string;
   readonly limits: ServerLimits;
   readonly lastExit: LastExit | null;
-  readonly status: ServerStatus;
+  readonly view: InstanceView;
   /** Sets what shall be and acts on it; another hash restarts the server at once. Never rejects, nor do the others. */
   want(desired: DesiredServer): Promise<void>;
   /** Ends what runs and starts it at once with a fresh back-off. Resolves when the new start is under way. */
@@ -87,7 +114,7 @@ export function createInstance(first: DesiredServer, options: InstanceOptions): 
   const { clock } = options;
   const id = randomUUID();
   const marker = `${options.installationId}:${id}`;
-  const ring = createLogRing({ now: clock.now });
+  const { ring, ordinal } = options;
   const exits = createExitRecord();
   let goal = first;
   let removed = false;
@@ -100,17 +127,19 @@ export function createInstance(first: DesiredServer, options: InstanceOptions): 
   let cancelStable: (() => void) | null = null;
   let nextRetryAt: number | null = null;
   let lastExit: LastExit | null = null;
-  let starts = 0;
+  let starts = options.startsBefore;
   let pid: number | null = null;
   let usage: InstanceUsage | null = null;
   let shown = { rssBytes: 0, cpuPercent: 0, processes: 0, atMs: -Infinity };
   let tools = 0;
+  /** Its own last lines: the ring holds those of all instances. */
+  let lastStderr: string[] = [];
   let driving: Promise<void> | null = null;
   let driveAgain = false;
 
   function move(to: ServerState, cause: Cause | null = null): void {
     state = transition(state, to, cause, clock.now());
-    options.emit('status', status());
+    options.emit('changed');
   }
 
   function tell(): void {
@@ -221,7 +250,7 @@ export function createInstance(first: DesiredServer, options: InstanceOptions): 
         },
         {
           notification: (method, params) => {
-            if (!mine.ended) options.emit('notification', goal.id, method, params);
+            if (!mine.ended) options.emit('notification', method, params);
           },
           closed: (reason) => {
             ended(mine, reason);
@@ -258,7 +287,7 @@ export function createInstance(first: DesiredServer, options: InstanceOptions): 
     const { serverInfo, protocolVersion } = upstream.handshake;
     note(`Ready: ${serverInfo.name} ${serverInfo.version ?? ''}, protocol ${protocolVersion}.`);
     if (mine.stopping) return;
-    options.emit('opened', goal.id, upstream);
+    options.emit('opened', upstream);
     move('ready');
     cancelStable = clock.after(stableMs, () => {
       exits.stable();
@@ -274,7 +303,8 @@ export function createInstance(first: DesiredServer, options: InstanceOptions): 
     usage = null;
     cancelStable?.();
     cancelStable = null;
-    const stderr = ring.lastStderr(shownStderrLines);
+    const stderr = lastStderr;
+    lastStderr = [];
     const lastLine = stderr.at(-1)?.trim();
     const failed = !mine.stopping && (reason.reason === 'exited' || reason.reason === 'killed');
     const message =
@@ -323,59 +353,58 @@ export function createInstance(first: DesiredServer, options: InstanceOptions): 
   }
 
   function takeStderr(texts: string[]): void {
+    lastStderr = [...lastStderr, ...texts].slice(-shownStderrLines);
     for (const text of texts) {
       const line = ring.push('stderr', text);
       if (line) options.logged(line);
     }
   }
 
-  function status(): ServerStatus {
-    const ready = life?.upstream ? 1 : 0;
+  function view(): InstanceView {
     const handshake = life?.upstream?.handshake;
     const missing = goal.type === 'stdio' ? unenforced(goal.limits, options.platform) : [];
     const active = life !== null || cancelRetry !== null;
     return {
-      id: goal.id,
-      name: goal.name,
       state: state.state,
       reason: state.reason,
       message: state.message,
-      version: state.version,
       since: state.since,
       attempt: exits.attempts,
       nextRetryAt: nextRetryAt === null ? null : new Date(nextRetryAt).toISOString(),
-      ready,
-      total: shallRun() ? 1 : 0,
       tools,
-      instances: active
-        ? [
-            {
-              id,
-              state: state.state,
-              pid,
-              startedAt: life && !life.ended ? new Date(life.startedAt).toISOString() : null,
-              restarts: Math.max(0, starts - 1),
-              protocolVersion: handshake?.protocolVersion ?? null,
-              serverInfo: handshake ? { name: handshake.serverInfo.name, version: handshake.serverInfo.version } : null,
-              rssBytes: usage?.rssBytes ?? null,
-              cpuSeconds: usage?.cpuSeconds ?? null,
-              cpuPercent: usage && Math.round(usage.cpuPercent),
-              processes: usage?.processes ?? null,
-            },
-          ]
-        : [],
-      ...(missing.length > 0 && { unenforced: missing }),
-      lastExit,
+      unenforced: missing,
+      shown: active
+        ? {
+            id,
+            state: state.state,
+            pid,
+            startedAt: life && !life.ended ? new Date(life.startedAt).toISOString() : null,
+            restarts: Math.max(0, starts - 1),
+            protocolVersion: handshake?.protocolVersion ?? null,
+            serverInfo: handshake ? { name: handshake.serverInfo.name, version: handshake.serverInfo.version } : null,
+            rssBytes: usage?.rssBytes ?? null,
+            cpuSeconds: usage?.cpuSeconds ?? null,
+            cpuPercent: usage && Math.round(usage.cpuPercent),
+            processes: usage?.processes ?? null,
+            message: state.message,
+          }
+        : null,
     };
   }
 
   return {
     id,
     marker,
+    ordinal,
+    get starts() {
+      return starts;
+    },
+    get hash() {
+      return goal.hash;
+    },
     get limits() {
       return goal.limits;
     },
-    ring,
     get upstream() {
       return life?.upstream ?? null;
     },
@@ -385,8 +414,8 @@ export function createInstance(first: DesiredServer, options: InstanceOptions): 
     get lastExit() {
       return lastExit;
     },
-    get status() {
-      return status();
+    get view() {
+      return view();
     },
     want(desired) {
       const renamed = desired.name !== goal.name;
@@ -430,18 +459,4 @@ export function createInstance(first: DesiredServer, options: InstanceOptions): 
       else life.abort.abort(close);
     },
   };
-}
-
-/** What a caller gets for a server without an open upstream. */
-export function unavailable(status: ServerStatus | undefined): HubError {
-  if (!status) return new HubError('UPSTREAM_UNAVAILABLE', 'The server is not known to the supervisor.');
-  const { name, state, message, reason, nextRetryAt } = status;
-  const code = state === 'needs-auth' ? 'UPSTREAM_NEEDS_AUTH' : 'UPSTREAM_UNAVAILABLE';
-  const waitMs = nextRetryAt === null ? undefined : Math.max(0, Date.parse(nextRetryAt) - Date.now());
-  return new HubError(code, `The server "${name}" is ${state}${message ? `: ${message}` : '.'}`, {
-    server: name,
-    reason: reason ?? state,
-    retryable: state !== 'stopped' && state !== 'disabled',
-    ...(waitMs !== undefined && { retryAfterMs: waitMs }),
-  });
 }

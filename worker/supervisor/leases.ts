@@ -47,7 +47,8 @@ export interface Leases {
 interface Row {
   serverId: string;
   workerId: string | null;
-  id: string;
+  /** Of all its instances; the row of the first one is the lease. */
+  ids: string[];
   epoch: number;
   isExpired: boolean;
 }
@@ -84,9 +85,10 @@ export function createLeases(options: LeaseOptions): Leases {
         .update(instances)
         .set({ leaseExpiresAt: expiry })
         .where(eq(instances.workerId, workerId))
-        .returning({ serverId: instances.serverId, epoch: instances.epoch });
+        .returning({ serverId: instances.serverId, ordinal: instances.ordinal, epoch: instances.epoch });
       renewedAt = performance.now();
-      const epochs = new Map(kept.map(({ serverId, epoch }) => [serverId, epoch]));
+      const leases = kept.filter(({ ordinal }) => ordinal === 0);
+      const epochs = new Map(leases.map(({ serverId, epoch }) => [serverId, epoch]));
       const lost = [...held].filter(([serverId, epoch]) => epochs.get(serverId) !== epoch);
       for (const [serverId] of lost) held.delete(serverId);
       if (lost.length > 0) {
@@ -108,12 +110,18 @@ export function createLeases(options: LeaseOptions): Leases {
         serverId: instances.serverId,
         workerId: instances.workerId,
         id: instances.id,
+        ordinal: instances.ordinal,
         epoch: instances.epoch,
         isExpired: sql<boolean>`coalesce(${instances.leaseExpiresAt} < now(), true)`,
       })
       .from(instances)
-      .where(eq(instances.ordinal, 0));
-    return new Map(rows.map((row) => [row.serverId, row]));
+      .orderBy(instances.ordinal);
+    const leases = new Map<string, Row>();
+    for (const { id, ordinal, ...row } of rows) {
+      if (ordinal === 0) leases.set(row.serverId, { ...row, ids: [id] });
+      else leases.get(row.serverId)?.ids.push(id);
+    }
+    return leases;
   }
 
   function isFree(row: Row | undefined, dead: ReadonlySet<string>): boolean {
@@ -190,9 +198,9 @@ export function createLeases(options: LeaseOptions): Leases {
       const ours = chosen(free, rows);
       const claimed = ours.length > 0 ? await claim(ours, dead) : [];
       await Promise.all(
-        claimed.map((serverId) => {
-          const before = rows.get(serverId);
-          return before?.workerId ? options.clear(before.workerId, before.id) : null;
+        claimed.flatMap((serverId) => {
+          const { workerId: owner, ids } = rows.get(serverId) ?? { workerId: null, ids: [] };
+          return owner === null ? [] : ids.map((id) => options.clear(owner, id));
         }),
       );
       const waits = serverIds.some((serverId) => !held.has(serverId) && rows.get(serverId)?.isExpired !== false);

@@ -7,8 +7,6 @@ export interface LogRing {
   push(stream: LogLine['stream'], text: string): LogLine | null;
   /** Lines with `seq` above `after`, oldest first, and how many are missing before the last of them. */
   since(after: number, limit: number): { lines: LogLine[]; dropped: number };
-  /** The texts of the last lines of stderr, oldest first. */
-  lastStderr(count: number): string[];
 }
 
 export interface LogRingOptions {
@@ -88,14 +86,6 @@ export function createLogRing({
       const found = lines.slice(start, start + Math.max(0, limit));
       const last = found.at(-1);
       return { lines: found, dropped: last ? last.seq - Math.max(0, after) - found.length : 0 };
-    },
-    lastStderr(count) {
-      const found: string[] = [];
-      for (let index = lines.length - 1; index >= head && found.length < count; index -= 1) {
-        const line = lines[index];
-        if (line?.stream === 'stderr') found.push(line.text);
-      }
-      return found.reverse();
     },
   };
 }

@@ -9,8 +9,9 @@ import type { LogLine, ServerStatus } from '../../lib/servers/schema';
 import type { Fleet, Tag } from '../fleet';
 import { createForwarder, type Forwarded, type Forwarder, openForwarded } from '../upstream/forwarding';
 import type { Handshake } from '../upstream/types';
-import { unavailable } from './instance';
+
 import type { Leases } from './leases';
+import { unavailable } from './pool';
 import { createSupervisor, type SupervisorOptions } from './supervisor';
 import type { Supervisor, SupervisorEvents } from './types';
 import { createSharedUpstreams } from './wishes';
@@ -162,7 +163,7 @@ export function createSharedSupervisor(options: SharedOptions): SharedSupervisor
     const before = known.get(id);
     if (before?.owner === from && before.status.version > status.version) return;
     known.set(id, { status, owner: from });
-    const life = `${from} ${status.instances[0]?.id} ${status.instances[0]?.restarts}`;
+    const life = `${from} ${lifeOf(status)}`;
     if (at === null || handshake === null) retire(id);
     else if (remotes.get(id)?.life !== life) open(id, { from, at, life, name: status.name, handshake });
     emit('status', status);
@@ -313,4 +314,10 @@ export function createSharedSupervisor(options: SharedOptions): SharedSupervisor
     },
     kill: local.kill,
   };
+}
+
+/** One of several instances may come and go: the server lives on. */
+function lifeOf({ total, instances }: ServerStatus): string {
+  if (total > 1) return `of ${total}`;
+  return `${instances[0]?.id} ${instances[0]?.restarts}`;
 }

@@ -1,11 +1,12 @@
 // Brings what runs into line with the rows: at the start, on a hint, and on a timer. Servers do not wait for each other.
 import { EventEmitter } from 'node:events';
 import type { Log } from '../../lib/log';
-import type { LogLine } from '../../lib/servers/schema';
+import type { LogLine, ServerStatus } from '../../lib/servers/schema';
 import { createEgress } from '../upstream';
-import { type Clock, createInstance, type Instance, type InstanceOptions, unavailable } from './instance';
+import type { Clock } from './instance';
 import type { InstanceStore } from './instance-store';
 import { type Platform, platformOf } from './limits';
+import { createPool, type Pool, type PoolOptions, unavailable } from './pool';
 import { createProcessTrees, type ProcessTrees } from './process-tree';
 import type { DesiredServer, Supervisor, SupervisorEvents } from './types';
 import { createUsageWatch, measureMs } from './usage';
@@ -51,7 +52,7 @@ export function createSupervisor(options: SupervisorOptions): Supervisor {
   const watchUsage = createUsageWatch({ trees, monotonic: clock.monotonic, cpuWindowMs: options.cpuWindowMs });
   const emitter = new EventEmitter();
   emitter.setMaxListeners(0);
-  const instances = new Map<string, Instance>();
+  const pools = new Map<string, Pool>();
   const removing = new Set<Promise<void>>();
   const timers: (() => void)[] = [];
   const unsent = new Map<string, LogLine[]>();
@@ -72,7 +73,7 @@ export function createSupervisor(options: SupervisorOptions): Supervisor {
     }
   }
 
-  const shared: Omit<InstanceOptions, 'logged' | 'emit' | 'report'> = {
+  const shared: Omit<PoolOptions, 'logged' | 'emit' | 'report'> = {
     clock,
     random,
     trees,
@@ -84,8 +85,8 @@ export function createSupervisor(options: SupervisorOptions): Supervisor {
     handshakeTimeoutMs: options.handshakeTimeoutMs,
   };
 
-  function create(desired: DesiredServer): Instance {
-    const instance: Instance = createInstance(desired, {
+  function create(desired: DesiredServer): Pool {
+    const pool: Pool = createPool(desired, {
       ...shared,
       logged: (line) => {
         if (isKnown()) queueLine(desired.id, line);
@@ -93,31 +94,32 @@ export function createSupervisor(options: SupervisorOptions): Supervisor {
       report: (error) => log.error({ err: error, server: desired.name }, 'a server could not be brought into line'),
       emit: (event, ...args) => {
         if (!isKnown()) return;
-        if (event === 'status') record(desired.id);
+        if (event === 'status') record(pool, args[0] as ServerStatus);
         emit(event, ...args);
       },
     });
     // After "removed" nothing more is told of a server: a late state would bring it back to life elsewhere.
-    const isKnown = () => instances.get(desired.id) === instance;
-    instances.set(desired.id, instance);
-    return instance;
+    const isKnown = () => pools.get(desired.id) === pool;
+    pools.set(desired.id, pool);
+    return pool;
   }
 
-  function record(serverId: string): void {
-    const instance = instances.get(serverId);
-    if (!instance) return;
-    const { status, id, pid, lastExit } = instance;
-    log.debug({ server: status.name, state: status.state, reason: status.reason }, 'server state');
-    const shown = status.instances[0];
-    store?.record({
-      id,
-      serverId,
-      state: status.state,
-      pid,
-      startedAt: shown?.startedAt ? new Date(shown.startedAt) : null,
-      restarts: shown?.restarts ?? 0,
-      lastExit,
-    });
+  function record(pool: Pool, { id: serverId, name, state, reason }: ServerStatus): void {
+    log.debug({ server: name, state, reason }, 'server state');
+    store?.keep(serverId, pool.size);
+    for (const { id, ordinal, pid, lastExit, view } of pool.placed) {
+      const { shown } = view;
+      store?.record({
+        id,
+        serverId,
+        ordinal,
+        state: view.state,
+        pid,
+        startedAt: shown?.startedAt ? new Date(shown.startedAt) : null,
+        restarts: shown?.restarts ?? 0,
+        lastExit,
+      });
+    }
   }
 
   function queueLine(serverId: string, line: LogLine): void {
@@ -143,12 +145,12 @@ export function createSupervisor(options: SupervisorOptions): Supervisor {
     }
     if (stopped) return;
     const wanted = new Map(desired.map((each) => [each.id, each]));
-    for (const [id, instance] of instances) {
-      if (!wanted.has(id)) remove(id, instance);
+    for (const [id, pool] of pools) {
+      if (!wanted.has(id)) remove(id, pool);
     }
     for (const each of desired) {
-      const known = instances.get(each.id);
-      void (known ?? create(each)).want(each);
+      const known = pools.get(each.id);
+      (known ?? create(each)).want(each);
       if (known) continue;
       // To start a process takes milliseconds in which nothing else runs: requests have their turn between two.
       await new Promise((resolve) => setImmediate(resolve));
@@ -156,10 +158,10 @@ export function createSupervisor(options: SupervisorOptions): Supervisor {
     }
   }
 
-  function remove(serverId: string, instance: Instance): void {
-    instances.delete(serverId);
+  function remove(serverId: string, pool: Pool): void {
+    pools.delete(serverId);
     unsent.delete(serverId);
-    const done = instance.remove().finally(() => {
+    const done = pool.remove().finally(() => {
       removing.delete(done);
       store?.remove(serverId);
     });
@@ -197,7 +199,7 @@ export function createSupervisor(options: SupervisorOptions): Supervisor {
   async function stopAll(): Promise<void> {
     stopped = true;
     for (const cancel of timers) cancel();
-    const ends = [...instances.values()].map((instance) => instance.remove());
+    const ends = [...pools.values()].map((pool) => pool.remove());
     await Promise.allSettled([...ends, ...removing]);
     sendLines();
     await store?.close();
@@ -210,24 +212,24 @@ export function createSupervisor(options: SupervisorOptions): Supervisor {
       await store?.reset();
       swept = true;
       repeat(reconcileMs, reconcile);
-      repeat(measureMs, () => watchUsage([...instances.values()]));
+      repeat(measureMs, () => watchUsage([...pools.values()].flatMap(({ instances }) => instances)));
       await reconcile();
     },
     reconcile,
     async restart(serverId) {
       await reconcile();
-      await instances.get(serverId)?.restart();
+      await pools.get(serverId)?.restart();
     },
-    status: (serverId) => instances.get(serverId)?.status,
-    statuses: () => [...instances.values()].map((instance) => instance.status),
+    status: (serverId) => pools.get(serverId)?.status,
+    statuses: () => [...pools.values()].map(({ status }) => status),
     upstreamOf(serverId) {
-      const instance = instances.get(serverId);
-      const upstream = instance?.upstream;
-      if (!upstream) throw unavailable(instance?.status);
+      const pool = pools.get(serverId);
+      const upstream = pool?.upstream;
+      if (!upstream) throw unavailable(pool?.status);
       return upstream;
     },
-    logs: (serverId, after, limit) => instances.get(serverId)?.ring.since(after, limit) ?? { lines: [], dropped: 0 },
-    listed: (serverId, outcome) => instances.get(serverId)?.listed(outcome),
+    logs: (serverId, after, limit) => pools.get(serverId)?.ring.since(after, limit) ?? { lines: [], dropped: 0 },
+    listed: (serverId, outcome) => pools.get(serverId)?.listed(outcome),
     on(event, listener) {
       emitter.on(event, listener);
       return () => void emitter.off(event, listener);

@@ -8,7 +8,8 @@ import type { Handshake, Upstream, UpstreamEvents } from './types';
 const asideMs = 10_000;
 
 /** An upstream without its end. */
-export interface Face extends Pick<Upstream, 'handshake' | 'call' | 'notify' | 'watch' | 'faultOfTool'> {
+export interface Face
+  extends Pick<Upstream, 'handshake' | 'call' | 'notify' | 'watch' | 'faultOfTool' | 'keepsSession'> {
   inflight(): number;
   /** Ends what goes on beside the connection: timers, streams, further connections. Idempotent. */
   stop(): Promise<void> | void;

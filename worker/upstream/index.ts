@@ -87,6 +87,7 @@ export async function openUpstream(
       notify: face.notify,
       watch: face.watch,
       ...(face.faultOfTool && { faultOfTool: face.faultOfTool }),
+      ...(face.keepsSession && { keepsSession: face.keepsSession }),
       async close(reason = stopped) {
         // Whoever is ended at once is not told goodbye first.
         if (!reason.atOnce) await face.stop();

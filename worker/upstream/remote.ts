@@ -149,6 +149,7 @@ function legacyHttp(link: Link, http: HttpTransport, handshake: Handshake, optio
     ...face,
     call: sets.call,
     notify: sets.notify,
+    keepsSession: () => http.hasSession,
     inflight: () => sets.inflight,
     async stop() {
       stopAsking();
@@ -188,7 +189,7 @@ async function openOldRemote(link: Link, options: RemoteOptions): Promise<Face> 
     () => connection.inflight > 0,
     () => connection.call('ping', undefined, { timeoutMs: askEveryMs }).answer,
   );
-  return { ...face, stop: stopAsking };
+  return { ...face, keepsSession: () => true, stop: stopAsking };
 }
 
 /** A failed connect closes the transport; any answer, an error too, is a sign of life. */

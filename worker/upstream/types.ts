@@ -97,6 +97,8 @@ export interface Upstream {
    * @throws HubError METHOD_NOT_FOUND where the server offers no subscriptions, else as a call does
    */
   watch(uris: readonly string[]): Promise<readonly string[]>;
+  /** Whether the server keeps a session for this connection. Absent: it does not. */
+  keepsSession?(): boolean;
   /** Why a tool cannot be called over this connection, in plain words, or null. Absent: every tool can. */
   faultOfTool?(tool: Record<string, unknown>): string | null;
   /**

@@ -101,7 +101,13 @@ const toolCalls = {
 const asked = new Map();
 
 const prompts = [{ name: 'greet', description: 'Greets', arguments: [{ name: 'who', required: true }] }];
-const capabilities = { tools: { listChanged: true }, resources: {}, prompts: {}, completions: {}, logging: {} };
+const capabilities = {
+  tools: { listChanged: true },
+  resources: mode === 'subscriptions' ? { subscribe: true } : {},
+  prompts: {},
+  completions: {},
+  logging: {},
+};
 
 const methods = {
   initialize: ({ protocolVersion }) => ({
@@ -129,6 +135,8 @@ const methods = {
   }),
   'completion/complete': ({ argument: part }) => ({ completion: { values: [`${part.value}-1`, `${part.value}-2`] } }),
   'logging/setLevel': () => ({}),
+  'resources/subscribe': () => ({}),
+  'resources/unsubscribe': () => ({}),
 };
 
 function listTools(cursor) {

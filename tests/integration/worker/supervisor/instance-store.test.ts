@@ -33,6 +33,7 @@ eachDatabase('the instance store', (kind) => {
   const row = (serverId: string, state: string) => ({
     id: randomUUID(),
     serverId,
+    ordinal: 0,
     state,
     pid: 4711,
     startedAt: new Date(),

@@ -52,11 +52,4 @@ describe('the log ring', () => {
     ring.push('stderr', '\u001b[31mred');
     expect(texts(ring.since(0, 10).lines)).toEqual(['xxxxxxxxxx… (1000 characters)', '\u001b[31mred']);
   });
-
-  it('hands out the last lines of stderr for an exit report', () => {
-    const ring = createLogRing({ now: () => 0 });
-    for (const text of ['one', 'two', 'three']) ring.push('stderr', text);
-    ring.push('hub', 'It ended.');
-    expect(ring.lastStderr(2)).toEqual(['two', 'three']);
-  });
 });
