@@ -82,10 +82,16 @@ export function desiredOf(
     limits: row.limits,
     replicas: row.type === 'stdio' ? row.replicas : 1,
     balancing: row.balancing,
-    endpoints: launch.endpoints,
+    endpoints: endpointsOf(launch),
     hash: createHash('sha256').update(JSON.stringify(identity)).digest('hex'),
     fault: fault ?? launchFaultOf(env),
   };
+}
+
+/** All addresses of a server that has several, its `url` first. */
+function endpointsOf({ url, endpoints }: Launch): DesiredServer['endpoints'] {
+  if (endpoints.length === 0 || url === null) return [];
+  return endpoints.some((each) => each.url === url) ? endpoints : [{ url, weight: 1 }, ...endpoints];
 }
 
 function expandLaunch(row: ServerRow, variables: Record<string, string | undefined>) {

@@ -28,6 +28,9 @@ const words: Record<string, readonly string[]> = {
   timeoutMs: ['timeoutMs', 'timeout'],
   limits: ['limits'],
   description: ['description'],
+  replicas: ['replicas'],
+  endpoints: ['endpoints'],
+  balancing: ['balancing'],
 };
 
 const transports: Record<string, 'stdio' | 'streamable-http' | 'sse'> = {
@@ -42,8 +45,8 @@ const transports: Record<string, 'stdio' | 'streamable-http' | 'sse'> = {
   sse: 'sse',
 };
 
-const stdioFields = ['command', 'args', 'env', 'cwd'];
-const remoteFields = ['url', 'headers'];
+const stdioFields = ['command', 'args', 'env', 'cwd', 'replicas'];
+const remoteFields = ['url', 'headers', 'endpoints'];
 
 /** @param urlIsSse in this client's files a bare `url` means the old SSE transport */
 export function readEntry(entry: Record<string, unknown>, { urlIsSse = false } = {}): ReadEntry {

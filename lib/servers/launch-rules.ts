@@ -11,7 +11,10 @@ const codeLoading = /^(NODE_OPTIONS|BASH_ENV|LD_.*|DYLD_.*)$/i;
 /** @returns all faults of a server that a caller wants to save */
 export function launchFaults(server: ServerInput): FieldFault[] {
   if (server.type === 'stdio') return [...envFaults(server.env ?? {}), ...maskFaults('env', server.env)];
-  return [...urlFaults(server.url), ...maskFaults('headers', server.headers)];
+  const endpoints = (server.endpoints ?? []).flatMap(({ url }, at) =>
+    urlFaults(url, pointerOf(['endpoints', at, 'url'])),
+  );
+  return [...urlFaults(server.url, '/url'), ...endpoints, ...maskFaults('headers', server.headers)];
 }
 
 /** Variables that no row may set, the servers file's neither. */
@@ -45,10 +48,10 @@ function maskFaults(field: 'env' | 'headers', values: Record<string, string> = {
  * Refuses link-local and cloud-metadata addresses written as such. Names are resolved and checked at each connect, by
  * the guarded client: what a name means can change until then.
  */
-function urlFaults(url: string): FieldFault[] {
+function urlFaults(url: string, pointer: string): FieldFault[] {
   const host = new URL(url).hostname.replace(/^\[|\]$/g, '');
   if (!ipaddr.isValid(host)) return [];
   const address = ipaddr.process(host);
   const metadata = address.range() === 'linkLocal' || address.toNormalizedString() === 'fd00:ec2:0:0:0:0:0:254';
-  return metadata ? [{ pointer: '/url', detail: 'address not allowed: link-local and metadata addresses' }] : [];
+  return metadata ? [{ pointer, detail: 'address not allowed: link-local and metadata addresses' }] : [];
 }

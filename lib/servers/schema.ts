@@ -75,6 +75,7 @@ export type ServerLimits = z.infer<typeof serverLimitsSchema>;
 export type ServerLimit = keyof ServerLimits;
 /** A connection to a remote server has no processes of its own. */
 const remoteLimitsSchema = serverLimitsSchema.pick({ concurrentCalls: true, queuedCalls: true });
+const replicasMax = 32;
 
 /** The fields of a server that a client may set. */
 const serverFields = z.strictObject({
@@ -92,6 +93,14 @@ const serverFields = z.strictObject({
   timeoutMs: z.number().int().min(100).max(600_000),
   prefix: z.enum(['always', 'never']),
   limits: serverLimitsSchema,
+  /** Processes that run side by side; stdio only. */
+  replicas: z.number().int().min(1).max(replicasMax),
+  /** Further addresses of the same server; `url` has the weight 1 unless it is named here. */
+  endpoints: z
+    .array(z.strictObject({ url: remoteUrlSchema, weight: z.number().int().min(1).max(1000).default(1) }))
+    .max(replicasMax)
+    .refine((all) => new Set(all.map(({ url }) => url)).size === all.length, 'names an address twice'),
+  balancing: z.enum(balancings),
 });
 
 const mayBeAbsent = {
@@ -105,21 +114,30 @@ const mayBeAbsent = {
   timeoutMs: true,
   prefix: true,
   limits: true,
+  replicas: true,
+  endpoints: true,
+  balancing: true,
 } as const;
 
 /** A new server: stdio needs `command`, the others need `url`; HTTP+SSE (`sse`) is of one era only. */
 export const serverInputSchema = z.discriminatedUnion('type', [
   serverFields
-    .omit({ url: true, headers: true })
-    .partial(mayBeAbsentFor('headers'))
-    .extend({ type: z.literal('stdio') }),
+    .omit({ url: true, headers: true, endpoints: true })
+    .partial(mayBeAbsentFor('headers', 'endpoints'))
+    .extend({
+      type: z.literal('stdio'),
+      balancing: z
+        .enum(balancings)
+        .exclude(['weighted'], { error: 'weights belong to addresses: use "round-robin" or "least-connections"' })
+        .optional(),
+    }),
   serverFields
-    .omit({ command: true, args: true, env: true, cwd: true })
-    .partial(mayBeAbsentFor('args', 'env', 'cwd'))
+    .omit({ command: true, args: true, env: true, cwd: true, replicas: true })
+    .partial(mayBeAbsentFor('args', 'env', 'cwd', 'replicas'))
     .extend({ type: z.literal('streamable-http'), limits: remoteLimitsSchema.optional() }),
   serverFields
-    .omit({ command: true, args: true, env: true, cwd: true, era: true })
-    .partial(mayBeAbsentFor('args', 'env', 'cwd', 'era'))
+    .omit({ command: true, args: true, env: true, cwd: true, era: true, replicas: true })
+    .partial(mayBeAbsentFor('args', 'env', 'cwd', 'era', 'replicas'))
     .extend({ type: z.literal('sse'), limits: remoteLimitsSchema.optional() }),
 ]);
 export type ServerInput = z.infer<typeof serverInputSchema>;
@@ -143,6 +161,9 @@ export const serverPatchSchema = serverFields.partial().extend({
   timeoutMs: serverFields.shape.timeoutMs.nullable().optional(),
   // The merged limits are checked as those of a new server are.
   limits: z.partialRecord(serverLimitsSchema.keyof(), z.number().int().nullable()).nullable().optional(),
+  replicas: serverFields.shape.replicas.nullable().optional(),
+  endpoints: serverFields.shape.endpoints.nullable().optional(),
+  balancing: serverFields.shape.balancing.nullable().optional(),
 });
 export type ServerPatch = z.infer<typeof serverPatchSchema>;
 
@@ -185,6 +206,9 @@ export interface ServerView {
   timeoutMs: number | null;
   prefix: 'always' | 'never';
   limits: ServerLimits;
+  replicas: number;
+  endpoints: { url: string; weight: number }[];
+  balancing: Balancing;
   source: 'api' | 'file';
   sourceFile: string | null;
   groups: string[];

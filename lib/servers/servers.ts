@@ -237,6 +237,9 @@ export function columnsOf(server: ServerInput) {
     timeoutMs: server.timeoutMs ?? null,
     prefix: server.prefix ?? 'never',
     limits: (server.limits ?? {}) as Record<string, number>,
+    replicas: stdio?.replicas ?? 1,
+    endpoints: remote?.endpoints ?? [],
+    balancing: server.balancing ?? 'round-robin',
   };
 }
 
@@ -250,10 +253,12 @@ export function settingsOf(row: ServerRow): Record<string, unknown> {
     prefix: row.prefix,
     ...(Object.keys(row.limits).length > 0 && { limits: row.limits }),
     ...(row.timeoutMs !== null && { timeoutMs: row.timeoutMs }),
+    ...(row.balancing !== 'round-robin' && { balancing: row.balancing }),
   };
-  if (row.type === 'sse') return { ...shared, url: row.url, headers: row.headers };
+  const endpoints = row.endpoints.length > 0 ? { endpoints: row.endpoints } : {};
+  if (row.type === 'sse') return { ...shared, url: row.url, headers: row.headers, ...endpoints };
   const era = row.era === 'auto' ? {} : { era: row.era };
-  if (row.type !== 'stdio') return { ...shared, ...era, url: row.url, headers: row.headers };
+  if (row.type !== 'stdio') return { ...shared, ...era, url: row.url, headers: row.headers, ...endpoints };
   return {
     ...shared,
     ...era,
@@ -261,6 +266,7 @@ export function settingsOf(row: ServerRow): Record<string, unknown> {
     args: row.args,
     env: row.env,
     ...(row.cwd !== null && { cwd: row.cwd }),
+    ...(row.replicas > 1 && { replicas: row.replicas }),
   };
 }
 
@@ -288,6 +294,9 @@ const formerSettings = {
   headers: undefined,
   era: undefined,
   limits: undefined,
+  replicas: undefined,
+  endpoints: undefined,
+  balancing: undefined,
 };
 
 function startsOtherProgram(row: ServerRow, server: ServerInput): boolean {

@@ -1,5 +1,5 @@
 // What the form of a server holds, and the way to and from the shapes of lib/servers.
-import type { ServerEra, ServerInput, ServerPatch, ServerView } from '@/lib/servers/schema';
+import type { Balancing, ServerEra, ServerInput, ServerPatch, ServerView } from '@/lib/servers/schema';
 
 export interface Pair {
   key: string;
@@ -21,6 +21,10 @@ export interface ServerFormValues {
   timeoutSeconds: string;
   prefix: 'always' | 'never';
   enabled: boolean;
+  replicas: string;
+  /** One address per line, with its weight after a space. */
+  endpoints: string;
+  balancing: Balancing;
 }
 
 export const emptyServerForm: ServerFormValues = {
@@ -37,6 +41,9 @@ export const emptyServerForm: ServerFormValues = {
   timeoutSeconds: '',
   prefix: 'never',
   enabled: true,
+  replicas: '',
+  endpoints: '',
+  balancing: 'round-robin',
 };
 
 export function valuesOf(server: ServerView): ServerFormValues {
@@ -54,6 +61,9 @@ export function valuesOf(server: ServerView): ServerFormValues {
     timeoutSeconds: server.timeoutMs === null ? '' : String(server.timeoutMs / 1_000),
     prefix: server.prefix,
     enabled: server.enabled,
+    replicas: server.replicas > 1 ? String(server.replicas) : '',
+    endpoints: server.endpoints.map(({ url, weight }) => `${url} ${weight}`).join('\n'),
+    balancing: server.balancing,
   };
 }
 
@@ -67,6 +77,7 @@ export function inputOf(values: ServerFormValues): ServerInput {
     enabled: values.enabled,
   };
   const era = values.era === 'auto' ? {} : { era: values.era };
+  const { balancing } = values;
   if (values.type === 'stdio') {
     return {
       ...shared,
@@ -76,9 +87,20 @@ export function inputOf(values: ServerFormValues): ServerInput {
       args: linesOf(values.args),
       env: recordOf(values.env),
       ...(values.cwd.trim() && { cwd: values.cwd.trim() }),
+      ...(values.replicas.trim() && { replicas: Number(values.replicas) }),
+      ...(balancing === 'least-connections' && { balancing }),
     };
   }
-  const remote = { url: values.url.trim(), headers: recordOf(values.headers) };
+  const endpoints = linesOf(values.endpoints).map((line) => {
+    const [url = '', weight = '1'] = line.split(/\s+/);
+    return { url, weight: Number(weight) };
+  });
+  const remote = {
+    url: values.url.trim(),
+    headers: recordOf(values.headers),
+    ...(endpoints.length > 0 && { endpoints }),
+    ...(balancing !== 'round-robin' && { balancing }),
+  };
   // HTTP+SSE is of one era only.
   return values.type === 'sse'
     ? { ...shared, type: 'sse', ...remote }
@@ -94,13 +116,26 @@ export function patchOf(server: ServerView, values: ServerFormValues): ServerPat
     timeoutMs: input.timeoutMs ?? null,
     prefix: values.prefix,
     enabled: values.enabled,
+    balancing: input.balancing ?? null,
     ...(server.type !== 'sse' && { era: values.era }),
   };
   if (input.type === 'stdio') {
     const { command, args, env, cwd } = input;
-    return { ...shared, command, args, env: { ...removed(server.env, env), ...env }, cwd: cwd ?? null };
+    return {
+      ...shared,
+      command,
+      args,
+      env: { ...removed(server.env, env), ...env },
+      cwd: cwd ?? null,
+      replicas: input.replicas ?? null,
+    };
   }
-  return { ...shared, url: input.url, headers: { ...removed(server.headers, input.headers), ...input.headers } };
+  return {
+    ...shared,
+    url: input.url,
+    endpoints: input.endpoints ?? null,
+    headers: { ...removed(server.headers, input.headers), ...input.headers },
+  };
 }
 
 function pairsOf(record: Record<string, string>): Pair[] {

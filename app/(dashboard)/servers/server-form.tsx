@@ -8,6 +8,7 @@ import { Select } from '@/app/_ui/select';
 import { Switch } from '@/app/_ui/switch';
 import type { ActionFailure } from '@/lib/errors';
 import { serverInputSchema } from '@/lib/servers/schema';
+import { InstanceFields } from './instance-fields';
 import { PairRows } from './pair-rows';
 import { inputOf, type ServerFormValues } from './server-form-values';
 
@@ -175,6 +176,7 @@ export function ServerForm({ values, fixedType, submitLabel, onSubmit, footer }:
           </Field>
         )}
       </div>
+      <InstanceFields form={form} />
       <Field label="Enabled" className="flex-row items-center justify-between">
         {(control) => (
           <Switch

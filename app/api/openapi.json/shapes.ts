@@ -3,6 +3,7 @@ import { z } from 'zod';
 import { actions, type KeyView, keyScopeSchema, type MeView, resources, type UserView } from '@/lib/access/schema';
 import { controlCalls } from '@/lib/control/schema';
 import {
+  balancings,
   type GroupView,
   type ImportPlan,
   type ImportResult,
@@ -41,6 +42,11 @@ const server = z.object({
   timeoutMs: z.number().int().nullable(),
   prefix,
   limits: serverLimitsSchema.meta({ description: 'Over the whole process tree; what is absent is not limited' }),
+  replicas: count.meta({ description: 'Processes of a stdio server that run side by side' }),
+  endpoints: z
+    .array(z.object({ url: z.string(), weight: count }))
+    .meta({ description: 'Further addresses of a remote server; url has the weight 1 unless it is named here' }),
+  balancing: z.enum(balancings).meta({ description: 'Which of several instances a call goes to' }),
   source: z.enum(['api', 'file']).meta({ description: 'Rows of the servers file are read-only here' }),
   sourceFile: z.string().nullable(),
   groups: z.array(z.string()),

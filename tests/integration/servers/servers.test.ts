@@ -153,6 +153,36 @@ eachDatabase('verbs of servers', (kind) => {
     expect(await codeOf(updateServer(ctx(admin), 'turned', { type: 'stdio' }))).toBe('INVALID_INPUT');
   });
 
+  it('instances: processes for a program, addresses for a remote server, and nothing that contradicts itself', async () => {
+    const many = await createServer(ctx(admin), stdio('many', { replicas: 3, balancing: 'least-connections' }));
+    expect(many).toMatchObject({ replicas: 3, balancing: 'least-connections', endpoints: [] });
+    expect(await updateServer(ctx(admin), 'many', { replicas: null, balancing: null })).toMatchObject({
+      replicas: 1,
+      balancing: 'round-robin',
+    });
+    const url = 'https://one.example/mcp';
+    const endpoints = [{ url: 'https://two.example/mcp', weight: 3 }];
+    const remote = {
+      name: 'addresses',
+      type: 'streamable-http' as const,
+      url,
+      endpoints,
+      balancing: 'weighted' as const,
+    };
+    expect(await createServer(ctx(admin), remote)).toMatchObject({ endpoints, balancing: 'weighted', replicas: 1 });
+    const row = (await listDesired(use().db, {})).find(({ name }) => name === 'addresses');
+    expect(row?.endpoints).toEqual([{ url, weight: 1 }, ...endpoints]);
+    for (const patch of [{ replicas: 0 }, { replicas: 33 }, { endpoints }, { balancing: 'weighted' as const }]) {
+      expect(await codeOf(updateServer(ctx(admin), 'many', patch))).toBe('INVALID_INPUT');
+    }
+    const twice = [...endpoints, ...endpoints];
+    const metadata = [{ url: 'http://169.254.169.254/', weight: 1 }];
+    for (const patch of [{ replicas: 2 }, { endpoints: twice }, { endpoints: metadata }]) {
+      expect(await codeOf(updateServer(ctx(admin), 'addresses', patch))).toBe('INVALID_INPUT');
+    }
+    expect((await updateServer(ctx(admin), 'addresses', { endpoints: null, balancing: null })).endpoints).toEqual([]);
+  });
+
   it('the era of the protocol can be forced where there are two, and null finds it out again', async () => {
     const made = await createServer(ctx(admin), stdio('forced', { era: 'legacy' }));
     expect(made.era).toBe('legacy');

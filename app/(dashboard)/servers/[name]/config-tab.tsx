@@ -80,6 +80,14 @@ function ReadOnly({ server, reason, hint }: { server: ShownServer; reason: strin
               ['URL', server.url && mono(server.url)],
               ['Headers', pairs(server.headers)],
               ['Protocol', server.era === 'auto' ? null : server.era],
+              ['Processes', server.replicas > 1 ? server.replicas : null],
+              [
+                'Addresses',
+                server.endpoints.length > 0
+                  ? mono(server.endpoints.map(({ url, weight }) => `${url} ${weight}`).join('\n'))
+                  : null,
+              ],
+              ['Balancing', server.balancing === 'round-robin' ? null : server.balancing],
               ['Time-out', server.timeoutMs === null ? 'Default' : `${server.timeoutMs / 1_000} s`],
               ['Enabled', server.enabled ? 'Yes' : 'No'],
             ]}

@@ -49,6 +49,14 @@ export function Instances({ status, type }: { status: ServerStatus | null; type:
                 )}
               </Fact>
             </dl>
+            {instance.circuit !== undefined && instance.circuit !== 'closed' && (
+              <p className="mt-2 text-table">
+                {instance.circuit === 'open' ? 'Gets no calls for now: ' : 'Is tried with one call: '}
+                several in a row failed.
+              </p>
+            )}
+            {instance.message && <p className="mt-2 text-table break-words">{instance.message}</p>}
+            {instance.url && <p className="mt-2 font-mono text-[0.75rem] break-all">{instance.url}</p>}
             {instance.serverInfo && (
               <p className="mt-2 text-table text-muted-foreground">
                 Says it is <span className="text-foreground">{instance.serverInfo.name}</span>

@@ -31,9 +31,9 @@ async function begin(rows: DesiredServer[]) {
   return { ...made, allReady };
 }
 
-const client = (affinity: string): ClientSide => ({
+const client = (owner: string): ClientSide => ({
   capabilities: {},
-  owner: affinity,
+  owner,
   ask: () => Promise.reject(new Error('nobody is asked here')),
   notify: () => undefined,
 });
