@@ -119,8 +119,9 @@ export function createWhole(parts: readonly Part[], options: WholeOptions): Whol
   };
 }
 
-/** Whether the server may remember its client: it has a session for it, or tells it of resources that it asked about. */
+/** Whether the server may remember its client: it has a session or tasks for it, or tells it of resources it asked about. */
 function keepsState({ handshake, keepsSession }: Upstream): boolean {
+  if ('tasks' in handshake.capabilities) return true;
   if (handshake.era === 'modern') return false;
   if (keepsSession?.()) return true;
   const { resources } = handshake.capabilities as { resources?: { subscribe?: unknown } };
