@@ -139,10 +139,10 @@ export function eraOf(version: string): Era {
   return (protocolVersions as readonly string[]).includes(version) ? 'legacy' : 'modern';
 }
 
-/** The server answered, and does not want what it was asked for. */
+/** The server answered, and does not want what it was asked for; "too early" and "too many" are no word on that. */
 export function isRefusal(error: unknown): boolean {
   const { code, extras } = asHubError(error);
-  return code === 'UPSTREAM_BAD_ANSWER' || /^http-4\d\d$/.test(extras.reason ?? '');
+  return code === 'UPSTREAM_BAD_ANSWER' || /^http-4(?!08|25|29)\d\d$/.test(extras.reason ?? '');
 }
 
 /** Nothing can be asked of this server any more. */

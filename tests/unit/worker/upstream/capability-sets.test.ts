@@ -121,16 +121,19 @@ describe('connections by what their client can do', () => {
     expect(late.isClosed()).toBe(true);
   });
 
-  it('one that cannot be reached fails its calls, and the next call tries anew', async () => {
-    let attempts = 0;
-    const { call } = sets(async () => {
-      attempts += 1;
-      throw new HubError('UPSTREAM_UNAVAILABLE', 'Nothing listens.', { reason: 'connect-failed' });
-    });
-    await expect(call({})).rejects.toMatchObject({ code: 'UPSTREAM_UNAVAILABLE' });
-    await expect(call({})).rejects.toMatchObject({ code: 'UPSTREAM_UNAVAILABLE' });
-    expect(attempts).toBe(2);
-  });
+  it.each(['connect-failed', 'http-429'])(
+    'one that fails (%s) fails its calls, and the next call tries anew',
+    async (reason) => {
+      let attempts = 0;
+      const { call } = sets(async () => {
+        attempts += 1;
+        throw new HubError('UPSTREAM_UNAVAILABLE', 'Not now.', { reason });
+      });
+      await expect(call({})).rejects.toMatchObject({ code: 'UPSTREAM_UNAVAILABLE' });
+      await expect(call({})).rejects.toMatchObject({ code: 'UPSTREAM_UNAVAILABLE' });
+      expect(attempts).toBe(2);
+    },
+  );
 
   it('all are closed with the main one', async () => {
     const { made, opened, call } = sets();
