@@ -7,6 +7,7 @@ import { dirname, join, relative } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 import { self, takeLock } from './lock.mjs';
+import { applyPatches } from './patches.mjs';
 
 export const root = dirname(dirname(fileURLToPath(import.meta.url)));
 const nodeModules = join(root, 'node_modules');
@@ -23,19 +24,35 @@ const parts = {
       'scripts/launcher.ts',
       'scripts/lock.mjs',
       'scripts/build.mjs',
+      'scripts/patches.mjs',
     ],
     command: ['scripts/build.mjs'],
   },
   web: {
     title: 'Building the dashboard',
     stamp: join(root, '.next/.mcphub-stamp'),
-    inputs: ['app', 'lib', 'drizzle', 'public', 'proxy.ts', 'next.config.ts', 'postcss.config.mjs', 'tsconfig.json'],
+    inputs: [
+      'app',
+      'lib',
+      'drizzle',
+      'public',
+      'scripts/patches.mjs',
+      'proxy.ts',
+      'next.config.ts',
+      'postcss.config.mjs',
+      'tsconfig.json',
+    ],
     command: ['node_modules/next/dist/bin/next', 'build'],
   },
 };
 
-/** Installs packages if they are not those of the lock file. */
+/** Installs packages if they are not those of the lock file, and mends them. */
 export async function ensureInstalled() {
+  await ensurePackages();
+  applyPatches(nodeModules);
+}
+
+async function ensurePackages() {
   if (isInstalled()) return;
   await locked(async () => {
     if (isInstalled()) return;
