@@ -1,9 +1,9 @@
 // Several instances as one upstream. A call of a client goes to one of them by the server's policy; where the server
-// keeps something for its client, all calls of one session go to the same one. What is set for the server as a whole
-// (subscriptions, log level) is set at each, also at those that open later.
+// keeps something for its client, all calls of one session go to the same one, and where it has tasks, all calls do.
+// What is set for the server as a whole (subscriptions, log level) is set at each, also at those that open later.
 import type { HubError } from '../../lib/errors';
 import type { Balancing } from '../../lib/servers/schema';
-import type { Call, CallOptions, Upstream } from '../upstream';
+import type { Call, CallOptions, ClientSide, Upstream } from '../upstream';
 import { type Balancer, balancers, type Candidate, placeOf } from './balancing';
 import type { Circuit } from './circuit';
 
@@ -48,8 +48,8 @@ export function createWhole(parts: readonly Part[], options: WholeOptions): Whol
   }
 
   function pick({ client }: CallOptions): Part | undefined {
-    const isBound = client?.owner !== undefined && keepsState(lead());
-    const at = isBound ? placeOf(client.owner, parts) : balancer.next(parts);
+    const key = client ? boundTo(lead(), client) : null;
+    const at = key === null ? balancer.next(parts) : placeOf(key, parts);
     // With all circuits open, trying is better than refusing.
     return at === -1 ? parts.find(({ upstream }) => upstream !== null) : parts[at];
   }
@@ -119,13 +119,23 @@ export function createWhole(parts: readonly Part[], options: WholeOptions): Whol
   };
 }
 
-/** Whether the server may remember its client: it has a session or tasks for it, or tells it of resources it asked about. */
-function keepsState({ handshake, keepsSession }: Upstream): boolean {
-  if ('tasks' in handshake.capabilities) return true;
-  if (handshake.era === 'modern') return false;
-  if (keepsSession?.()) return true;
-  const { resources } = handshake.capabilities as { resources?: { subscribe?: unknown } };
-  return resources?.subscribe === true;
+/** Extension of 2026-07-28 (SEP-2663); in 2025-11-25 tasks are a capability of their own. */
+const tasksExtension = 'io.modelcontextprotocol/tasks';
+
+/**
+ * What decides where a call goes, where the server remembers something of the call: its client, if it has a session for
+ * it or tells it of resources it asked about. Null: any instance will do.
+ */
+function boundTo({ handshake, keepsSession }: Upstream, { owner }: Pick<ClientSide, 'owner'>): string | null {
+  const { tasks, extensions, resources } = handshake.capabilities as {
+    tasks?: unknown;
+    extensions?: Record<string, unknown> | null;
+    resources?: { subscribe?: unknown };
+  };
+  // Whoever asks about a task need not be the session that began it: all go to one instance, the others stand by.
+  if (tasks || extensions?.[tasksExtension]) return '';
+  const isStateful = handshake.era === 'legacy' && (keepsSession?.() === true || resources?.subscribe === true);
+  return isStateful ? owner : null;
 }
 
 function refused(error: HubError): Call {

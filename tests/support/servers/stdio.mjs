@@ -107,6 +107,7 @@ const capabilities = {
   prompts: {},
   completions: {},
   logging: {},
+  ...(mode === 'tasks' && { tasks: { list: {}, cancel: {} } }),
 };
 
 const methods = {

@@ -94,6 +94,15 @@ describe('several processes of one server', () => {
     for (const home of homes) expect(home.size).toBe(1);
     expect(new Set(homes.flatMap((home) => [...home])).size).toBe(2);
   });
+
+  it('that has tasks gets all calls at one of them, whoever asks about a task', async () => {
+    const row = desired(stdioTarget('tasks'), { replicas: 2 });
+    const { supervisor, allReady } = await begin([row]);
+    await allReady(row);
+    const ask = (_: unknown, at: number) =>
+      textOf(supervisor.upstreamOf(row.id), 'pid', {}, { client: client(`session ${at}`) });
+    expect(new Set(await Promise.all(Array.from({ length: 16 }, ask))).size).toBe(1);
+  });
 });
 
 describe('several addresses of one server', () => {
