@@ -12,6 +12,7 @@ import { builtInRoles } from '../../lib/access/roles';
 import type { Actor } from '../../lib/access/schema';
 import { HubError } from '../../lib/errors';
 import { type Bus, createBus } from '../../lib/events/bus';
+import type { Log } from '../../lib/log';
 import type { EndpointRows, EndpointServer, Listing } from '../../lib/servers/catalog';
 import { type CallRecord, createGateway, type Gateway, type GatewayLimits, type PeerLine } from '../../worker/gateway';
 import { createOriginRules } from '../../worker/origin';
@@ -196,6 +197,7 @@ export interface TestGatewayOptions {
   now?: () => number;
   /** The other workers. */
   peers?: PeerLine;
+  log?: Log;
   /** The stored catalogue cannot be read before this is settled; startGateway() then does not wait for the start. */
   storeReady?: Promise<void>;
 }
@@ -204,7 +206,7 @@ const masterKey = Buffer.from('0123456789abcdef0123456789abcdef');
 
 export async function startGateway(options: TestGatewayOptions = {}): Promise<TestGateway> {
   const { previous, limits, now } = options;
-  const log = pino({ level: process.env.LOG_LEVEL ?? 'silent' });
+  const log = options.log ?? pino({ level: process.env.LOG_LEVEL ?? 'silent' });
   const supervisor = createHandSupervisor();
   const bus = createBus((error) => log.error(error));
   const rows = previous?.rows ?? { servers: options.servers ?? [], groups: options.groups ?? [] };

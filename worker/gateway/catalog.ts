@@ -17,6 +17,8 @@ const relistsAtOnce = 6;
 /** A listing that failed is tried again after this long times the number of the attempt. */
 const retryMs = 5000;
 const maxRetries = 5;
+/** Of one listing; all of them are stored. */
+const loggedFaults = 20;
 /** Events are only hints: endpoints are read again this often in any case. */
 const reloadEveryMs = 30_000;
 
@@ -131,7 +133,11 @@ export function createCatalog({ supervisor, catalogs, loadEndpoints, bus, log, c
       supervisor.listed(serverId, { tools: listing.tools.length, fault: failed?.reason ?? null });
       const isSame = canonicalJson(listings.get(serverId) ?? null) === canonicalJson(listing);
       listings.set(serverId, listing);
-      if (!isSame) bump();
+      if (!isSame) {
+        bump();
+        const faults = listing.faults.slice(0, loggedFaults);
+        if (faults.length > 0) log.warn({ serverId, faults }, 'items of a list were left out');
+      }
       await store(serverId, listing);
     } catch (error) {
       if (isClosed || work.get(serverId) !== state) return;

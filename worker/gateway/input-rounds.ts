@@ -35,11 +35,11 @@ interface InputRequired {
   requestState?: unknown;
 }
 
-/** The one check that every answer pays for: whether `settle` has anything to do with it. A task is looked at too. */
+/** The one check that every answer pays for: whether `settle` has anything to do with it, as it is not the last word. */
 export function wantsInput({ kind, value }: UpstreamAnswer): boolean {
   if (kind === 'error') return (value as { code?: unknown } | null)?.code === urlElicitationRequired;
-  const resultType = (value as { resultType?: unknown } | null)?.resultType;
-  return resultType === 'input_required' || resultType === 'task';
+  const { resultType } = value as { resultType?: unknown };
+  return resultType !== undefined && resultType !== 'complete';
 }
 
 export interface InputRoundsDeps {
@@ -53,7 +53,7 @@ export function createInputRounds({ relay, supervisor, questions }: InputRoundsD
    * Goes on with a request until its answer is final. `answer` is returned as it is if it is no wish for input at all,
    * or one that a client of 2026-07-28 fulfils by itself.
    * @throws HubError as `relay.send` does; INVALID_INPUT when the client does not give what the server needs,
-   * UPSTREAM_BAD_ANSWER when the server asks for what it must not, or too often
+   * UPSTREAM_BAD_ANSWER when the server asks for what it must not, or too often, or says what nobody understands
    */
   async function settle(answer: UpstreamAnswer, request: AskedRequest): Promise<UpstreamAnswer> {
     const { origin, server, method } = request;
@@ -64,6 +64,10 @@ export function createInputRounds({ relay, supervisor, questions }: InputRoundsD
     // In an older revision the word means nothing.
     if (supervisor.upstreamOf(server.id).handshake.era !== 'modern') return answer;
     if (isTask(answer)) return passedOn(answer, origin);
+    const { resultType } = answer.value as { resultType?: unknown };
+    if (resultType !== 'input_required') {
+      throw badWish(server, `gave a result of the unknown type ${JSON.stringify(resultType).slice(0, 100)}`);
+    }
     if (!methodsWithInput.has(method)) throw badWish(server, `asked for input in answer to ${method}`);
     if (!origin.client) {
       throw new HubError('INVALID_INPUT', `The server "${server.name}" asks for input, and nobody can be asked here.`);

@@ -5,9 +5,10 @@ import { type Calls, replyOf } from './call';
 import type { Reply } from './exchange';
 import { type InputRounds, wantsInput } from './input-rounds';
 import type { News } from './news';
+import { createRate } from './rate';
 import type { Relay } from './relay';
 import { progressTokenOf, type RpcRequest } from './rpc-request';
-import type { Session } from './sessions';
+import { credentialOf, type Session } from './sessions';
 import type { Tasks } from './tasks';
 import type { ListKind, Target } from './view';
 
@@ -15,6 +16,10 @@ import type { ListKind, Target } from './view';
 type Method = (request: RpcRequest) => Reply | Promise<Reply>;
 
 const empty: Reply = { kind: 'result', body: '{}' };
+
+/** Completions are asked for with each key that is pressed (server/utilities/completion: they must be limited in rate). */
+const completionsAtOnce = 100;
+const completionsPerSecond = 20;
 
 export interface MethodsDeps {
   calls: Calls;
@@ -25,6 +30,8 @@ export interface MethodsDeps {
 }
 
 export function createMethods({ calls, relay, inputs, news, tasks }: MethodsDeps) {
+  const completionRate = createRate(completionsAtOnce, completionsPerSecond);
+
   function list(kind: ListKind): Method {
     return ({ origin, view, params }) => {
       const body = view.page(kind, params?.cursor);
@@ -107,6 +114,7 @@ export function createMethods({ calls, relay, inputs, news, tasks }: MethodsDeps
     [
       'completion/complete',
       (request) => {
+        completionRate.take(credentialOf(request.actor));
         const ref = (request.params?.ref ?? {}) as { type?: unknown; name?: unknown; uri?: unknown };
         if (ref.type === 'ref/prompt') {
           const target = targetOfPrompt(request, ref.name);

@@ -215,9 +215,9 @@ export function createModern(deps: ModernDeps) {
     let { body } = reply;
     if (typed?.resultType === 'task' && eraOf(targetOf(asking, view)?.server.id ?? '') === 'modern') {
       body = tasks.created(asking, call.capabilities, targetOf(asking, view), typed);
-    } else if (typed?.resultType === 'input_required') {
+    } else if (typed && typed.resultType !== 'complete') {
       const server = targetOf(asking, view)?.server.id ?? '';
-      if (eraOf(server) !== 'legacy') {
+      if (typed.resultType === 'input_required' && eraOf(server) !== 'legacy') {
         return { reply: relayInputRequired(typed, asking, call.capabilities, server, states), status: 200 };
       }
       // In an earlier revision the word means nothing.

@@ -261,6 +261,7 @@ export function createInstance(first: DesiredServer, options: InstanceOptions): 
             note(`Started ${goal.command} (pid ${started}).`);
           },
           stderr: takeStderr,
+          inVain: note,
           doubtful: (message) => {
             if (!mine.ended && state.state === 'starting') move('retrying', { reason: 'handshake-failed', message });
           },

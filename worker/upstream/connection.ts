@@ -6,7 +6,7 @@ import { type Slice, sliceAnswer } from './answer';
 import { everyTick } from './deadlines';
 import { type Envelope, subscriptionIdKey } from './modern';
 import { type Heard, PendingCall, PendingCalls, type Sending } from './pending';
-import { notOffered, Questions } from './questions';
+import { notOffered, Questions, whyInVain } from './questions';
 import type { Call, CallOptions, ClientAnswer } from './types';
 
 /** No call lasts longer, whatever progress it reports. */
@@ -31,6 +31,8 @@ export interface Wire {
 
 export interface ConnectionEvents {
   notification(method: string, params: Record<string, unknown> | undefined): void;
+  /** The server asked something that no client was asked: why, in a sentence for people. */
+  inVain?(message: string): void;
   /** The server does not know our version any more. */
   versionRefused?(): void;
   /** Several calls timed out and a ping got no answer. */
@@ -307,6 +309,8 @@ export function createConnection(server: string, wire: Wire, events: ConnectionE
       return;
     }
     const call = onlyFor ? pending.find(onlyFor) : undefined;
+    const inVain = whyInVain(call?.options.client, method);
+    if (inVain) events.inVain?.(inVain);
     if (method === 'ping') {
       respond(id, { kind: 'result', value: {} });
     } else if (call?.options.client) {

@@ -15,6 +15,8 @@ const maxRedirects = 5;
 const connectRetries = 2;
 const streamRetryMs = 1_000;
 const streamRetryMaxMs = 30_000;
+/** A server that wants to be left alone for longer, by the retry field of its events, is asked then all the same. */
+const retryFieldMaxMs = 600_000;
 /** So many failed connects of the listening stream in a row mean that the server is gone. */
 const streamFailuresMax = 3;
 /** A cut answer stream whose events carried ids may be taken up again so often. */
@@ -174,7 +176,7 @@ export class Exchange implements Dispatcher.DispatchHandler, Sending {
         this.lastEventId = id;
       },
       retry: (ms) => {
-        this.retryMs = Math.min(Math.max(ms, 100), streamRetryMaxMs);
+        this.retryMs = Math.min(Math.max(ms, 100), retryFieldMaxMs);
       },
     });
   }
@@ -387,8 +389,9 @@ export class Exchange implements Dispatcher.DispatchHandler, Sending {
       });
       return;
     }
-    const delay = Math.min(this.retryMs * 2 ** (this.failures - 1), streamRetryMaxMs);
-    this.channel.later(delay * (0.8 + 0.4 * this.channel.random()), () => this.start());
+    const delay = Math.min(this.retryMs * 2 ** (this.failures - 1), Math.max(this.retryMs, streamRetryMaxMs));
+    // Never earlier than the server wants it.
+    this.channel.later(delay * (1 + 0.4 * this.channel.random()), () => this.start());
   }
 }
 

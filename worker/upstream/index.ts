@@ -58,10 +58,17 @@ export async function openUpstream(
   const timeoutMs = options.handshakeTimeoutMs ?? handshakeMs;
   let garbage = '';
   let doubtTimer: NodeJS.Timeout | null = null;
+  const toldInVain = new Set<string>();
+  const inVain = (message: string) => {
+    if (toldInVain.has(message)) return;
+    toldInVain.add(message);
+    events.inVain?.(message);
+  };
   const link = createLink(
     target.name,
     {
       notification: events.notification,
+      inVain,
       closed: (reason) => {
         if (doubtTimer) clearTimeout(doubtTimer);
         events.closed(reason);
@@ -75,7 +82,7 @@ export async function openUpstream(
   try {
     if (options.signal.aborted) throw new HubError('CANCELLED', undefined, { reason: 'stopped' });
     const { notification } = events;
-    const remote = { target, client, egress: options.egress, memory, timeoutMs, random, notification };
+    const remote = { target, client, egress: options.egress, memory, timeoutMs, random, notification, inVain };
     const face = target.type === 'stdio' ? await openProgram() : await openRemote(link, remote);
     link.opened();
     return {

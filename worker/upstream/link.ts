@@ -7,6 +7,7 @@ import type { CloseReason } from './types';
 
 export interface LinkEvents {
   notification(method: string, params: Record<string, unknown> | undefined): void;
+  inVain?: ((message: string) => void) | undefined;
   /** The link is gone for good; called once. */
   closed(reason: CloseReason): void;
 }
@@ -42,6 +43,7 @@ export function createLink(
     { send: (text, id, method, params) => transport?.send(text, id, method, params) },
     {
       notification: events.notification,
+      inVain: (message) => events.inVain?.(message),
       hung: () => void close({ reason: 'hung', message: hung, atOnce: true }),
       versionRefused: () => {
         const message = 'The server no longer speaks the protocol version that it spoke at first.';

@@ -29,6 +29,7 @@ export interface RemoteOptions {
   timeoutMs: number;
   random: () => number;
   notification: UpstreamEvents['notification'];
+  inVain(message: string): void;
 }
 
 /** @throws HubError */
@@ -129,6 +130,7 @@ function legacyHttp(link: Link, http: HttpTransport, handshake: Handshake, optio
           notification(method, params);
         }
       },
+      inVain: options.inVain,
       closed,
     });
     try {

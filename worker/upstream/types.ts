@@ -144,6 +144,8 @@ export interface OpenEvents extends UpstreamEvents {
   spawned(pid: number): void;
   /** Whole lines of stderr, without their ends; stdio only. */
   stderr(lines: string[]): void;
+  /** The server asked its client something and was refused: why, and what helps. Once for each reason. */
+  inVain?(message: string): void;
   /** The program has only printed text that is not MCP so far: a sentence. It may still answer. At most once. */
   doubtful(message: string): void;
 }

@@ -1,7 +1,8 @@
 // subscriptions/listen of revision 2026-07-28, and log messages of one request.
 import { request as httpRequest } from 'node:http';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import { keyActor, memoryUpstream, serverRow, startGateway, type TestGateway } from '../../support/gateway';
+import { readEvents } from '../../support/event-reader';
+import { keyActor, memoryUpstream, rpc, serverRow, startGateway, type TestGateway } from '../../support/gateway';
 import { lastMessage, messagesOf, modernClient, modernPost, modernVersion } from '../../support/modern';
 import { until } from '../../support/until';
 
@@ -9,6 +10,7 @@ type Json = Record<string, unknown>;
 
 let hub: TestGateway;
 let names: string[];
+let uris: string[];
 let running: (() => void)[];
 const asked: [string, unknown][] = [];
 const subscriptionId = 'io.modelcontextprotocol/subscriptionId';
@@ -18,6 +20,7 @@ beforeEach(async () => {
   asked.length = 0;
   running = [];
   names = ['one'];
+  uris = ['demo://a'];
   hub = await startGateway({
     servers: [serverRow('demo'), serverRow('plain')],
     limits: { streamsPerUser: 3 },
@@ -29,7 +32,7 @@ beforeEach(async () => {
     memoryUpstream(capabilities, (method, params) => {
       asked.push([method, params.uri ?? params.level]);
       if (method === 'tools/list') return { tools: names.map((name) => ({ name, inputSchema: { type: 'object' } })) };
-      if (method === 'resources/list') return { resources: [{ uri: 'demo://a', name: 'a' }] };
+      if (method === 'resources/list') return { resources: uris.map((uri) => ({ uri, name: uri })) };
       if (method === 'tools/call') return new Promise((resolve) => running.push(() => resolve({ content: [] })));
       return {};
     }),
@@ -129,6 +132,22 @@ describe('a stream', () => {
     expect(wants.messages[1]).toMatchObject({ params: { _meta: { [subscriptionId]: 'sub' } } });
     expect([methods(other), methods(elsewhere)]).toEqual([[acknowledged], [acknowledged]]);
     for (const stream of [wants, other, elsewhere]) stream.close();
+  });
+
+  it('tells of changed resources, to sessions too [N-RES-03, L-RES-02]', async () => {
+    const wants = await listen({ resourcesListChanged: true });
+    const other = await listen({ toolsListChanged: true });
+    const session = await hub.session();
+    await hub.post(rpc('resources/list'), { session });
+    const events = readEvents(await hub.post(null, { session, method: 'GET' }));
+    uris = ['demo://a', 'demo://b'];
+    hub.supervisor.notify('id-demo', 'notifications/resources/list_changed');
+    await until(() => wants.messages.length === 2, 5000);
+    expect(methods(wants)).toEqual([acknowledged, 'notifications/resources/list_changed']);
+    expect(await events.message()).toMatchObject({ method: 'notifications/resources/list_changed' });
+    expect(methods(other)).toEqual([acknowledged]);
+    await events.cancel();
+    for (const stream of [wants, other]) stream.close();
   });
 
   it('subscribes once for all, and no longer than somebody listens', async () => {

@@ -316,7 +316,7 @@ describe('answers', () => {
     [-32002, 200, -32602],
     [-32601, 200, -32601],
     [77, 200, 77],
-  ])("a server's error %i becomes %i, %i [N-RPC-06, N-RPC-08, N-META-04]", async (code, status, expected) => {
+  ])("a server's error %i becomes %i, %i [N-RPC-06, N-RPC-08, N-META-04, N-RES-02]", async (code, status, expected) => {
     const response = await modernPost(hub, 'tools/call', { name: 'refuse', arguments: { code } }, { path });
     const { error } = (await response.json()) as { error: { code: number } };
     expect([response.status, error.code]).toEqual([status, expected]);

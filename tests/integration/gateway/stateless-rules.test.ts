@@ -47,6 +47,17 @@ it('a list is the same on every connection and after any request, in the same or
   );
 });
 
+it('what a client says of itself changes nothing [N-META-06]', async () => {
+  const prefix = 'io.modelcontextprotocol/';
+  const named = (clientInfo: unknown) => ({ meta: { [`${prefix}clientInfo`]: clientInfo } });
+  const infos = [undefined, null, 7, { name: 'x'.repeat(1000) }, { name: 'claude-ai', version: '1', title: 'Admin' }];
+  for (const method of ['server/discover', 'tools/list', 'tools/call']) {
+    const params = method === 'tools/call' ? { name: 'one__a' } : {};
+    const results = await Promise.all(infos.map((info) => modernResult(hub, method, params, named(info))));
+    for (const result of results) expect(result).toEqual(results[0]);
+  }
+});
+
 it('header names are compared without regard to case [N-HTTP-15]', async () => {
   const { port } = new URL(hub.url);
   const prefix = 'io.modelcontextprotocol/';

@@ -1,16 +1,22 @@
 // What an endpoint says for several servers together: extensions, how long lists may be kept, where URIs lead.
+import { createServer } from 'node:http';
+import type { AddressInfo } from 'node:net';
 import { CreateMessageRequestSchema } from '@modelcontextprotocol/sdk/types.js';
+import pino from 'pino';
 import { afterEach, describe, expect, it } from 'vitest';
+import { createChecker } from '../../../app/_ui/schema-form/model/validate';
 import type { Upstream } from '../../../worker/upstream/types';
 import {
   initialize,
+  keyActor,
   memoryUpstream,
   type Respond,
+  rpc,
   serverRow,
   startGateway,
   type TestGateway,
 } from '../../support/gateway';
-import { modernResult } from '../../support/modern';
+import { modernPost, modernResult } from '../../support/modern';
 import { until } from '../../support/until';
 
 type Json = Record<string, unknown>;
@@ -164,4 +170,116 @@ describe('URIs that clash lead to their server in', () => {
     await official.callTool({ name: 'one__ask' });
     expect(heard).toMatchObject([mapped, sent]);
   });
+});
+
+describe('what one server does wrong', () => {
+  it('is logged: what of its lists was left out, and why [N-PARAM-08]', async () => {
+    const logged: { msg: string; faults?: unknown[] }[] = [];
+    const log = pino({ level: 'warn' }, { write: (line: string) => void logged.push(JSON.parse(line)) });
+    hub = await startGateway({ servers: [serverRow('one')], log });
+    const upstream = memoryUpstream(
+      everyList,
+      lister({
+        tools: [
+          { name: 'good', inputSchema },
+          { name: 'bad', inputSchema },
+        ],
+      }),
+    );
+    upstream.faultOfTool = ({ name }) => (name === 'bad' ? 'Its x-mcp-header is odd.' : null);
+    hub.supervisor.open('id-one', upstream);
+    await until(() => hub.stored.size === 1, 5000);
+    expect(logged.filter(({ faults }) => faults)).toMatchObject([
+      { serverId: 'id-one', faults: [{ kind: 'tool', name: 'bad', reason: 'Its x-mcp-header is odd.' }] },
+    ]);
+  });
+
+  it('a result of an unknown type is a bad answer, in a revision that has types [N-RPC-05]', async () => {
+    const tools = [{ name: 'odd', inputSchema }];
+    const answer = { resultType: 'surprise', content: [{ type: 'text', text: 'x' }] };
+    await start({
+      old: memoryUpstream(
+        everyList,
+        lister({ tools }, () => answer),
+      ),
+      new: memoryUpstream(
+        everyList,
+        lister({ tools }, () => answer),
+        undefined,
+        'modern',
+      ),
+    });
+    const call = { name: 'odd' };
+    await expect(modernResult(hub, 'tools/call', call, { path: '/api/mcp/new' })).rejects.toThrow('surprise');
+    expect(await modernResult(hub, 'tools/call', call, { path: '/api/mcp/old' })).toMatchObject({
+      resultType: 'complete',
+    });
+    const text = async (path: string) => {
+      const session = await hub.session(path);
+      return (await hub.post(rpc('tools/call', call), { session, path })).text();
+    };
+    expect(await text('/api/mcp/new')).toContain('unknown type');
+    expect(JSON.parse(await text('/api/mcp/old'))).toMatchObject({ result: { content: answer.content } });
+  });
+});
+
+it('what a retry brought may not be kept, whatever its server says [N-CACHE-04]', async () => {
+  const inputRequests = { one: { method: 'roots/list' } };
+  const contents = [{ uri: 'demo://a', text: 'a' }];
+  const respond: Respond = lister(
+    { resources: [{ uri: 'demo://a', name: 'a' }] },
+    (_method, { uri, inputResponses }) =>
+      inputResponses || uri === 'demo://plain'
+        ? { resultType: 'complete', contents, ttlMs: 60_000, cacheScope: 'public' }
+        : { resultType: 'input_required', inputRequests },
+  );
+  await start({ one: memoryUpstream(everyList, respond, undefined, 'modern') });
+  const read = (params: Json) => modernResult(hub, 'resources/read', params, { capabilities: { roots: {} } });
+  expect(await read({ uri: 'demo://plain' })).toMatchObject({ ttlMs: 60_000, cacheScope: 'private' });
+  expect(await read({ uri: 'demo://a' })).not.toHaveProperty('ttlMs');
+  const inputResponses = { one: { roots: [] } };
+  expect(await read({ uri: 'demo://a', inputResponses })).toMatchObject({ contents, ttlMs: 0, cacheScope: 'private' });
+});
+
+it('completion is declared, and limited in rate for each caller [N-COMP-01]', async () => {
+  const respond: Respond = lister({ prompts: [{ name: 'greet' }] }, () => ({ completion: { values: ['a'] } }));
+  await start({ one: memoryUpstream({ prompts: {}, completions: {} }, respond) });
+  hub.keys.set('key-b', keyActor('b'));
+  expect((await modernResult(hub, 'server/discover')).capabilities).toMatchObject({ completions: {} });
+  const params = { ref: { type: 'ref/prompt', name: 'one__greet' }, argument: { name: 'who', value: 'a' } };
+  const complete = (key = 'key-a') => modernPost(hub, 'completion/complete', params, { key });
+  const answers = await Promise.all(Array.from({ length: 300 }, () => complete()));
+  const refused = answers.filter(({ status }) => status === 429);
+  expect(refused.length).toBeGreaterThan(0);
+  expect(answers.length - refused.length).toBeGreaterThanOrEqual(100);
+  expect(refused[0]?.headers.get('retry-after')).toMatch(/^\d+$/);
+  expect((await complete('key-b')).status).toBe(200);
+});
+
+it('no address that a schema names is asked for anything [N-RPC-10]', async () => {
+  let requests = 0;
+  const listener = createServer((_request, response) => {
+    requests += 1;
+    response.end('{}');
+  }).listen(0, '127.0.0.1');
+  await new Promise((resolve) => listener.once('listening', resolve));
+  const { port } = listener.address() as AddressInfo;
+  const url = `http://127.0.0.1:${port}/schema.json`;
+  const schema = { $schema: url, type: 'object', properties: { a: { $ref: url }, b: { $dynamicRef: url } } };
+  const tools = [{ name: 'far', inputSchema: schema, outputSchema: { $ref: url } }];
+  try {
+    await start({
+      one: memoryUpstream(
+        everyList,
+        lister({ tools }, () => ({ content: [], structuredContent: { a: 1 } })),
+      ),
+    });
+    expect((await modernResult(hub, 'tools/list')).tools).toMatchObject([{ inputSchema: schema }]);
+    await modernResult(hub, 'tools/call', { name: 'one__far', arguments: { a: 1 } });
+    // The dashboard checks what is typed into its forms.
+    expect(createChecker(schema)({ a: 1 }).unusable).not.toBeNull();
+    expect(requests).toBe(0);
+  } finally {
+    listener.close();
+  }
 });

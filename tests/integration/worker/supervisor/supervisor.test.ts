@@ -5,6 +5,7 @@ import type { DesiredServer } from '../../../../worker/supervisor';
 import { measureMs } from '../../../../worker/supervisor/usage';
 import type { Upstream } from '../../../../worker/upstream';
 import { fairNow } from '../../../support/fair-clock';
+import { referenceProgram } from '../../../support/reference';
 import {
   desired,
   processesWith,
@@ -136,6 +137,25 @@ describe('the supervisor', () => {
     );
     await reach(row, 'ready');
     expect(supervisor.status(row.id)?.instances[0]?.restarts).toBe(1);
+  });
+
+  it('starts one without sessions again too, and listens again to what it tells [N-STDIO-04, N-STDIO-07]', async () => {
+    const row = desired(program(process.execPath, [referenceProgram('modern'), 'stdio']));
+    const { supervisor, installationId, reach } = await begin([row]);
+    const told: string[] = [];
+    supervisor.on('notification', (_id, method) => void told.push(method));
+    await reach(row, 'ready');
+    expect(supervisor.upstreamOf(row.id).handshake.era).toBe('modern');
+    const [pid] = processesWith(installationId);
+    process.kill(Number.parseInt(pid ?? '', 10), 'SIGKILL');
+    await reach(row, 'retrying');
+    await reach(row, 'ready');
+    expect(supervisor.status(row.id)?.instances[0]?.restarts).toBe(1);
+    // A subscription is acknowledged some time after it was sent, so the list changes until it is told.
+    await until('the changed list', async () => {
+      await call(supervisor.upstreamOf(row.id), 'test_trigger_tool_change');
+      return told.includes('notifications/tools/list_changed');
+    });
   });
 
   it('survives a database that is away: all goes on, and it catches up', async () => {

@@ -3,7 +3,7 @@
 import { createServer, type IncomingMessage, type ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { join } from 'node:path';
-import { afterEach, describe, expect, it } from 'vitest';
+import { afterEach, describe, expect, it, vi } from 'vitest';
 import { type EraMemory, listAll, type Upstream, type UpstreamTarget } from '../../../../worker/upstream';
 import { referenceProgram, startReference } from '../../../support/reference';
 import { type Opened, open, program, remote, until } from '../../../support/upstreams';
@@ -220,6 +220,68 @@ describe('a modern server over HTTP', () => {
     expect(listing.faults.map(({ name }) => name)).toEqual(['number', 'twice', 'items', 'space']);
   });
 
+  it('is told version, client and exactly what its client declared, with each request; lists are for all [N-META-02, N-META-03, N-VER-05]', async () => {
+    const told: [string | undefined, Json][] = [];
+    const url = await improvised(({ body }, response) => {
+      told.push([body?.method, body?.params?._meta as Json]);
+      const tools = [{ name: 'x', inputSchema: { type: 'object' } }];
+      reply(response, 200, result(body?.id, body?.method === 'server/discover' ? discovery : { tools }));
+    });
+    const upstream = await attempt(remote(url)).opening;
+    await listAll(upstream);
+    const declared = [{}, { roots: {} }, { extensions: { 'example.com/x': { a: 1 } }, sampling: { tools: {} } }];
+    const params = { name: 'x' };
+    for (const each of declared) {
+      await upstream.call('tools/call', params, { ...patient, client: client(each) }).answer;
+    }
+    await upstream.call('tools/call', params, patient).answer;
+    const prefix = 'io.modelcontextprotocol/';
+    for (const [, meta] of told) {
+      expect(meta[`${prefix}protocolVersion`]).toBe('2026-07-28');
+      expect(meta[`${prefix}clientInfo`]).toEqual({ name: 'mcphub', version: '0.0.0' });
+    }
+    const capabilitiesOf = (method: string) =>
+      told.filter(([asked]) => asked === method).map(([, meta]) => meta[`${prefix}clientCapabilities`]);
+    expect(capabilitiesOf('tools/call')).toEqual([...declared, {}]);
+    expect(capabilitiesOf('tools/list')).toMatchObject([{ sampling: {}, elicitation: {}, roots: {}, extensions: {} }]);
+  });
+
+  it('has an empty cursor followed, and each cursor brought back as it came [N-PAGE-02]', async () => {
+    const cursors: unknown[] = [];
+    const next: Json[] = [{ nextCursor: '' }, { nextCursor: ' ä=%20"' }, {}];
+    const url = await improvised(({ body }, response) => {
+      if (body?.method === 'server/discover') return reply(response, 200, result(body.id, discovery));
+      cursors.push(body?.params?.cursor);
+      const tools = [{ name: `page-${cursors.length}`, inputSchema: { type: 'object' } }];
+      reply(response, 200, result(body?.id, { tools, ...next[cursors.length - 1] }));
+    });
+    const { tools } = await listAll(await attempt(remote(url)).opening);
+    expect(tools.map(({ name }) => name)).toEqual(['page-1', 'page-2', 'page-3']);
+    expect(cursors).toEqual([undefined, '', ' ä=%20"']);
+  });
+
+  it('that keeps no stream open and no longer answers "server/discover" is opened from the start', async () => {
+    vi.useFakeTimers({ toFake: ['setInterval', 'clearInterval'] });
+    cleanups.push(async () => void vi.useRealTimers());
+    let isReplaced = false;
+    let asked = 0;
+    const url = await improvised(({ body }, response) => {
+      asked += 1;
+      if (isReplaced) return reply(response, 200, failure(body?.id, -32601));
+      reply(response, 200, result(body?.id, discovery));
+    });
+    const opened = attempt(remote(url));
+    await opened.opening;
+    vi.advanceTimersByTime(30_000);
+    await until('the question', () => asked === 2);
+    isReplaced = true;
+    vi.advanceTimersByTime(30_000);
+    expect(await opened.closed).toMatchObject({
+      reason: 'handshake-failed',
+      message: expect.stringContaining('server/discover'),
+    });
+  });
+
   it('may answer without an id or resultType [N-RPC-05]', async () => {
     const url = await improvised(({ body }, response) => {
       if (body?.method === 'server/discover') return reply(response, 200, result(body.id, discovery));
@@ -388,4 +450,30 @@ describe('the era of a server is found in the process or connection that is used
       expect((await again.call('tools/call', { name: 'echo' }, patient).answer).kind).toBe('result');
     },
   );
+});
+
+describe('a legacy server over HTTP', () => {
+  it('that ends a stream is left alone as long as its retry field wants [L-HTTP-26]', async () => {
+    let endedAt = 0;
+    let resumedAt = 0;
+    const url = await improvised(({ method, headers, body }, response) => {
+      if (method === 'GET' && headers['last-event-id'] === 'e1') {
+        resumedAt = performance.now();
+        response.writeHead(200, { 'content-type': 'text/event-stream' });
+        return response.end(`data: ${JSON.stringify(result(lastCall, { content: [] }))}\n\n`);
+      }
+      if (method !== 'POST') return reply(response, 405, {});
+      if (body?.method === 'initialize') return reply(response, 200, result(body.id, initialised(body.params)));
+      if (body?.id === undefined) return response.writeHead(202).end();
+      if (body.method !== 'tools/call') return reply(response, 400, failure(body.id, -32601));
+      lastCall = body.id;
+      endedAt = performance.now();
+      response.writeHead(200, { 'content-type': 'text/event-stream' }).end('id: e1\nretry: 1600\ndata: \n\n');
+    });
+    let lastCall: unknown;
+    const upstream = await attempt(remote(url)).opening;
+    const { kind } = await upstream.call('tools/call', { name: 'x' }, patient).answer;
+    expect(kind).toBe('result');
+    expect(resumedAt - endedAt).toBeGreaterThanOrEqual(1590);
+  });
 });

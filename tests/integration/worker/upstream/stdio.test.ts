@@ -1,7 +1,10 @@
+import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, afterEach, describe, expect, it } from 'vitest';
 import { listAll, type Upstream } from '../../../../worker/upstream';
 import { fairNow } from '../../../support/fair-clock';
+import { referenceProgram } from '../../../support/reference';
 import { type Opened, open, processesWith, program, repository, stdioTarget, until } from '../../../support/upstreams';
 
 const opened: Opened[] = [];
@@ -149,7 +152,7 @@ describe('a stdio server that breaks the protocol', () => {
     await expect(call(upstream, 'echo')).rejects.toMatchObject({ code: 'UPSTREAM_BAD_ANSWER' });
   });
 
-  it('lists bad tools among good ones: the good ones stay, with unknown fields, and each bad one has its reason', async () => {
+  it('lists bad tools among good ones: the good ones stay, with unknown fields, and each bad one, an enormous schema too, has its reason [N-RPC-11]', async () => {
     const { upstream } = await start('bad-tools');
     const { tools, faults } = await listAll(upstream);
     expect(tools.map(({ name }) => name)).toEqual(['first', 'unknown-fields', 'last']);
@@ -276,6 +279,68 @@ describe('a stdio server that cannot start', () => {
     abort.abort();
     await expect(attempt.opening).rejects.toMatchObject({ extras: { reason: 'stopped' } });
     expect(processesWith(attempt.marker)).toEqual([]);
+  });
+});
+
+describe('what a server gets to see', () => {
+  const folders: string[] = [];
+  afterAll(() => {
+    for (const folder of folders) rmSync(folder, { recursive: true });
+  });
+
+  /** A file for a fixture to write to. */
+  function traceFile(): string {
+    const folder = mkdtempSync(join(tmpdir(), 'mcphub-stdio-'));
+    folders.push(folder);
+    return join(folder, 'trace');
+  }
+
+  async function started(target: ReturnType<typeof program>): Promise<Upstream> {
+    const attempt = open(target);
+    opened.push(attempt);
+    return attempt.opening;
+  }
+
+  it.each([
+    ['with sessions', `${join(repository, 'tests/support/servers/stdio.mjs')} good`, 'legacy'],
+    ['without sessions', `${referenceProgram('modern')} stdio`, 'modern'],
+  ])('%s: messages alone, one on each line [L-STDIO-03, N-STDIO-01]', async (_era, fixture, era) => {
+    const file = traceFile();
+    const upstream = await started(program('sh', ['-c', `tee ${file} | ${process.execPath} ${fixture}`]));
+    expect(upstream.handshake.era).toBe(era);
+    await listAll(upstream);
+    await call(upstream, 'echo', { text: 'one\ntwo\r\nthree\u2028four' });
+    const waiting = upstream.call('tools/call', { name: 'wait', arguments: {} }, patient);
+    waiting.cancel('enough');
+    await waiting.answer.catch(() => undefined);
+    await upstream.close();
+    const written = readFileSync(file, 'utf8');
+    expect(written.endsWith('\n')).toBe(true);
+    const messages = written
+      .slice(0, -1)
+      .split('\n')
+      .map((line) => JSON.parse(line));
+    expect(messages.length).toBeGreaterThan(5);
+    for (const message of messages) expect(message).toMatchObject({ jsonrpc: '2.0', method: expect.any(String) });
+    expect(written).not.toContain('\r');
+  });
+
+  it('at its end: stdin closes, then SIGTERM, then no more [L-LIFE-09, N-STDIO-03]', async () => {
+    const file = traceFile();
+    const script = `
+      const { appendFileSync } = require('node:fs');
+      const note = (what) => appendFileSync(${JSON.stringify(file)}, what + '\\n');
+      process.on('SIGTERM', () => note('SIGTERM'));
+      setInterval(() => {}, 1000);
+      require('node:readline').createInterface({ input: process.stdin }).on('close', () => note('closed')).on('line', (line) => {
+        const { id } = JSON.parse(line);
+        const result = { supportedVersions: ['2026-07-28'], capabilities: {}, resultType: 'complete' };
+        process.stdout.write(JSON.stringify({ jsonrpc: '2.0', id, result }) + '\\n');
+      });`;
+    const upstream = await started(program(process.execPath, ['-e', script]));
+    expect(upstream.handshake.era).toBe('modern');
+    await upstream.close();
+    expect(readFileSync(file, 'utf8')).toBe('closed\nSIGTERM\n');
   });
 });
 

@@ -1,4 +1,4 @@
-import { describe, expect, it } from 'vitest';
+import { afterEach, describe, expect, it, vi } from 'vitest';
 import { HubError } from '../../../../lib/errors';
 import { createCapabilitySets } from '../../../../worker/upstream/capability-sets';
 import type { Link } from '../../../../worker/upstream/link';
@@ -58,8 +58,15 @@ function sets(open?: () => Promise<Link>) {
   });
   const call = async (capabilities: Json, owner?: string) =>
     (await made.call('plain', undefined, client(capabilities, owner)).answer).value;
-  return { made, main, opened, call };
+  /** The time passes, and idle connections are looked for. */
+  const pass = (ms: number) => {
+    now += ms;
+    vi.advanceTimersByTime(30_000);
+  };
+  return { made, main, opened, call, pass };
 }
+
+afterEach(() => void vi.useRealTimers());
 
 describe('connections by what their client can do', () => {
   it('equal sets share one, however they are written; first calls at once open it once', async () => {
@@ -134,6 +141,21 @@ describe('connections by what their client can do', () => {
       expect(attempts).toBe(2);
     },
   );
+
+  it('one that was idle for five minutes is closed, one in use is not, and the next call opens another', async () => {
+    vi.useFakeTimers({ toFake: ['setInterval', 'clearInterval'] });
+    const { made, main, opened, call, pass } = sets();
+    await call({});
+    await call({ sampling: {} });
+    made.call('busy', undefined, client({ sampling: {} }));
+    pass(290_000);
+    expect(opened.map(({ isClosed }) => isClosed())).toEqual([false, false]);
+    pass(20_000);
+    expect(opened.map(({ isClosed }) => isClosed())).toEqual([true, false]);
+    expect(main.isClosed()).toBe(false);
+    expect([await call({}), opened.length]).toEqual(['link 2', 3]);
+    await made.close();
+  });
 
   it('all are closed with the main one', async () => {
     const { made, opened, call } = sets();

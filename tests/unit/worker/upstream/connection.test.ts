@@ -16,6 +16,7 @@ function connect() {
   const sent: Sent[] = [];
   const aborted: string[] = [];
   const notes: string[] = [];
+  const inVain: string[] = [];
   let hung = 0;
   const connection = createConnection(
     'fixture',
@@ -25,11 +26,17 @@ function connect() {
         return { abort: () => aborted.push(String(id)) };
       },
     },
-    { notification: (method) => notes.push(method), hung: () => (hung += 1) },
+    {
+      notification: (method) => notes.push(method),
+      hung: () => (hung += 1),
+      inVain: (message) => inVain.push(message),
+    },
   );
   open.push(connection);
   const receive = (message: object) => connection.receive(Buffer.from(JSON.stringify({ jsonrpc: '2.0', ...message })));
-  return { connection, sent, aborted, notes, receive, hung: () => hung };
+  const ask = (onlyFor: string | undefined, message: object) =>
+    connection.receive(Buffer.from(JSON.stringify({ jsonrpc: '2.0', ...message })), onlyFor);
+  return { connection, sent, aborted, notes, inVain, receive, ask, hung: () => hung };
 }
 
 afterEach(() => {
@@ -143,6 +150,55 @@ describe('a connection', () => {
       { jsonrpc: '2.0', id: 5, result: {} },
       { jsonrpc: '2.0', id: 'x', error: { code: -32601, message: expect.stringContaining('sampling/createMessage') } },
     ]);
+  });
+
+  it('tells why a server asks in vain, and nothing of what no client could be asked', async () => {
+    const { connection, sent, inVain, ask } = connect();
+    const asked: string[] = [];
+    const client = {
+      capabilities: { roots: {} },
+      owner: 'somebody',
+      ask: async (method: string) => {
+        asked.push(method);
+        return { kind: 'result' as const, value: {} };
+      },
+      notify: () => undefined,
+    };
+    const { answer } = connection.call('tools/call', {}, { ...patient, client });
+    answer.catch(() => {});
+    const id = String(sent[0]?.id);
+    ask(id, { id: 1, method: 'roots/list' });
+    ask(id, { id: 2, method: 'sampling/createMessage', params: {} });
+    ask(undefined, { id: 3, method: 'elicitation/create', params: {} });
+    ask(id, { id: 4, method: 'toString' });
+    ask(id, { id: 5, method: 'ping' });
+    await vi.waitFor(() => expect(sent).toHaveLength(6));
+    expect(asked).toEqual(['roots/list']);
+    expect(inVain).toEqual([
+      expect.stringMatching(/"sampling\/createMessage" in vain: .* did not declare "sampling"/),
+      expect.stringMatching(/"elicitation\/create" in vain: nothing told for which call/),
+    ]);
+  });
+
+  it('ends a call after ten minutes, whatever progress it reports [L-LIFE-08, N-CANCEL-04]', async () => {
+    vi.useFakeTimers({ toFake: ['setInterval', 'clearInterval', 'performance'] });
+    const { connection, sent, receive } = connect();
+    let ended: unknown;
+    connection.call('tools/call', {}, { timeoutMs: 60_000, onProgress: () => undefined }).answer.catch((error) => {
+      ended = error;
+    });
+    const progressToken = sent[0]?.params?._meta?.progressToken;
+    for (let progress = 1; progress < 20; progress += 1) {
+      vi.advanceTimersByTime(30_000);
+      receive({ method: 'notifications/progress', params: { progressToken, progress } });
+    }
+    await Promise.resolve();
+    expect([ended, connection.inflight]).toEqual([undefined, 1]);
+    vi.advanceTimersByTime(30_100);
+    await Promise.resolve();
+    await Promise.resolve();
+    expect(ended).toMatchObject({ code: 'UPSTREAM_TIMEOUT', message: expect.stringContaining('10 minutes') });
+    expect(sent.at(-1)).toMatchObject({ method: 'notifications/cancelled', params: { requestId: sent[0]?.id } });
   });
 
   it('hands on notifications that belong to no call', () => {

@@ -80,7 +80,7 @@ describe('the annotations of a tool are refused', () => {
     expect(readHeaderParams(plain)).toEqual({ params: [] });
   });
 
-  it('and depth costs no stack', () => {
+  it('and depth costs no stack [N-RPC-11]', () => {
     let nested: unknown = annotated('A');
     for (let depth = 0; depth < 100_000; depth += 1) nested = { items: nested };
     expect(readHeaderParams(nested)).toEqual({ params: [] });

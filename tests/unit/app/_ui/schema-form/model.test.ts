@@ -13,7 +13,7 @@ import {
   renameKey,
   setAt,
 } from '../../../../../app/_ui/schema-form/model/state';
-import { createChecker } from '../../../../../app/_ui/schema-form/model/validate';
+import { createChecker, draftOf } from '../../../../../app/_ui/schema-form/model/validate';
 
 const kindOf = (schema: Json, root: Json = schema) => nodeOf(root, schema).kind;
 
@@ -264,6 +264,14 @@ describe('faults', () => {
     ]);
     expect(faults(schema, 'ab')).toEqual([{ pointer: '', message: 'String is too short (2 < 3).' }]);
     expect(faults(schema, 5)).toEqual([{ pointer: '', message: 'This fits none of the variants.' }]);
+  });
+
+  it('without "$schema" are those of 2020-12, else those of its draft [N-RPC-12]', () => {
+    const tuple = { prefixItems: [{ type: 'string' }], items: false };
+    expect(faults(tuple, ['a', 'b'])).not.toEqual([]);
+    expect(faults({ prefixItems: [{ type: 'string' }] }, [1])).not.toEqual([]);
+    expect(draftOf(tuple)).toBe('2020-12');
+    expect(draftOf({ $schema: 'http://json-schema.org/draft-07/schema#' })).toBe('7');
   });
 
   it('name an absent value', () => expect(faults({}, undefined)).toHaveLength(1));
