@@ -5,6 +5,9 @@ import { RelativeTime } from '@/app/_ui/relative-time';
 import { StateBadge } from '@/app/_ui/state-badge';
 import type { ServerStatus, ServerView } from '@/lib/servers/schema';
 
+/** Revisions are dates, so they compare as texts. */
+const firstWithoutSessions = '2026-07-28';
+
 export function Instances({ status, type }: { status: ServerStatus | null; type: ServerView['type'] }) {
   const instances = status?.instances ?? [];
   if (instances.length === 0) {
@@ -43,7 +46,12 @@ export function Instances({ status, type }: { status: ServerStatus | null; type:
               </Fact>
               <Fact name="Protocol">
                 {instance.protocolVersion ? (
-                  <span className="figures whitespace-nowrap">{instance.protocolVersion}</span>
+                  <>
+                    <span className="figures whitespace-nowrap">{instance.protocolVersion}</span>{' '}
+                    <span className="whitespace-nowrap text-caption text-muted-foreground">
+                      {instance.protocolVersion < firstWithoutSessions ? 'sessions' : 'no sessions'}
+                    </span>
+                  </>
                 ) : (
                   <span className="text-muted-foreground">–</span>
                 )}
