@@ -275,7 +275,15 @@ describe('a modern server over HTTP', () => {
     vi.advanceTimersByTime(30_000);
     await until('the question', () => asked === 2);
     isReplaced = true;
-    vi.advanceTimersByTime(30_000);
+    let isClosed = false;
+    void opened.closed.then(() => {
+      isClosed = true;
+    });
+    // While the answer to the first question is under way there is no second one.
+    await until('the end', () => {
+      vi.advanceTimersByTime(30_000);
+      return isClosed;
+    });
     expect(await opened.closed).toMatchObject({
       reason: 'handshake-failed',
       message: expect.stringContaining('server/discover'),
