@@ -51,25 +51,27 @@ export const remoteUrlSchema = z
     'put credentials into headers, not into the URL',
   );
 
+const wholeNumber = z.number({ error: 'use a whole number' }).int('use a whole number');
+
 /**
  * What one server may use, counted over its whole process tree where it is a program. What is left out is not limited,
  * but for calls: without values of its own a server gets 64 at once and 256 waiting.
  */
 export const serverLimitsSchema = z.strictObject({
   /** Resident memory in MB of 1,048,576 bytes. */
-  memoryMb: z.number().int().min(16).max(16_777_216).optional(),
+  memoryMb: wholeNumber.min(16).max(16_777_216).optional(),
   /** Mean over half a minute; 100 is one core. */
-  cpuPercent: z.number().int().min(1).max(102_400).optional(),
+  cpuPercent: wholeNumber.min(1).max(102_400).optional(),
   /** Processor time of one run. */
-  cpuSeconds: z.number().int().min(1).max(31_536_000).optional(),
-  processes: z.number().int().min(1).max(1_000_000).optional(),
+  cpuSeconds: wholeNumber.min(1).max(31_536_000).optional(),
+  processes: wholeNumber.min(1).max(1_000_000).optional(),
   /** Of each of its processes. */
-  openFiles: z.number().int().min(32).max(1_048_576).optional(),
-  concurrentCalls: z.number().int().min(1).max(10_000).optional(),
+  openFiles: wholeNumber.min(32).max(1_048_576).optional(),
+  concurrentCalls: wholeNumber.min(1).max(10_000).optional(),
   /** 0 refuses a call at once that gets no place. */
-  queuedCalls: z.number().int().min(0).max(100_000).optional(),
+  queuedCalls: wholeNumber.min(0).max(100_000).optional(),
   /** Starts without a person's wish; beyond them the server counts as crashed until an hour has passed. */
-  restartsPerHour: z.number().int().min(0).max(3_600).optional(),
+  restartsPerHour: wholeNumber.min(0).max(3_600).optional(),
 });
 export type ServerLimits = z.infer<typeof serverLimitsSchema>;
 export type ServerLimit = keyof ServerLimits;

@@ -1,5 +1,14 @@
 // What the form of a server holds, and the way to and from the shapes of lib/servers.
-import type { Balancing, ServerEra, ServerInput, ServerPatch, ServerView } from '@/lib/servers/schema';
+import type {
+  Balancing,
+  ServerEra,
+  ServerInput,
+  ServerLimit,
+  ServerLimits,
+  ServerPatch,
+  ServerView,
+} from '@/lib/servers/schema';
+import { limitNames, limitsOf } from './limit-words';
 
 export interface Pair {
   key: string;
@@ -20,12 +29,17 @@ export interface ServerFormValues {
   era: ServerEra;
   timeoutSeconds: string;
   prefix: 'always' | 'never';
+  /** As they were typed; empty: no limit. */
+  limits: Record<ServerLimit, string>;
   enabled: boolean;
   replicas: string;
   /** One address per line, with its weight after a space. */
   endpoints: string;
   balancing: Balancing;
 }
+
+const limitTexts = (limits: ServerLimits) =>
+  Object.fromEntries(limitNames.map((name) => [name, String(limits[name] ?? '')])) as Record<ServerLimit, string>;
 
 export const emptyServerForm: ServerFormValues = {
   type: 'stdio',
@@ -40,6 +54,7 @@ export const emptyServerForm: ServerFormValues = {
   era: 'auto',
   timeoutSeconds: '',
   prefix: 'never',
+  limits: limitTexts({}),
   enabled: true,
   replicas: '',
   endpoints: '',
@@ -60,6 +75,7 @@ export function valuesOf(server: ServerView): ServerFormValues {
     era: server.era,
     timeoutSeconds: server.timeoutMs === null ? '' : String(server.timeoutMs / 1_000),
     prefix: server.prefix,
+    limits: limitTexts(server.limits),
     enabled: server.enabled,
     replicas: server.replicas > 1 ? String(server.replicas) : '',
     endpoints: server.endpoints.map(({ url, weight }) => `${url} ${weight}`).join('\n'),
@@ -69,11 +85,17 @@ export function valuesOf(server: ServerView): ServerFormValues {
 
 /** The input that these values mean; empty optional fields are left out. Not validated here. */
 export function inputOf(values: ServerFormValues): ServerInput {
+  const limits = Object.fromEntries(
+    limitsOf(values.type)
+      .filter(({ name }) => values.limits[name].trim() !== '')
+      .map(({ name }) => [name, Number(values.limits[name])]),
+  );
   const shared = {
     name: values.name.trim(),
     ...(values.description.trim() && { description: values.description.trim() }),
     ...(values.timeoutSeconds.trim() && { timeoutMs: Math.round(Number(values.timeoutSeconds) * 1_000) }),
     prefix: values.prefix,
+    ...(Object.keys(limits).length > 0 && { limits }),
     enabled: values.enabled,
   };
   const era = values.era === 'auto' ? {} : { era: values.era };
@@ -115,6 +137,7 @@ export function patchOf(server: ServerView, values: ServerFormValues): ServerPat
     description: values.description.trim(),
     timeoutMs: input.timeoutMs ?? null,
     prefix: values.prefix,
+    limits: { ...removed(server.limits, input.limits), ...input.limits },
     enabled: values.enabled,
     balancing: input.balancing ?? null,
     ...(server.type !== 'sse' && { era: values.era }),
@@ -146,7 +169,7 @@ function recordOf(pairs: readonly Pair[]): Record<string, string> {
   return Object.fromEntries(pairs.filter(({ key }) => key.trim() !== '').map(({ key, value }) => [key.trim(), value]));
 }
 
-function removed(before: Record<string, string>, after: Record<string, string> = {}): Record<string, null> {
+function removed(before: object, after: object = {}): Record<string, null> {
   return Object.fromEntries(
     Object.keys(before)
       .filter((key) => !(key in after))

@@ -9,22 +9,31 @@ import { Switch } from '@/app/_ui/switch';
 import type { ActionFailure } from '@/lib/errors';
 import { serverInputSchema } from '@/lib/servers/schema';
 import { InstanceFields } from './instance-fields';
+import { LimitFields } from './limit-fields';
 import { PairRows } from './pair-rows';
 import { inputOf, type ServerFormValues } from './server-form-values';
+
+interface FormError {
+  type: string;
+  message: string;
+}
 
 const resolver: Resolver<ServerFormValues> = (values) => {
   const parsed = serverInputSchema.safeParse(inputOf(values));
   if (parsed.success) return { values, errors: {} };
-  const errors: Record<string, { type: string; message: string }> = {};
+  const errors: Record<string, FormError> = {};
+  const limits: Record<string, FormError> = {};
   for (const issue of parsed.error.issues) {
-    const field = fieldOf(issue.path.map(String));
-    errors[field] ??= { type: 'schema', message: sentence(issue.path.map(String), issue.message) };
+    const path = issue.path.map(String);
+    if (path[0] === 'limits' && path[1]) limits[path[1]] ??= { type: 'schema', message: issue.message };
+    else errors[fieldOf(path)] ??= { type: 'schema', message: sentence(path, issue.message) };
   }
-  return { values: {}, errors };
+  return { values: {}, errors: Object.keys(limits).length > 0 ? { ...errors, limits } : errors };
 };
 
 /** The form's field for a place in the input. */
-function fieldOf([head = 'name']: string[]): string {
+function fieldOf([head = 'name', inner]: string[]): string {
+  if (head === 'limits' && inner) return `limits.${inner}`;
   return head === 'timeoutMs' ? 'timeoutSeconds' : head;
 }
 
@@ -177,6 +186,7 @@ export function ServerForm({ values, fixedType, submitLabel, onSubmit, footer }:
         )}
       </div>
       <InstanceFields form={form} />
+      <LimitFields form={form} type={type} />
       <Field label="Enabled" className="flex-row items-center justify-between">
         {(control) => (
           <Switch

@@ -25,6 +25,7 @@ export function ServerRow({ server, state, rights, onOperate, onRemoved }: Serve
     (sum, { rssBytes }) => (rssBytes === null ? sum : (sum ?? 0) + rssBytes),
     null,
   );
+  const cpuPercent = status?.instances.reduce((sum, instance) => sum + (instance.cpuPercent ?? 0), 0) ?? 0;
   return (
     <TableRow data-server={server.name}>
       <Td className="max-sm:w-full max-sm:max-w-0">
@@ -70,6 +71,11 @@ export function ServerRow({ server, state, rights, onOperate, onRemoved }: Serve
       </Td>
       <Td numeric className="max-lg:hidden">
         <Figure value={memory} as="bytes" />
+        {cpuPercent >= 1 && (
+          <p className="figures text-caption font-normal whitespace-nowrap text-muted-foreground">
+            CPU {Math.round(cpuPercent)} %
+          </p>
+        )}
       </Td>
       <Td className="figures max-md:hidden">
         <RelativeTime at={status?.since} empty="–" />

@@ -301,6 +301,28 @@ describe('tools/call', () => {
     expect(hub.records.map(({ outcome }) => outcome)).toEqual(['busy', 'cancelled', 'unavailable']);
   });
 
+  it('a server with limits of its own has as many places as they say, and the others have the usual ones', async () => {
+    await hub.close();
+    const limits = { concurrentCalls: 2, queuedCalls: 0 };
+    hub = await startGateway({ servers: [serverRow('one', { limits }), serverRow('two')] });
+    await opened({ one: fullServer('one'), two: fullServer('two') });
+    const session = await hub.session();
+    const ids = ['1', '2', '3', '4'];
+    const waits = ids.map((id) => {
+      const name = Number(id) <= 2 ? 'one__wait' : 'two__wait';
+      return hub.post(rpc('tools/call', { name }, id), { session });
+    });
+    await until(() => hub.gateway.stats().inflight === 4, 2000);
+    const busy = await hub.post(rpc('tools/call', { name: 'one__echo' }), { session });
+    expect([busy.status, (await busy.json()).error.code]).toEqual([429, 1003]);
+    expect((await hub.post(rpc('tools/call', { name: 'two__echo' }), { session })).status).toBe(200);
+    for (const requestId of ids) {
+      await hub.post({ jsonrpc: '2.0', method: 'notifications/cancelled', params: { requestId } }, { session });
+    }
+    await Promise.all(waits);
+    expect((await hub.post(rpc('tools/call', { name: 'one__echo' }), { session })).status).toBe(200);
+  });
+
   it('every call leaves one record, also of a tool that nobody knows', async () => {
     await opened({ one: fullServer('one') });
     const { client } = await hub.client('/api/mcp/one');

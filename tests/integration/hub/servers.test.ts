@@ -146,6 +146,30 @@ describe('of ten servers one hangs in initialize, one hangs in calls, one crashe
   });
 });
 
+describe('limits of a server', () => {
+  it('stop it with the reason in its state and its last exit, while figures of the others are in /metrics', async () => {
+    edit({ greedy: fixture('good', { limits: { memoryMb: 16, openFiles: 64 } }) });
+    const status = await shows('greedy', ({ reason }) => reason === 'memory-limit', 10_000);
+    expect(status.message).toMatch(/^memory: \d+ MB of 16 MB$/);
+    expect(status.lastExit).toMatchObject({ reason: 'memory-limit', message: status.message });
+    expect(status.unenforced).toBeUndefined();
+    const metrics = await (await fetch(`${hub.url}/metrics`)).text();
+    for (const name of ['memory_bytes', 'cpu_seconds_total', 'processes']) {
+      expect(metrics).toMatch(new RegExp(`^mcphub_server_${name}\\{server_name="one"\\} [\\d.]+$`, 'm'));
+    }
+    edit({ greedy: undefined });
+    await until(async () => (await statuses(hub)).greedy === undefined, 5_000);
+  });
+
+  it('and a variable that would load foreign code keeps an entry of the file from being taken over', async () => {
+    edit({ risky: fixture('good', { env: { NODE_OPTIONS: '--require /tmp/x.js' } }), twelve: fixture() });
+    await shows('twelve', ({ state }) => state === 'ready', 10_000);
+    expect(Object.keys(await statuses(hub))).not.toContain('risky');
+    edit({ risky: undefined, twelve: undefined });
+    await until(async () => (await statuses(hub)).twelve === undefined, 5_000);
+  });
+});
+
 describe('a server that cannot start is red within 2 s and says why', () => {
   it.each([
     ['a missing command', { command: 'no-such-program-anywhere' }, /no-such-program-anywhere/],

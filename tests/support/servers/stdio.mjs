@@ -186,6 +186,12 @@ function respond(id, method, result) {
     if (mode === 'wrong-id') send({ id: `${id}-other`, result });
     if (mode === 'wrong-id') return;
     if (mode === 'duplicate') send({ id, result });
+    // Foreign ids of every kind, a made-up one of the same shape among them, and then the right answer.
+    if (mode === 'crossed') {
+      for (const foreign of [`${id}0`, String(id).slice(0, -1), Number(calls), null, {}]) {
+        send({ id: foreign, result: text(`foreign ${JSON.stringify(foreign)}`) });
+      }
+    }
     if (mode === 'number-id') send({ id: 1, result: text('foreign') });
     if (mode === 'enormous-line') {
       write(`{"jsonrpc":"2.0","id":"${id}","result":{"content":[{"type":"text","text":"`);

@@ -9,6 +9,7 @@ import { Panel, PanelBody } from '@/app/_ui/panel';
 import { toast } from '@/app/_ui/toaster';
 import type { ActionFailure } from '@/lib/errors';
 import { updateServerAction } from '../actions';
+import { limitText } from '../limit-words';
 import { ServerForm } from '../server-form';
 import { patchOf, type ServerFormValues, valuesOf } from '../server-form-values';
 import { type ShownServer, typeWords } from '../shown-server';
@@ -89,6 +90,7 @@ function ReadOnly({ server, reason, hint }: { server: ShownServer; reason: strin
               ],
               ['Balancing', server.balancing === 'round-robin' ? null : server.balancing],
               ['Time-out', server.timeoutMs === null ? 'Default' : `${server.timeoutMs / 1_000} s`],
+              ['Limits', limitText(server.limits)],
               ['Enabled', server.enabled ? 'Yes' : 'No'],
             ]}
           />

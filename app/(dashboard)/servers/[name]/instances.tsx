@@ -4,12 +4,14 @@ import { Panel, PanelBody, PanelHeader } from '@/app/_ui/panel';
 import { RelativeTime } from '@/app/_ui/relative-time';
 import { StateBadge } from '@/app/_ui/state-badge';
 import type { ServerStatus, ServerView } from '@/lib/servers/schema';
+import { limitLabels } from '../limit-words';
 
 /** Revisions are dates, so they compare as texts. */
 const firstWithoutSessions = '2026-07-28';
 
 export function Instances({ status, type }: { status: ServerStatus | null; type: ServerView['type'] }) {
   const instances = status?.instances ?? [];
+  const unenforced = status?.unenforced ?? [];
   if (instances.length === 0) {
     return (
       <Panel>
@@ -24,7 +26,7 @@ export function Instances({ status, type }: { status: ServerStatus | null; type:
       <ul className="hairlines">
         {instances.map((instance) => (
           <li key={instance.id} className="px-4 py-3">
-            <dl className="grid grid-cols-2 gap-x-4 gap-y-3 text-table sm:grid-cols-3 lg:grid-cols-6">
+            <dl className="grid grid-cols-2 gap-x-4 gap-y-3 text-table sm:grid-cols-4 lg:grid-cols-8">
               <Fact name="State">
                 <StateBadge state={instance.state} plain />
               </Fact>
@@ -43,6 +45,12 @@ export function Instances({ status, type }: { status: ServerStatus | null; type:
               </Fact>
               <Fact name="Memory">
                 <Figure value={instance.rssBytes} as="bytes" />
+              </Fact>
+              <Fact name="CPU">
+                <Figure value={shareOf(instance.cpuPercent)} as="share" />
+              </Fact>
+              <Fact name="Processes">
+                <Figure value={instance.processes} as="count" />
               </Fact>
               <Fact name="Protocol">
                 {instance.protocolVersion ? (
@@ -74,8 +82,18 @@ export function Instances({ status, type }: { status: ServerStatus | null; type:
           </li>
         ))}
       </ul>
+      {unenforced.length > 0 && (
+        <PanelBody className="border-t border-border text-table text-muted-foreground">
+          Not enforced on this platform: {limitLabels(unenforced)}.
+        </PanelBody>
+      )}
     </Panel>
   );
+}
+
+/** Of one core, as a share of one. */
+function shareOf(percent: number | null | undefined): number | null {
+  return percent == null ? null : percent / 100;
 }
 
 function Fact({ name, children }: { name: string; children: React.ReactNode }) {

@@ -70,4 +70,20 @@ describe('the form of a server', () => {
     );
     expect(parsed.error?.issues[0]?.path).toEqual(['timeoutMs']);
   });
+
+  it('sends the limits that are set, removes those that were emptied, and refuses what is no number at its place', () => {
+    const limited = { ...view, limits: { memoryMb: 512, processes: 5 } };
+    const values = valuesOf(limited);
+    expect(values.limits).toMatchObject({ memoryMb: '512', processes: '5', openFiles: '' });
+    const edited = { ...values, limits: { ...values.limits, processes: ' ', openFiles: '64' } };
+    expect(patchOf(limited, edited).limits).toEqual({ memoryMb: 512, processes: null, openFiles: 64 });
+    const wrong = { ...values, limits: { ...values.limits, memoryMb: 'much' } };
+    expect(serverInputSchema.safeParse(inputOf(wrong)).error?.issues[0]?.path).toEqual(['limits', 'memoryMb']);
+  });
+
+  it('sends no limit of processes for a remote server', () => {
+    const limits = { ...emptyServerForm.limits, memoryMb: '512', concurrentCalls: '4' };
+    const values = { ...emptyServerForm, type: 'streamable-http' as const, name: 'a', url: 'http://h/mcp', limits };
+    expect(inputOf(values).limits).toEqual({ concurrentCalls: 4 });
+  });
 });
