@@ -11,7 +11,7 @@ import { type EventName, eventSchemas, type SentEvent } from '../lib/events/sche
 import type { Log } from '../lib/log';
 import type { Metrics } from '../lib/telemetry';
 import type { Gateway } from './gateway';
-import { ignoreErrors, isGone } from './gateway/exchange';
+import { ignoreErrors, isGone } from './gateway/http/exchange';
 import type { Supervisor } from './supervisor/types';
 import { type Forwarder, forwardingPath } from './upstream/forwarding';
 

@@ -19,8 +19,8 @@ import type { Log } from '../lib/log';
 import type { Metrics } from '../lib/telemetry';
 import { answerOn, DoorResponse, watchRequest } from './door-response';
 import type { Gateway } from './gateway';
-import { ignoreErrors, isGone } from './gateway/exchange';
-import { tokenOf } from './gateway/request';
+import { ignoreErrors, isGone } from './gateway/http/exchange';
+import { tokenOf } from './gateway/http/request';
 import type { OriginRules } from './origin';
 
 /** One reason why the hub is not ready. */

@@ -5,14 +5,14 @@ import { can } from '../../lib/access/can';
 import type { Actor } from '../../lib/access/schema';
 import { asHubError, type ErrorCode, HubError, toRpc } from '../../lib/errors';
 import type { UpstreamAnswer } from '../upstream/types';
-import type { Reply } from './exchange';
-import { type InputRounds, wantsInput } from './input-rounds';
+import { mapResultUris, mayHoldUris } from './catalog/rewrite';
+import type { Item, Target, View } from './catalog/view';
+import type { Reply } from './http/exchange';
+import { pathOf } from './http/request';
 import type { Relay } from './relay';
-import { pathOf } from './request';
-import { mapResultUris, mayHoldUris } from './rewrite';
 import { progressTokenOf, type RpcRequest } from './rpc-request';
-import type { Tasks } from './tasks';
-import type { Item, Target, View } from './view';
+import { type InputRounds, wantsInput } from './sessions/input-rounds';
+import type { Tasks } from './tasks/tasks';
 
 export type CallRecord = Omit<typeof requestLogs.$inferInsert, 'id'>;
 

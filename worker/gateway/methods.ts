@@ -2,15 +2,15 @@
 import { can } from '../../lib/access/can';
 import { HubError } from '../../lib/errors';
 import { type Calls, replyOf } from './call';
-import type { Reply } from './exchange';
-import { type InputRounds, wantsInput } from './input-rounds';
+import type { ListKind, Target } from './catalog/view';
+import type { Reply } from './http/exchange';
 import type { News } from './news';
 import { createRate } from './rate';
 import type { Relay } from './relay';
 import { progressTokenOf, type RpcRequest } from './rpc-request';
-import { credentialOf, type Session } from './sessions';
-import type { Tasks } from './tasks';
-import type { ListKind, Target } from './view';
+import { type InputRounds, wantsInput } from './sessions/input-rounds';
+import { credentialOf, type Session } from './sessions/sessions';
+import type { Tasks } from './tasks/tasks';
 
 /** @returns null when the request was cancelled. @throws HubError, also by the promise */
 type Method = (request: RpcRequest) => Reply | Promise<Reply>;

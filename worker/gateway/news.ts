@@ -5,12 +5,12 @@ import { HubError } from '../../lib/errors';
 import type { Log } from '../../lib/log';
 import type { SessionMessage } from '../fleet/messages';
 import type { Supervisor } from '../supervisor/types';
+import { type ListKind, listKinds, type Target, type View } from './catalog/view';
 import { createServerLevels, logLevels, severityOf } from './log-levels';
-import type { Questions } from './questions';
 import type { Relay } from './relay';
-import type { Session } from './sessions';
-import type { Streams } from './streams';
-import { type ListKind, listKinds, type Target, type View } from './view';
+import type { Questions } from './sessions/questions';
+import type { Session } from './sessions/sessions';
+import type { Streams } from './sessions/streams';
 
 /** Time for a server to take a new log level that no client waits for. */
 const asideTimeoutMs = 10_000;

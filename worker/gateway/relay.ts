@@ -4,10 +4,10 @@ import { HubError } from '../../lib/errors';
 import { Slots, type Slotted } from '../slots';
 import type { Supervisor } from '../supervisor/types';
 import type { ClientSide, UpstreamAnswer } from '../upstream/types';
-import type { ServerNode } from './endpoints';
-import type { RequestId } from './json';
-import type { Session } from './sessions';
-import type { Target } from './view';
+import type { ServerNode } from './catalog/endpoints';
+import type { Target } from './catalog/view';
+import type { RequestId } from './http/json';
+import type { Session } from './sessions/sessions';
 
 export interface RelayLimits {
   /** Silence after which a call fails, where the server has no own value. */

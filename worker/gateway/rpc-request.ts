@@ -1,8 +1,8 @@
 // A JSON-RPC request of a known caller on a known endpoint, of whichever era, as the methods see it.
 import type { Actor } from '../../lib/access/schema';
-import type { RequestId } from './json';
+import type { View } from './catalog/view';
+import type { RequestId } from './http/json';
 import type { Origin } from './relay';
-import type { View } from './view';
 
 export interface RpcRequest {
   params: Record<string, unknown> | undefined;

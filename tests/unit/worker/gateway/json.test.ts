@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { checkMessage, idOf, parseJson } from '../../../../worker/gateway/json';
+import { checkMessage, idOf, parseJson } from '../../../../worker/gateway/http/json';
 import { fairNow } from '../../../support/fair-clock';
 
 const parse = (text: string, depth = 64, keys = 1000) => parseJson(Buffer.from(text), depth, keys);

@@ -1,9 +1,9 @@
 import { EventEmitter } from 'node:events';
 import type { ServerResponse } from 'node:http';
 import { describe, expect, it } from 'vitest';
-import type { Exchange } from '../../../../worker/gateway/exchange';
-import { ModernCall } from '../../../../worker/gateway/modern-call';
+import type { Exchange } from '../../../../worker/gateway/http/exchange';
 import type { Running } from '../../../../worker/gateway/relay';
+import { ModernCall } from '../../../../worker/gateway/stateless/modern-call';
 
 /** A call whose POST notes what is sent on it. */
 function begin() {

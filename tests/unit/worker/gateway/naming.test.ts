@@ -1,7 +1,7 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { exposedName, hashedName } from '../../../../lib/servers/tool-names';
-import { clashUri, exposeNames, parseClashUri, templateMatcher } from '../../../../worker/gateway/naming';
+import { clashUri, exposeNames, parseClashUri, templateMatcher } from '../../../../worker/gateway/catalog/naming';
 import { fairNow } from '../../../support/fair-clock';
 
 const server = fc.stringMatching(/^[A-Za-z0-9][A-Za-z0-9_-]{0,62}$/);

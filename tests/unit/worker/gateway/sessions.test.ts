@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { createKeyring } from '../../../../lib/access/keyring';
 import type { Actor } from '../../../../lib/access/schema';
-import { createSessions, type Session } from '../../../../worker/gateway/sessions';
+import { createSessions, type Session } from '../../../../worker/gateway/sessions/sessions';
 
 const actor = (id: string): Actor => ({
   kind: 'key',

@@ -1,0 +1,104 @@
+// The endpoints that exist: servers, groups and who contains what, with the questions for `can` made ready. Knows no
+// caller; the view of a caller is made from this in view.ts.
+import type { Resource } from '../../../lib/access/can';
+import type { EndpointRows } from '../../../lib/servers/catalog';
+
+export interface ServerNode {
+  id: string;
+  name: string;
+  enabled: boolean;
+  prefix: 'always' | 'never';
+  timeoutMs: number | null;
+  /** Calls at once and waiting; null: as many as servers get by default. */
+  concurrentCalls: number | null;
+  queuedCalls: number | null;
+  /** For `can`: the server itself. */
+  resource: Resource;
+  /** For `can`: a tool of it, or "*" for what comes with the server as a whole (resources, prompts). */
+  toolResource(tool: string): Resource;
+  disabledTools: ReadonlySet<string>;
+}
+
+export interface EndpointMember {
+  server: ServerNode;
+  /** Original names of the tools on offer; null means all. */
+  tools: ReadonlySet<string> | null;
+}
+
+/** One URL of the gateway. */
+export interface Endpoint {
+  /** Lower-case name; "" is the endpoint over everything. Sessions are bound to it. */
+  key: string;
+  kind: 'all' | 'server' | 'group';
+  /** As an administrator wrote it. */
+  name: string;
+  prefix: 'always' | 'never';
+  /** For `can`; null where no right beyond a credential is needed. */
+  resource: Resource | null;
+  /** Oldest server first. */
+  members: readonly EndpointMember[];
+}
+
+export interface Endpoints {
+  byKey: ReadonlyMap<string, Endpoint>;
+  servers: ReadonlyMap<string, ServerNode>;
+}
+
+/** How an endpoint presents itself: the `serverInfo` of both eras. */
+export function serverInfoOf({ kind, name }: Endpoint, version: string): Record<string, string> {
+  if (kind === 'all') return { name: 'mcphub', title: 'MCPHub', version };
+  return { name: `mcphub/${name}`, title: `MCPHub: ${name}`, version };
+}
+
+/** The key of `/api/mcp`. No server or group can have the empty name. */
+export const allKey = '';
+
+export function buildEndpoints({ servers, groups }: EndpointRows): Endpoints {
+  const nodes = new Map<string, ServerNode>();
+  for (const row of servers) {
+    const offers = groups.flatMap(({ id, name, servers: members }) =>
+      members
+        .filter((member) => member.serverId === row.id)
+        .map(({ tools }) => ({ id, name, tools: tools && new Set(tools) })),
+    );
+    const base = { ownerId: row.ownerId, server: row.name };
+    nodes.set(row.id, {
+      id: row.id,
+      name: row.name,
+      enabled: row.enabled,
+      prefix: row.prefix,
+      timeoutMs: row.timeoutMs,
+      concurrentCalls: row.limits.concurrentCalls ?? null,
+      queuedCalls: row.limits.queuedCalls ?? null,
+      disabledTools: new Set(row.disabledTools),
+      resource: { ...base, type: 'server', groups: offers.map(({ id, name }) => ({ id, name })) },
+      toolResource: (tool) => ({
+        ...base,
+        type: 'tool',
+        tool,
+        groups: offers
+          .filter(({ tools }) => tool === '*' || !tools || tools.has(tool))
+          .map(({ id, name }) => ({ id, name })),
+      }),
+    });
+  }
+  const all = [...nodes.values()].map((server) => ({ server, tools: null }));
+  const byKey = new Map<string, Endpoint>([
+    [allKey, { key: allKey, kind: 'all', name: '', prefix: 'always', resource: null, members: all }],
+  ]);
+  for (const member of all) {
+    const { name, prefix, resource } = member.server;
+    const key = name.toLowerCase();
+    byKey.set(key, { key, kind: 'server', name, prefix, resource, members: [member] });
+  }
+  for (const { id, name, prefix, ownerId, servers: chosen } of groups) {
+    const key = name.toLowerCase();
+    const members = all.flatMap(({ server }) => {
+      const choice = chosen.find((entry) => entry.serverId === server.id);
+      return choice ? [{ server, tools: choice.tools && new Set(choice.tools) }] : [];
+    });
+    const resource: Resource = { type: 'group', ownerId, groups: [{ id, name }] };
+    byKey.set(key, { key, kind: 'group', name, prefix, resource, members });
+  }
+  return { byKey, servers: nodes };
+}

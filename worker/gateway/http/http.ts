@@ -1,0 +1,139 @@
+// One MCP endpoint over HTTP: who asks, what is sent, which era of the protocol answers it, and the exact answer to
+// everything that is wrong. Bad input never throws past this file.
+import type { IncomingMessage, ServerResponse } from 'node:http';
+import { can } from '../../../lib/access/can';
+import type { Actor } from '../../../lib/access/schema';
+import { HubError } from '../../../lib/errors';
+import type { OriginRules } from '../../origin';
+import type { Catalog } from '../catalog/catalog';
+import type { Endpoint } from '../catalog/endpoints';
+import type { Legacy } from '../sessions/legacy';
+import type { Sse } from '../sessions/sse';
+import type { Modern } from '../stateless/modern';
+import { checkMessage, idOf, type Message, parseJson } from './json';
+import { checkPostHeaders, createBodyReader, endpointKeyOf, sseEndpointKeyOf, tokenOf } from './request';
+import { allowedMethods, refuse, type Visit } from './visit';
+
+export interface HttpLimits {
+  bodyBytes: number;
+  bodyTimeoutMs: number;
+  jsonDepth: number;
+  jsonKeys: number;
+  batchMessages: number;
+}
+
+export interface HttpDeps {
+  resolveActor(token: string, address?: string, connection?: object): Actor | null | Promise<Actor | null>;
+  origins: OriginRules;
+  catalog: Pick<Catalog, 'endpoints'>;
+  legacy: Legacy;
+  modern: Modern;
+  sse: Sse;
+  limits: HttpLimits;
+  newRequestId(request: IncomingMessage): string;
+}
+
+export function createHttp({ resolveActor, origins, catalog, legacy, sse, modern, limits, newRequestId }: HttpDeps) {
+  const bodies = createBodyReader(limits.bodyBytes, limits.bodyTimeoutMs);
+
+  /**
+   * Answers one request. Never throws, whatever comes. A request whose credential and session are known goes its way
+   * without waiting: each promise that it had to wait for would cost as much as the looking-up itself.
+   */
+  function handle(request: IncomingMessage, response: ServerResponse): void {
+    const requestId = newRequestId(request);
+    const fail = (error: unknown) => refuse(request, response, error, requestId);
+    try {
+      const { host, origin } = request.headers;
+      if (!origins.allowsHost(host)) throw new HubError('FORBIDDEN', 'This Host is not served here.', hostHint);
+      if (origin !== undefined && !origins.allowsOrigin(origin, host)) {
+        throw new HubError('FORBIDDEN', 'Pages of this origin may not send requests here.', hostHint);
+      }
+      if (request.method === 'OPTIONS') return void answerOptions(response, requestId);
+      const token = tokenOf(request);
+      const { socket } = request;
+      const found = token === null ? null : resolveActor(token, socket.remoteAddress, socket);
+      if (found instanceof Promise) {
+        found.then((actor) => enter(request, response, requestId, actor, fail)).catch(fail);
+      } else {
+        enter(request, response, requestId, found, fail);
+      }
+    } catch (error) {
+      fail(error);
+    }
+  }
+
+  /** @throws HubError for a request that is refused at once; what is refused later goes to `fail` */
+  function enter(
+    request: IncomingMessage,
+    response: ServerResponse,
+    requestId: string,
+    actor: Actor | null,
+    fail: (error: unknown) => void,
+  ): void {
+    if (!actor) throw new HubError('UNAUTHENTICATED');
+    const url = request.url ?? '';
+    const sseKey = url.includes('/sse') ? sseEndpointKeyOf(url) : null;
+    const endpoint = endpointFor(actor, sseKey ?? endpointKeyOf(url));
+    const visit = { request, response, requestId, actor, endpoint };
+    if (request.method === 'POST') {
+      checkPostHeaders(request, limits.bodyBytes, sseKey === null);
+      bodies.read(request, (bytes) => takeBody(visit, bytes, sseKey !== null, fail), fail);
+    } else if (sseKey !== null) {
+      if (request.method !== 'GET') throw new HubError('METHOD_NOT_ALLOWED');
+      sse.openStream(visit);
+    } else if (request.headers['mcp-session-id'] === undefined) {
+      // Only sessions know GET and DELETE.
+      throw new HubError('METHOD_NOT_ALLOWED');
+    } else if (request.method === 'GET') {
+      legacy.openStream(visit).catch(fail);
+    } else if (request.method === 'DELETE') {
+      legacy.endSession(visit).catch(fail);
+    } else {
+      throw new HubError('METHOD_NOT_ALLOWED');
+    }
+  }
+
+  /** @throws HubError NOT_FOUND, alike for what does not exist and for what is not the actor's */
+  function endpointFor(actor: Actor, key: string | null): Endpoint {
+    const endpoint = key === null ? undefined : catalog.endpoints.byKey.get(key);
+    if (endpoint && (!endpoint.resource || can(actor, 'read', endpoint.resource))) return endpoint;
+    throw new HubError('NOT_FOUND', 'There is no such MCP endpoint, or it is not yours to see.', {
+      hint: 'Use /api/mcp, or /api/mcp/ and the name of a server or group.',
+    });
+  }
+
+  function takeBody(visit: Visit, bytes: Buffer, isSse: boolean, fail: (error: unknown) => void): void {
+    try {
+      const body = parseJson(bytes, limits.jsonDepth, limits.jsonKeys);
+      const answering = isSse ? sse.post(visit, body, bytes.length) : post(visit, body, bytes.length);
+      answering?.catch(fail);
+    } catch (error) {
+      fail(error);
+    }
+  }
+
+  function post(visit: Visit, body: unknown, bodyBytes: number): Promise<void> | undefined {
+    const { request, response, requestId } = visit;
+    if (Array.isArray(body)) return legacy.postBatch(visit, body, bodyBytes);
+    let message: Message;
+    try {
+      message = checkMessage(body);
+    } catch (error) {
+      refuse(request, response, error, requestId, idOf(body));
+      return;
+    }
+    const era = modern.accepts(request.headers, message.params) ? modern : legacy;
+    return era.post(visit, message, bodyBytes);
+  }
+
+  return { handle, close: bodies.close };
+}
+
+const hostHint = { hint: 'If this is your own address, set MCPHUB_PUBLIC_URL to it.' };
+
+/** No CORS headers: a page of another origin is not allowed to call. */
+function answerOptions(response: ServerResponse, requestId: string): void {
+  response.writeHead(204, ['allow', allowedMethods, 'x-request-id', requestId]);
+  response.end();
+}
