@@ -48,6 +48,8 @@ export interface WorkerOptions {
 
 /** How long requests under way may take once the hub stops. */
 const drainMs = 25_000;
+/** So long before the drain is over, what still runs is ended with an answer. */
+const lastWordMs = 1_000;
 const databaseRetryMs = 250;
 
 /** @throws HubError CONFLICT when the port is taken; Error when the master key is unusable */
@@ -215,7 +217,9 @@ export async function startWorkerHub(options: WorkerOptions): Promise<WorkerHub>
     supervision.retire();
     await config?.close();
     await live.close();
+    const lastWord = setTimeout(gateway.interrupt, drainMs - lastWordMs);
     await door.close(drainMs);
+    clearTimeout(lastWord);
     await supervision.idle(drainMs);
     await control.close();
     gateway.close();

@@ -111,6 +111,8 @@ export interface Gateway {
   toolCount(serverId: string): number;
   /** From now on no new session begins and no client is asked, and open event streams end; calls under way go on. */
   drain(): void;
+  /** Ends calls under way with an answer that says so; for those that outlast the drain. */
+  interrupt(): void;
   /** Ends all streams and timers. Idempotent. */
   close(): void;
 }
@@ -326,6 +328,7 @@ export function createGateway(deps: GatewayDeps): Gateway {
       parking.stop();
       listeners.stop();
     },
+    interrupt: relay.interrupt,
     close() {
       for (const stop of unsubscribe.splice(0)) stop();
       clearInterval(purge);

@@ -1,6 +1,6 @@
 // Sends one request of a client on to a server and watches over it until its answer: place in the server's queue,
 // progress, cancellation, time limits. Knows neither names nor HTTP.
-import { HubError } from '../../lib/errors';
+import { HubError, isHubError } from '../../lib/errors';
 import { Slots, type Slotted } from '../slots';
 import type { Supervisor } from '../supervisor/types';
 import type { ClientSide, UpstreamAnswer } from '../upstream/types';
@@ -73,6 +73,7 @@ const sweepEveryMs = 1000;
 export function createRelay(supervisor: Pick<Supervisor, 'upstreamOf'>, limits: RelayLimits) {
   const lanes = new Map<string, Lane>();
   let inflight = 0;
+  let isStopping = false;
 
   function laneOf(serverId: string): Lane {
     const known = lanes.get(serverId);
@@ -141,6 +142,7 @@ export function createRelay(supervisor: Pick<Supervisor, 'upstreamOf'>, limits: 
     let hasPlace = false;
     try {
       if (lane.taken >= (server.concurrentCalls ?? limits.inflightPerServer)) await waitForPlace(lane, server, running);
+      if (isStopping) throw stopped(server);
       lane.inflight.add(running);
       lane.taken++;
       running.place = lane;
@@ -153,6 +155,9 @@ export function createRelay(supervisor: Pick<Supervisor, 'upstreamOf'>, limits: 
       });
       running.under = call;
       return await call.answer;
+    } catch (error) {
+      if (isStopping && isHubError(error) && error.code === 'CANCELLED') throw stopped(server);
+      throw error;
     } finally {
       if (session?.calls.get(id) === running) session.calls.delete(id);
       if (abort) signal.removeEventListener('abort', abort);
@@ -182,9 +187,18 @@ export function createRelay(supervisor: Pick<Supervisor, 'upstreamOf'>, limits: 
       const [only] = calls?.size === 1 ? calls : [];
       return only ?? null;
     },
+    /** Ends every request under way with INTERRUPTED, while its client can still be told. */
+    interrupt(): void {
+      isStopping = true;
+      for (const { inflight: calls } of lanes.values()) for (const running of calls) running.cancel('the hub stops');
+    },
     forget: (serverId: string) => void lanes.delete(serverId),
     close: () => clearInterval(sweep),
   };
+}
+
+function stopped({ name }: ServerNode): HubError {
+  return new HubError('INTERRUPTED', 'The hub was stopped before the call was over.', { server: name });
 }
 
 // Closures are made out here: one in the body of `send` would keep its whole scope alive with the request.
