@@ -67,7 +67,7 @@ export default function AddServerDialog({ open, onOpenChange, onAdded }: AddServ
                 submitLabel="Add server"
                 onSubmit={create}
                 footer={(submit) => (
-                  <div className="sticky -bottom-1 -mx-5 border-t border-border bg-popover">
+                  <div className="sticky -bottom-4 -mx-5 -mb-4 rounded-b-dialog border-t border-border bg-popover">
                     {refusal && <Notice className="mx-5 mt-3" tone="bad" title={refusal.message} hint={refusal.hint} />}
                     <DialogFooter>{submit}</DialogFooter>
                   </div>

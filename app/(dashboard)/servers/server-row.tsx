@@ -72,8 +72,8 @@ export function ServerRow({ server, state, rights, onOperate, onRemoved }: Serve
       <Td numeric className="max-lg:hidden">
         <Figure value={memory} as="bytes" />
         {cpuPercent >= 1 && (
-          <p className="figures text-caption font-normal whitespace-nowrap text-muted-foreground">
-            CPU {Math.round(cpuPercent)} %
+          <p className="text-caption font-normal whitespace-nowrap text-muted-foreground">
+            CPU <Figure value={cpuPercent / 100} as="share" />
           </p>
         )}
       </Td>
