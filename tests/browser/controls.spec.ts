@@ -89,6 +89,13 @@ async function statusWith(key: string): Promise<number> {
 const row = (name: string) => page.locator(`#main tr[data-server="${name}"]`);
 const stateOf = (name: string, state: string) => row(name).locator(`[data-state="${state}"]:visible`);
 
+/** The only process that is shown: for a moment the one that ends stands beside the one that begins. */
+async function pidOf(page: Page): Promise<string> {
+  const shown = page.getByText(/^pid \d+$/);
+  await expect(shown).toHaveCount(1, { timeout: 30_000 });
+  return (await shown.allTextContents()).join();
+}
+
 test('a ready server offers a restart and no start; a stop and a start take effect', async () => {
   await page.goto(`${hub.url}/servers`);
   await expect(stateOf('demo', 'ready')).toBeVisible({ timeout: 30_000 });
@@ -104,16 +111,9 @@ test('a ready server offers a restart and no start; a stop and a start take effe
 
 test('a restart gives the server a new process', async () => {
   await page.goto(`${hub.url}/servers/demo`);
-  // For a moment the process that ends stands beside the one that begins.
-  const shown = () => page.getByText(/^pid \d+$/).allTextContents();
-  await expect.poll(shown, { timeout: 30_000 }).toHaveLength(1);
-  const [before] = await shown();
+  const before = await pidOf(page);
   await page.getByRole('button', { name: 'Restart: demo' }).click();
-  const isAnother = async () => {
-    const now = await shown();
-    return now.length === 1 && now[0] !== before;
-  };
-  await expect.poll(isAnother, { timeout: 30_000 }).toBe(true);
+  await expect.poll(() => pidOf(page), { timeout: 30_000 }).not.toBe(before);
   await expect(page.getByRole('main').locator('[data-state="ready"]').first()).toBeVisible({ timeout: 30_000 });
 });
 
@@ -129,7 +129,7 @@ test('what failed is offered another try, on its page beside the cause and nowhe
 
 test('a changed configuration restarts the server with it', async () => {
   await page.goto(`${hub.url}/servers/demo`);
-  const before = (await page.getByText(/^pid \d+$/).textContent()) ?? '';
+  const before = await pidOf(page);
   await page.getByRole('tab', { name: 'Config' }).click();
   await page.getByRole('button', { name: 'Add a variable' }).click();
   await page.getByRole('textbox', { name: /name/i }).last().fill('MCPHUB_SEEN');
@@ -137,9 +137,7 @@ test('a changed configuration restarts the server with it', async () => {
   await page.getByRole('button', { name: 'Save', exact: true }).click();
   await expect(page.getByText('Saved demo')).toBeVisible();
   await page.getByRole('tab', { name: 'Overview' }).click();
-  const pid = page.getByText(/^pid \d+$/);
-  await expect(pid).toBeVisible({ timeout: 30_000 });
-  await expect(pid).not.toHaveText(before, { timeout: 30_000 });
+  await expect.poll(() => pidOf(page), { timeout: 30_000 }).not.toBe(before);
 });
 
 test('a server of the servers file says so, and can be neither changed nor removed here', async () => {
