@@ -116,6 +116,17 @@ export const servers = pgTable('servers', {
   /** Silence allowed during a call, in milliseconds; progress extends it. */
   timeoutMs: integer(),
   limits: json().$type<Record<string, number>>().notNull().default({}),
+  /** With `isolation` other than "shared": instances that stand ready for the next user or session. */
+  warmInstances: integer().notNull().default(0),
+  /** Named values for `${NAME}` in `env`, `headers` and the credentials of an OpenAPI server. */
+  secrets: json().$type<Record<string, string>>().notNull().default({}),
+  /** PEM certificates that are trusted besides those of the system. */
+  tls: json().$type<{ ca?: string; serverName?: string }>(),
+  healthCheck: json().$type<{ intervalSeconds: number; timeoutSeconds?: number }>(),
+  /** A call of a read-only or idempotent tool whose connection broke is sent once more. */
+  repeatSafeCalls: boolean().notNull().default(false),
+  /** Which operations of the document become tools, and how they are called. */
+  openapi: json().$type<Record<string, unknown>>(),
   /** Tool names on this server's own endpoint: as they are (never) or with the server's name (always). */
   prefix: text({ enum: ['always', 'never'] })
     .notNull()
@@ -131,6 +142,25 @@ export const servers = pgTable('servers', {
   createdAt: createdAt(),
   updatedAt: updatedAt(),
   version: version(),
+});
+
+/** The OpenAPI document of a server, as it was fetched or given: some megabytes at most. */
+export const openapiDocuments = pgTable('openapi_documents', {
+  serverId: uuid()
+    .primaryKey()
+    .references(() => servers.id, { onDelete: 'cascade' }),
+  document: text().notNull(),
+  sha256: text().notNull(),
+  fetchedAt: createdAt(),
+});
+
+/** What was last found out about a server: what it offers, what it supports, how it starts. */
+export const serverReports = pgTable('server_reports', {
+  serverId: uuid()
+    .primaryKey()
+    .references(() => servers.id, { onDelete: 'cascade' }),
+  report: json().$type<Record<string, unknown>>().notNull(),
+  updatedAt: updatedAt(),
 });
 
 export const groups = pgTable('groups', {
