@@ -7,6 +7,7 @@ import type { Db } from '../lib/db/types';
 import { type Env, socketPaths } from '../lib/env';
 import type { Log } from '../lib/log';
 import { listDesired } from '../lib/servers';
+import { knowSecrets } from '../lib/telemetry/redact';
 import type { ControlPeers } from './control';
 import type { Fleet, Tag } from './fleet';
 import type { PeerLine } from './gateway';
@@ -61,7 +62,11 @@ export function createSupervision(options: SupervisionOptions): Supervision {
   const { db, env, log, version, processEnv, installationId, fleet } = options;
   const sockets = socketPaths(env.MCPHUB_DATA_DIR);
   const common = {
-    loadDesired: () => listDesired(db, processEnv),
+    loadDesired: async () => {
+      const desired = await listDesired(db, processEnv);
+      knowSecrets(desired);
+      return desired;
+    },
     log,
     egress: env.MCPHUB_EGRESS,
     ownEnv: processEnv,

@@ -1,10 +1,10 @@
 // What the supervisor works towards: each server's row with its references resolved. Only rows of the operator's own
-// file are expanded from the hub's environment; what came by REST or the dashboard never is.
+// file are expanded from the hub's environment; what came by REST or the dashboard sees the server's own secrets only.
 import { createHash } from 'node:crypto';
 import { eq, sql } from 'drizzle-orm';
 import { serverCatalogs, servers } from '../../drizzle/schema';
 import type { Db } from '../db/types';
-import { expandText } from './expand';
+import { expandSecrets, expandText } from './expand';
 import { launchFaultOf } from './launch-rules';
 import type { ServerRow } from './rows';
 import { type Balancing, remoteUrlSchema, type ServerEra, type ServerLimits, type ServerType } from './schema';
@@ -24,6 +24,8 @@ export interface DesiredServer {
   cwd: string | null;
   url: string | null;
   headers: Record<string, string>;
+  /** Values that nobody may read in what is told of the server: logs, states, records of calls. */
+  secretValues: string[];
   era: ServerEra;
   /** The protocol version that it spoke when it was listed last; null before that. */
   spokenVersion: string | null;
@@ -39,6 +41,9 @@ export interface DesiredServer {
   /** Set when the row cannot be used, e.g. a variable without a value: a plain sentence. */
   fault: string | null;
 }
+
+/** Shorter ones would hide half of every text, and are no secrets. */
+const secretFromLength = 6;
 
 type Launch = Pick<ServerRow, 'command' | 'args' | 'env' | 'cwd' | 'url' | 'headers' | 'endpoints'>;
 
@@ -58,7 +63,7 @@ export function desiredOf(
   processEnv: Record<string, string | undefined>,
   spokenVersion: string | null = null,
 ): DesiredServer {
-  const { launch, fault } = row.source === 'file' ? expandLaunch(row, processEnv) : { launch: row, fault: null };
+  const { launch, fault } = row.source === 'file' ? expandLaunch(row, processEnv) : fillIn(row);
   const { command, args, env, cwd, url, headers } = launch;
   const identity = [row.type, command, args, Object.entries(env).sort(), cwd, url, Object.entries(headers).sort()];
   // Rows from before these settings keep their hash, so that they restart nothing. Other limits hold without a restart.
@@ -76,6 +81,7 @@ export function desiredOf(
     cwd,
     url,
     headers,
+    secretValues: Object.values(row.secrets).filter((value) => value.length >= secretFromLength),
     era: row.era,
     spokenVersion,
     timeoutMs: row.timeoutMs,
@@ -94,7 +100,21 @@ function endpointsOf({ url, endpoints }: Launch): DesiredServer['endpoints'] {
   return endpoints.some((each) => each.url === url) ? endpoints : [{ url, weight: 1 }, ...endpoints];
 }
 
-function expandLaunch(row: ServerRow, variables: Record<string, string | undefined>) {
+/** Puts the server's secrets in their places. */
+function fillIn(row: ServerRow): { launch: Launch; fault: string | null } {
+  const env = expandSecrets(row.env, row.secrets);
+  const headers = expandSecrets(row.headers, row.secrets);
+  const [first] = [...env.unset, ...headers.unset];
+  return { launch: { ...row, env: env.values, headers: headers.values }, fault: first ? secretFault(first) : null };
+}
+
+function secretFault({ key, name }: { key: string; name: string }): string {
+  return `The secret "${name}", which "${key}" refers to, has no value yet: enter it in the settings of the server.`;
+}
+
+/** A secret of the entry's own comes before a variable of that name. */
+function expandLaunch(row: ServerRow, environment: Record<string, string | undefined>) {
+  const variables = { ...environment, ...row.secrets };
   const unset = new Set<string>();
   const expand = (text: string) => {
     const result = expandText(text, variables);

@@ -22,6 +22,7 @@ const words: Record<string, readonly string[]> = {
   cwd: ['cwd'],
   url: ['httpUrl', 'serverUrl', 'url', 'uri', 'baseUrl'],
   headers: ['headers', 'http_headers'],
+  secrets: ['secrets'],
   type: ['type', 'transport'],
   enabled: ['enabled', 'disabled'],
   era: ['era'],
@@ -101,7 +102,7 @@ function tidy({ server, keys, warnings }: ReadEntry): void {
     server.args = [...args, ...(Array.isArray(server.args) ? server.args : [])];
   }
   if (Array.isArray(server.args)) server.args = server.args.map(textOf);
-  for (const field of ['env', 'headers']) {
+  for (const field of ['env', 'headers', 'secrets']) {
     const values = server[field];
     if (typeof values !== 'object' || values === null || Array.isArray(values)) continue;
     server[field] = Object.fromEntries(Object.entries(values).map(([name, value]) => [name, textOf(value)]));

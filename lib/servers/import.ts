@@ -1,5 +1,6 @@
 // The paste box: recognises what somebody copied from elsewhere, plans what it would change, and does it when told to.
-// `${…}` in pasted text is never expanded.
+// `${NAME}` in a pasted header or variable becomes a secret of the server that waits for its value; any other `${…}`
+// stays as it is.
 import { eq } from 'drizzle-orm';
 import { endpointNames, servers } from '../../drizzle/schema';
 import { can } from '../access/can';
@@ -11,9 +12,10 @@ import { canonicalJson } from './catalog';
 import { readLine } from './command-line';
 import { findEntries } from './dialects';
 import { type ReadEntry, readEntry } from './entries';
+import { secretsIn } from './expand';
 import { excerptOf, getNodeValue, type Node, nodeAt, parseJsonText } from './json-text';
 import { launchFaults } from './launch-rules';
-import { maskValues } from './masking';
+import { maskSecrets, maskValues } from './masking';
 import { freeName, legalName } from './names';
 import { readServers, type ServerRow, serverResource } from './rows';
 import {
@@ -74,7 +76,8 @@ export async function applyImport(ctx: Ctx, text: string, choices: ImportChoices
         done.skipped.push(name);
       } else if (state === 'conflict' && choice === 'overwrite') {
         const row = await overwritten(ctx, tx, name);
-        done.updated.push(await replaceServer(ctx, tx, row, { ...server, name: row.name }, { extra }));
+        const filled = { ...withSecretsOf(row, server), name: row.name };
+        done.updated.push(await replaceServer(ctx, tx, row, filled, { extra }));
       } else {
         const free = state === 'conflict' ? freeName(name, (each) => taken.has(each)) : name;
         taken.add(free.toLowerCase());
@@ -168,8 +171,9 @@ async function judge(db: Db | Tx, { entries, prompts }: Pasted): Promise<Candida
     const name = freeName(legalName(pasted ?? nameFromEntry(read)), (each) => own.has(each));
     own.add(name.toLowerCase());
     const label = pasted === null || pasted === name ? null : pasted;
+    const declared = declareSecrets(read);
     const { server, faults } = checkPasted(name, label, read);
-    const warnings = server ? [...read.warnings, ...referenceWarnings(server, prompts)] : faults;
+    const warnings = server ? [...read.warnings, ...declared, ...referenceWarnings(server, prompts)] : faults;
     const state = server ? stateOf(server, known.get(name.toLowerCase()), taken) : 'invalid';
     return { name, label, server, extra: read.extra, state, warnings };
   });
@@ -179,6 +183,25 @@ function nameFromEntry({ server }: ReadEntry): string {
   const { url, command, args } = server;
   const line = typeof url === 'string' ? url : [command, ...(Array.isArray(args) ? args : [])].join(' ');
   return readLine(line)?.name ?? 'server';
+}
+
+/** Gives the entry an empty secret for each `${NAME}` that it has none for. @returns what to do about them */
+function declareSecrets({ server }: ReadEntry): string[] {
+  const secrets = isTexts(server.secrets) ? server.secrets : {};
+  if (server.secrets !== undefined && !isTexts(server.secrets)) return [];
+  const fields = ['env', 'headers'].map((field) => server[field]).filter(isTexts);
+  const missing = fields.flatMap((values) => secretsIn(values)).filter((name) => !Object.hasOwn(secrets, name));
+  if (missing.length === 0) return [];
+  server.secrets = { ...secrets, ...Object.fromEntries(missing.map((name) => [name, ''])) };
+  return missing.map(
+    (name) => `The secret "${name}" (\${${name}}) has no value yet: enter it before the server can run.`,
+  );
+}
+
+function isTexts(value: unknown): value is Record<string, string> {
+  return (
+    typeof value === 'object' && value !== null && Object.values(value).every((inner) => typeof inner === 'string')
+  );
 }
 
 function checkPasted(
@@ -199,13 +222,22 @@ function checkPasted(
 
 function stateOf(server: ServerInput, row: ServerRow | undefined, taken: ReadonlySet<string>): ImportRow['state'] {
   if (row) {
-    const { name: _name, ...wanted } = columnsOf(server);
+    const { name: _name, ...wanted } = columnsOf(withSecretsOf(row, server));
     const isSame = Object.entries(wanted).every(
       ([column, value]) => canonicalJson(row[column as keyof ServerRow]) === canonicalJson(value),
     );
     return isSame ? 'unchanged' : 'conflict';
   }
   return taken.has(server.name.toLowerCase()) ? 'conflict' : 'add';
+}
+
+/** What was pasted without a value keeps the one that the server has. */
+function withSecretsOf(row: ServerRow, server: ServerInput): ServerInput {
+  const secrets = Object.entries(server.secrets ?? {}).map(([name, value]) => [
+    name,
+    value || (row.secrets[name] ?? ''),
+  ]);
+  return { ...server, secrets: Object.fromEntries(secrets) };
 }
 
 /** Every style of reference that clients use; bare `$NAME` only as a whole value, for it is common in plain text. */
@@ -223,7 +255,8 @@ function referenceWarnings(server: ServerInput, prompts: ReadonlyMap<string, str
   ];
   return places.flatMap(([place, value]) => {
     const reference = value?.match(referenceStyle)?.[0];
-    if (!reference) return [];
+    const isSecret = /^(env|headers)\./.test(place) && value !== null && secretsIn({ value }).length > 0;
+    if (!reference || isSecret) return [];
     const prompt = prompts.get(reference.match(/^\$\{input:(.+)\}$/)?.[1] ?? '');
     return [
       `${place}: ${reference} stays as it is written here${prompt ? ` (${prompt})` : ''}: put in the real value.`,
@@ -236,6 +269,7 @@ function viewOf({ name, label, server, state, warnings }: Candidate): ImportRow 
 }
 
 function masked(server: ServerInput): ServerInput {
-  if (server.type === 'stdio') return { ...server, ...(server.env && { env: maskValues(server.env) }) };
-  return { ...server, ...(server.headers && { headers: maskValues(server.headers) }) };
+  const secrets = server.secrets && { secrets: maskSecrets(server.secrets) };
+  if (server.type === 'stdio') return { ...server, ...(server.env && { env: maskValues(server.env) }), ...secrets };
+  return { ...server, ...(server.headers && { headers: maskValues(server.headers) }), ...secrets };
 }

@@ -2,6 +2,7 @@
 import ipaddr from 'ipaddr.js';
 import type { FieldFault } from '../errors';
 import { pointerOf } from '../input';
+import { expandSecrets } from './expand';
 import { isMasked } from './masking';
 import type { ServerInput } from './schema';
 
@@ -10,11 +11,12 @@ const codeLoading = /^(NODE_OPTIONS|BASH_ENV|LD_.*|DYLD_.*)$/i;
 
 /** @returns all faults of a server that a caller wants to save */
 export function launchFaults(server: ServerInput): FieldFault[] {
-  if (server.type === 'stdio') return [...envFaults(server.env ?? {}), ...maskFaults('env', server.env)];
+  const shared = [...maskFaults('secrets', server.secrets), ...secretFaults(server)];
+  if (server.type === 'stdio') return [...envFaults(server.env ?? {}), ...maskFaults('env', server.env), ...shared];
   const endpoints = (server.endpoints ?? []).flatMap(({ url }, at) =>
     urlFaults(url, pointerOf(['endpoints', at, 'url'])),
   );
-  return [...urlFaults(server.url, '/url'), ...endpoints, ...maskFaults('headers', server.headers)];
+  return [...urlFaults(server.url, '/url'), ...endpoints, ...maskFaults('headers', server.headers), ...shared];
 }
 
 /** Variables that no row may set, the servers file's neither. */
@@ -36,12 +38,38 @@ function envFaults(env: Record<string, string>): FieldFault[] {
   });
 }
 
-function maskFaults(field: 'env' | 'headers', values: Record<string, string> = {}): FieldFault[] {
+function maskFaults(field: 'env' | 'headers' | 'secrets', values: Record<string, string> = {}): FieldFault[] {
   return Object.entries(values).flatMap(([name, value]) => {
     const pointer = pointerOf([field, name]);
-    if (/[\r\n]/.test(value) && field === 'headers') return [{ pointer, detail: 'must not contain line breaks' }];
+    if (field === 'headers' && !isHeaderValue(value)) return [{ pointer, detail: headerRule }];
     return isMasked(value) ? [{ pointer, detail: 'is a masked value: enter the real one' }] : [];
   });
+}
+
+const headerRule = 'must not contain line breaks, nor characters that a header cannot carry';
+
+/** What an HTTP header may hold (RFC 9110, 5.5). */
+function isHeaderValue(value: string): boolean {
+  return /^[\t\x20-\x7e\x80-\xff]*$/.test(value);
+}
+
+/** References to secrets that the server does not have, and secrets that do not fit where they are used. */
+function secretFaults(server: ServerInput): FieldFault[] {
+  const secrets = server.secrets ?? {};
+  const field = server.type === 'stdio' ? 'env' : 'headers';
+  const used = server.type === 'stdio' ? server.env : server.headers;
+  const references = expandSecrets(used ?? {}, {}).unset;
+  const missing = references.filter(({ name }) => !Object.hasOwn(secrets, name));
+  const names = server.type === 'stdio' ? [] : new Set(references.map(({ name }) => name));
+  return [
+    ...missing.map(({ key, name }) => ({
+      pointer: pointerOf([field, key]),
+      detail: `refers to the secret "${name}", which this server does not have: add it to "secrets", or write $\${${name}} for the text itself`,
+    })),
+    ...[...names].flatMap((name) =>
+      isHeaderValue(secrets[name] ?? '') ? [] : [{ pointer: pointerOf(['secrets', name]), detail: headerRule }],
+    ),
+  ];
 }
 
 /**

@@ -1,4 +1,4 @@
-// Values of `env` and `headers` are write-only: what leaves the hub is masked, and a masked value that comes back
+// Values of `env`, `headers` and `secrets` are write-only: what leaves the hub is masked, and a masked value that comes back
 // stands for the stored one.
 
 /** Below this length even four characters would give too much away. */
@@ -7,6 +7,11 @@ const shownFromLength = 12;
 /** `***` and the last 4 characters; values shorter than 12 characters become `***`. */
 export function maskValue(value: string): string {
   return value.length < shownFromLength ? '***' : `***${value.slice(-4)}`;
+}
+
+/** As maskValues; a secret without a value is shown as such. */
+export function maskSecrets(values: Record<string, string>): Record<string, string> {
+  return Object.fromEntries(Object.entries(values).map(([key, value]) => [key, value && maskValue(value)]));
 }
 
 export function maskValues(values: Record<string, string>): Record<string, string> {

@@ -6,7 +6,7 @@ import type { Ctx } from '../access/context';
 import type { Action } from '../access/schema';
 import type { Db, Tx } from '../db/types';
 import { HubError } from '../errors';
-import { maskValues } from './masking';
+import { maskSecrets, maskValues } from './masking';
 import type { ServerView } from './schema';
 
 export type ServerRow = typeof servers.$inferSelect;
@@ -140,6 +140,7 @@ export function viewOfServer(ctx: Ctx, { row, memberships }: KnownServer, toolCo
     cwd: row.cwd,
     url: row.url,
     headers: maskValues(row.headers),
+    secrets: maskSecrets(row.secrets),
     era: row.era,
     enabled: row.enabled,
     desired: row.desired,

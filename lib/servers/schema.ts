@@ -43,6 +43,10 @@ const headerName = z
   .regex(/^[!#$%&'*+.^_`|~0-9A-Za-z-]+$/, 'not a legal header name')
   .max(256);
 const headerMap = z.record(headerName, text);
+const secretName = z
+  .string()
+  .regex(/^[A-Za-z_][A-Za-z0-9_]{0,63}$/, 'use 1 to 64 letters, digits or "_", not beginning with a digit');
+const secretsMax = 64;
 export const remoteUrlSchema = z
   .url({ protocol: /^https?$/, error: 'must be an http or https URL' })
   .max(2048)
@@ -90,6 +94,10 @@ const serverFields = z.strictObject({
   cwd: z.string().min(1).max(4096),
   url: remoteUrlSchema,
   headers: headerMap,
+  /** What `${NAME}` in values of `env` and `headers` stands for; an empty one is declared and has no value yet. */
+  secrets: z
+    .record(secretName, text)
+    .refine((all) => Object.keys(all).length <= secretsMax, `at most ${secretsMax} secrets`),
   era: z.enum(serverEras),
   enabled: z.boolean(),
   timeoutMs: z.number().int().min(100).max(600_000),
@@ -111,6 +119,7 @@ const mayBeAbsent = {
   env: true,
   cwd: true,
   headers: true,
+  secrets: true,
   era: true,
   enabled: true,
   timeoutMs: true,
@@ -152,12 +161,13 @@ function mayBeAbsentFor<K extends keyof typeof mayBeAbsent>(...left: K[]): Omit<
 }
 
 /**
- * A JSON merge patch (RFC 7396): null removes an optional field. `env`, `headers` and `limits` are merged too: null
- * removes one entry, an entry that is left out (or a value sent back masked) stays as it is.
+ * A JSON merge patch (RFC 7396): null removes an optional field. `env`, `headers`, `secrets` and `limits` are merged
+ * too: null removes one entry, an entry that is left out (or a value sent back masked) stays as it is.
  */
 export const serverPatchSchema = serverFields.partial().extend({
   env: z.record(z.string().min(1).max(256), text.nullable()).optional(),
   headers: z.record(headerName, text.nullable()).optional(),
+  secrets: z.record(secretName, text.nullable()).optional(),
   cwd: serverFields.shape.cwd.nullable().optional(),
   era: serverFields.shape.era.nullable().optional(),
   timeoutMs: serverFields.shape.timeoutMs.nullable().optional(),
@@ -189,7 +199,7 @@ export type GroupInput = z.infer<typeof groupInputSchema>;
 export const groupPatchSchema = groupInputSchema.partial();
 export type GroupPatch = z.infer<typeof groupPatchSchema>;
 
-/** A server as REST and pages show it; values of `env` and `headers` are masked to `***` and their last 4 characters. */
+/** A server as REST and pages show it; values of `env`, `headers` and `secrets` are masked to `***` and their last 4 characters. */
 export interface ServerView {
   id: string;
   name: string;
@@ -202,6 +212,8 @@ export interface ServerView {
   cwd: string | null;
   url: string | null;
   headers: Record<string, string>;
+  /** Empty: declared without a value. */
+  secrets: Record<string, string>;
   era: ServerEra;
   enabled: boolean;
   desired: 'running' | 'stopped';
@@ -338,7 +350,7 @@ export interface ImportRow {
   name: string;
   /** The name as pasted, where it had to be made legal. */
   label: string | null;
-  /** Null when the entry is invalid. Values of `env` and `headers` are masked. */
+  /** Null when the entry is invalid. Values of `env`, `headers` and `secrets` are masked. */
   server: ServerInput | null;
   /** `conflict`: the name belongs to another server or group. `unchanged`: the same server exists already. */
   state: 'add' | 'conflict' | 'unchanged' | 'invalid';

@@ -232,6 +232,7 @@ export function columnsOf(server: ServerInput) {
     cwd: stdio?.cwd ?? null,
     url: remote?.url ?? null,
     headers: remote?.headers ?? {},
+    secrets: server.secrets ?? {},
     era: server.type === 'sse' ? ('auto' as const) : (server.era ?? 'auto'),
     enabled: server.enabled ?? true,
     timeoutMs: server.timeoutMs ?? null,
@@ -253,6 +254,7 @@ export function settingsOf(row: ServerRow): Record<string, unknown> {
     prefix: row.prefix,
     ...(Object.keys(row.limits).length > 0 && { limits: row.limits }),
     ...(row.timeoutMs !== null && { timeoutMs: row.timeoutMs }),
+    ...(Object.keys(row.secrets).length > 0 && { secrets: row.secrets }),
     ...(row.balancing !== 'round-robin' && { balancing: row.balancing }),
   };
   const endpoints = row.endpoints.length > 0 ? { endpoints: row.endpoints } : {};
@@ -271,12 +273,16 @@ export function settingsOf(row: ServerRow): Record<string, unknown> {
 }
 
 /** What the server looks like after the patch; settings of its former type are dropped. Not checked yet. */
-function patchedServer(row: ServerRow, { env, headers, limits, ...patch }: ServerPatch): Record<string, unknown> {
+function patchedServer(
+  row: ServerRow,
+  { env, headers, secrets, limits, ...patch }: ServerPatch,
+): Record<string, unknown> {
   const type = patch.type ?? row.type;
   const kept = type === row.type ? settingsOf(row) : { ...settingsOf(row), ...formerSettings };
   const merged: Record<string, unknown> = { ...kept, ...patch };
   if (type === 'stdio' || env) merged.env = mergeValues(row.env, env);
   if (type !== 'stdio' || headers) merged.headers = mergeValues(row.headers, headers);
+  if (secrets !== undefined) merged.secrets = mergeValues(row.secrets, secrets);
   if (limits !== undefined) merged.limits = limits === null ? null : withoutNull({ ...row.limits, ...limits });
   return withoutNull(merged);
 }
@@ -301,8 +307,8 @@ const formerSettings = {
 
 function startsOtherProgram(row: ServerRow, server: ServerInput): boolean {
   if (server.type !== 'stdio') return false;
-  const launch = ({ type, command, args, env, cwd }: ReturnType<typeof columnsOf> | ServerRow) =>
-    JSON.stringify([type, command, args, Object.entries(env).sort(), cwd]);
+  const launch = ({ type, command, args, env, cwd, secrets }: ReturnType<typeof columnsOf> | ServerRow) =>
+    JSON.stringify([type, command, args, Object.entries(env).sort(), cwd, Object.entries(secrets).sort()]);
   return launch(row) !== launch(columnsOf(server));
 }
 

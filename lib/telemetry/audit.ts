@@ -38,9 +38,9 @@ export async function writeAudit(tx: Tx | Db, source: AuditSource, entry: AuditE
 
 const secretName = /passw|secret|token|authori[sz]ation|api[-_]?key|cookie|credential|private[-_]?key/i;
 /** Maps whose every value may be a secret, whatever its name. */
-const secretMaps: ReadonlySet<string> = new Set(['env', 'headers']);
+const secretMaps: ReadonlySet<string> = new Set(['env', 'headers', 'secrets']);
 
-/** A copy in which values under telling names, and all values of `env` and `headers`, read "***". */
+/** A copy in which values under telling names, and all values of `env`, `headers` and `secrets`, read "***". */
 export function maskSecrets(value: unknown): unknown {
   if (Array.isArray(value)) return value.map(maskSecrets);
   if (value instanceof Date || typeof value !== 'object' || value === null) return value;

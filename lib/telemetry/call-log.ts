@@ -6,7 +6,7 @@ import { requestLogs } from '../../drizzle/schema';
 import { isDatabaseUnavailable, rootMessage } from '../db/faults';
 import type { Db } from '../db/types';
 import type { Log } from '../log';
-import { redactArguments, redactText, storable } from './redact';
+import { hideSecrets, redactArguments, redactText, storable } from './redact';
 
 /** One finished call. `arguments` is kept by reference until it is redacted and stored. */
 export type CallEntry = Omit<typeof requestLogs.$inferInsert, 'id'>;
@@ -179,12 +179,16 @@ function storedRow(entry: CallEntry): StoredRow {
     tool: entry.tool == null ? null : clean(entry.tool, 128),
     outcome: entry.outcome,
     error_code: entry.errorCode,
-    error_message: entry.errorMessage == null ? null : redactText(clean(entry.errorMessage, 1_000)),
+    error_message: entry.errorMessage == null ? null : redactText(clean(hidden(entry, entry.errorMessage), 1_000)),
     duration_ms: entry.durationMs,
     request_bytes: entry.requestBytes,
     response_bytes: entry.responseBytes,
-    arguments: entry.arguments === undefined ? null : redactArguments(entry.arguments),
+    arguments: entry.arguments === undefined ? null : redactArguments(entry.arguments, undefined, entry.serverId),
   };
+}
+
+function hidden({ serverId }: CallEntry, text: string): string {
+  return serverId ? hideSecrets(serverId, text) : text;
 }
 
 function clean(text: string, maxLength: number): string {

@@ -1,6 +1,7 @@
-// Removes secrets from the arguments of a call before they are stored, by the name of a field and by the look of a
-// value, and bounds their size.
+// Removes secrets from what is stored or shown: those of a server that are known by their value, and from the arguments
+// of a call, whose size is bounded, also those that show by the name of a field or by the look of a value.
 import { LRUCache } from 'lru-cache';
+import { singleton } from '../singleton';
 
 const redacted = '[redacted]';
 
@@ -27,6 +28,31 @@ const longWord = /[A-Za-z0-9+_-]{24,}={0,2}/g;
 
 /** What every secret that we know has: a sign between name and value, a space after its kind, or one long word. */
 const suspicious = /[:=]|(?:bearer|basic)\s|-----BEGIN|[A-Za-z0-9+_.-]{12}/i;
+
+/** By id of the server: a pattern of all of its secrets. */
+const knownSecrets = () => singleton('telemetry.known-secrets', () => new Map<string, RegExp>());
+
+/** Notes the values that are hidden in what concerns each server, in place of those that were known before. */
+export function knowSecrets(servers: readonly { id: string; secretValues: readonly string[] }[]): void {
+  const known = knownSecrets();
+  known.clear();
+  for (const { id, secretValues } of servers) {
+    if (secretValues.length === 0) continue;
+    // A secret that holds another one is hidden whole.
+    const longestFirst = secretValues.toSorted((one, other) => other.length - one.length);
+    known.set(id, new RegExp(longestFirst.map(literally).join('|'), 'g'));
+  }
+}
+
+function literally(text: string): string {
+  return text.replace(/[.*+?^${}()|[\]\\]/g, '\\$&');
+}
+
+/** Takes the known secrets of a server out of a text that it, or its connection, has to do with. */
+export function hideSecrets(serverId: string, text: string): string {
+  const pattern = knownSecrets().get(serverId);
+  return pattern ? text.replace(pattern, redacted) : text;
+}
 
 /** Takes secrets out of one text. */
 export function redactText(text: string): string {
@@ -70,20 +96,29 @@ const bytesPerChar = 6;
 /**
  * A copy of `value` that may be stored: secrets replaced, characters that Postgres refuses replaced, long texts and
  * large structures cut so that its JSON stays near `maxBytes`.
+ * @param serverId whose known secrets are hidden, too
  */
-export function redactArguments(value: unknown, maxBytes = 4_096): unknown {
-  const budget = { left: maxBytes };
+export function redactArguments(value: unknown, maxBytes = 4_096, serverId?: string | null): unknown {
+  const known = serverId ? knownSecrets().get(serverId) : undefined;
+  const budget: Budget = known ? { left: maxBytes, known } : { left: maxBytes };
   const copy = redactValue(value, budget, 0);
   if ((maxBytes - budget.left) * bytesPerChar <= maxBytes) return copy;
   const json = JSON.stringify(copy ?? null);
   return Buffer.byteLength(json) <= maxBytes ? copy : { truncated: storable(json.slice(0, maxBytes / 4)) };
 }
 
-function redactValue(value: unknown, budget: { left: number }, depth: number): unknown {
+interface Budget {
+  left: number;
+  known?: RegExp;
+}
+
+function redactValue(value: unknown, budget: Budget, depth: number): unknown {
   if (typeof value === 'string') {
     const length = Math.min(maxTextLength, Math.max(0, budget.left));
     // Looked at with some more text than is kept, so that a secret at the cut is seen whole.
-    const clean = storable(redactText(value.slice(0, length + 200))).slice(0, length);
+    const seen = value.slice(0, length + 200);
+    const text = budget.known ? seen.replace(budget.known, redacted) : seen;
+    const clean = storable(redactText(text)).slice(0, length);
     budget.left -= clean.length + 3;
     return value.length > length ? `${clean}… (${value.length} characters)` : clean;
   }
@@ -104,7 +139,7 @@ function redactValue(value: unknown, budget: { left: number }, depth: number): u
   return redactObject(value, budget, depth);
 }
 
-function redactObject(value: object, budget: { left: number }, depth: number): Record<string, unknown> {
+function redactObject(value: object, budget: Budget, depth: number): Record<string, unknown> {
   const kept: Record<string, unknown> = {};
   for (const name of Object.keys(value)) {
     if (budget.left <= 0) {

@@ -157,6 +157,7 @@ export function desired(target: UpstreamTarget, change: Partial<DesiredServer> =
     replicas: 1,
     balancing: 'round-robin' as const,
     endpoints: [],
+    secretValues: [],
     fault: null,
     ...change,
   };

@@ -5,6 +5,7 @@ import { randomUUID } from 'node:crypto';
 import type { LastExit } from '../../drizzle/schema';
 import { asHubError } from '../../lib/errors';
 import type { LogLine, ServerLimits, ServerState, ServerStatus } from '../../lib/servers/schema';
+import { hideSecrets } from '../../lib/telemetry/redact';
 import type { Egress } from '../upstream';
 import { type CloseReason, type EraMemory, eraOf, openUpstream, type Upstream } from '../upstream';
 import { createExitRecord, stableMs } from './backoff';
@@ -138,7 +139,8 @@ export function createInstance(first: DesiredServer, options: InstanceOptions): 
   let driveAgain = false;
 
   function move(to: ServerState, cause: Cause | null = null): void {
-    state = transition(state, to, cause, clock.now());
+    const told = cause && { ...cause, message: hide(cause.message) };
+    state = transition(state, to, told, clock.now());
     options.emit('changed');
   }
 
@@ -146,8 +148,13 @@ export function createInstance(first: DesiredServer, options: InstanceOptions): 
     move(state.state, state.reason === null ? null : { reason: state.reason, message: state.message ?? '' });
   }
 
+  /** A program may print what it was given, and a server may quote a header. */
+  function hide(text: string): string {
+    return hideSecrets(goal.id, text);
+  }
+
   function note(text: string): void {
-    const line = ring.push('hub', text);
+    const line = ring.push('hub', hide(text));
     if (line) options.logged(line);
   }
 
@@ -309,7 +316,9 @@ export function createInstance(first: DesiredServer, options: InstanceOptions): 
     const lastLine = stderr.at(-1)?.trim();
     const failed = !mine.stopping && (reason.reason === 'exited' || reason.reason === 'killed');
     const message =
-      failed && lastLine ? `${reason.message} Last line of stderr: ${lastLine.slice(0, 300)}` : reason.message;
+      failed && lastLine
+        ? `${hide(reason.message)} Last line of stderr: ${lastLine.slice(0, 300)}`
+        : hide(reason.message);
     const { exitCode, signal } = reason;
     lastExit = {
       at: new Date(clock.now()).toISOString(),
@@ -354,8 +363,9 @@ export function createInstance(first: DesiredServer, options: InstanceOptions): 
   }
 
   function takeStderr(texts: string[]): void {
-    lastStderr = [...lastStderr, ...texts].slice(-shownStderrLines);
-    for (const text of texts) {
+    const told = texts.map(hide);
+    lastStderr = [...lastStderr, ...told].slice(-shownStderrLines);
+    for (const text of told) {
       const line = ring.push('stderr', text);
       if (line) options.logged(line);
     }

@@ -1,5 +1,5 @@
 'use client';
-// Rows of name and value: environment variables, headers.
+// Rows of name and value: environment variables, headers, secrets.
 import { Plus, X } from 'lucide-react';
 import { type UseFormReturn, useFieldArray } from 'react-hook-form';
 import { Button } from '@/app/_ui/button';
@@ -8,13 +8,16 @@ import type { ServerFormValues } from './server-form-values';
 
 export interface PairRowsProps {
   form: UseFormReturn<ServerFormValues>;
-  name: 'env' | 'headers';
+  name: 'env' | 'headers' | 'secrets';
   label: string;
   add: string;
+  hint?: string;
+  /** Values are not shown while they are typed. */
+  hidden?: boolean;
   error?: string;
 }
 
-export function PairRows({ form, name, label, add, error }: PairRowsProps) {
+export function PairRows({ form, name, label, add, hint, hidden, error }: PairRowsProps) {
   const { fields, append, remove } = useFieldArray({ control: form.control, name });
   return (
     <fieldset className="flex flex-col gap-1.5">
@@ -33,7 +36,9 @@ export function PairRows({ form, name, label, add, error }: PairRowsProps) {
           <Input
             aria-label={`Value of row ${index + 1}`}
             className="flex-[2] font-mono"
-            autoComplete="off"
+            autoComplete={hidden ? 'new-password' : 'off'}
+            type={hidden && !/^\*\*\*.{0,4}$/.test(form.watch(`${name}.${index}.value`)) ? 'password' : 'text'}
+            placeholder={hidden ? 'no value yet' : undefined}
             {...form.register(`${name}.${index}.value`)}
           />
           <Button variant="ghost" size="icon" aria-label={`Remove row ${index + 1}`} onClick={() => remove(index)}>
@@ -41,6 +46,7 @@ export function PairRows({ form, name, label, add, error }: PairRowsProps) {
           </Button>
         </div>
       ))}
+      {hint && <p className="text-caption text-muted-foreground">{hint}</p>}
       {error && (
         <p role="alert" className="text-caption text-bad">
           {error}

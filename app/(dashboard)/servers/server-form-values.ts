@@ -26,6 +26,7 @@ export interface ServerFormValues {
   env: Pair[];
   url: string;
   headers: Pair[];
+  secrets: Pair[];
   era: ServerEra;
   timeoutSeconds: string;
   prefix: 'always' | 'never';
@@ -51,6 +52,7 @@ export const emptyServerForm: ServerFormValues = {
   env: [],
   url: '',
   headers: [],
+  secrets: [],
   era: 'auto',
   timeoutSeconds: '',
   prefix: 'never',
@@ -72,6 +74,7 @@ export function valuesOf(server: ServerView): ServerFormValues {
     env: pairsOf(server.env),
     url: server.url ?? '',
     headers: pairsOf(server.headers),
+    secrets: pairsOf(server.secrets),
     era: server.era,
     timeoutSeconds: server.timeoutMs === null ? '' : String(server.timeoutMs / 1_000),
     prefix: server.prefix,
@@ -96,6 +99,7 @@ export function inputOf(values: ServerFormValues): ServerInput {
     ...(values.timeoutSeconds.trim() && { timeoutMs: Math.round(Number(values.timeoutSeconds) * 1_000) }),
     prefix: values.prefix,
     ...(Object.keys(limits).length > 0 && { limits }),
+    ...(values.secrets.length > 0 && { secrets: recordOf(values.secrets) }),
     enabled: values.enabled,
   };
   const era = values.era === 'auto' ? {} : { era: values.era };
@@ -129,7 +133,7 @@ export function inputOf(values: ServerFormValues): ServerInput {
     : { ...shared, ...era, type: values.type, ...remote };
 }
 
-/** The change from `server` to these values: env and headers are merged by name, so what was removed becomes null. */
+/** The change from `server` to these values: env, headers and secrets are merged by name, so what was removed becomes null. */
 export function patchOf(server: ServerView, values: ServerFormValues): ServerPatch {
   const input = inputOf(values);
   const shared = {
@@ -138,6 +142,7 @@ export function patchOf(server: ServerView, values: ServerFormValues): ServerPat
     timeoutMs: input.timeoutMs ?? null,
     prefix: values.prefix,
     limits: { ...removed(server.limits, input.limits), ...input.limits },
+    secrets: { ...removed(server.secrets, input.secrets), ...input.secrets },
     enabled: values.enabled,
     balancing: input.balancing ?? null,
     ...(server.type !== 'sse' && { era: values.era }),

@@ -141,6 +141,19 @@ export function ServerForm({ values, fixedType, submitLabel, onSubmit, footer }:
           <PairRows form={form} name="headers" label="Headers" add="Add a header" error={errors.headers?.message} />
         </>
       )}
+      <PairRows
+        form={form}
+        name="secrets"
+        label="Secrets"
+        add="Add a secret"
+        hidden
+        hint={
+          type === 'stdio'
+            ? 'A value such as ${API_TOKEN} in a variable above is replaced by the secret of that name when the server starts.'
+            : 'A value such as Bearer ${API_TOKEN} in a header above is filled in with the secret of that name when the hub connects.'
+        }
+        error={errors.secrets?.message}
+      />
       <Field label="Description" optional error={errors.description?.message}>
         {(control) => <Input {...control} {...register('description')} />}
       </Field>

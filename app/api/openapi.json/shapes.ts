@@ -36,6 +36,10 @@ const server = z.object({
   cwd: z.string().nullable(),
   url: z.string().nullable(),
   headers: z.record(z.string(), z.string()).meta({ description: 'Values are masked: *** and the last 4 characters' }),
+  secrets: z.record(z.string(), z.string()).meta({
+    description:
+      'What ${NAME} in env and headers stands for; masked: *** and the last 4 characters, empty without a value',
+  }),
   era: z.enum(serverEras).meta({ description: 'Which era of the protocol the hub speaks to it; auto finds it out' }),
   enabled: z.boolean(),
   desired: z.enum(['running', 'stopped']),

@@ -53,8 +53,8 @@ function Editable({ server }: { server: ShownServer }) {
       {refusal && <Notice tone="bad" title={refusal.message} hint={refusal.hint} />}
       <ServerForm values={valuesOf(server)} fixedType submitLabel="Save" onSubmit={save} />
       <p className="max-w-[72ch] text-table text-muted-foreground">
-        Values of variables and headers are shown masked; one that you do not touch stays as it is. Saving restarts the
-        server if what it runs has changed.
+        Values of variables, headers and secrets are shown masked; one that you do not touch stays as it is. Saving
+        restarts the server if what it runs has changed.
       </p>
     </div>
   );
@@ -80,6 +80,7 @@ function ReadOnly({ server, reason, hint }: { server: ShownServer; reason: strin
               ['Directory', server.cwd && mono(server.cwd)],
               ['URL', server.url && mono(server.url)],
               ['Headers', pairs(server.headers)],
+              ['Secrets', pairs(server.secrets)],
               ['Protocol', server.era === 'auto' ? null : server.era],
               ['Processes', server.replicas > 1 ? server.replicas : null],
               [

@@ -14,6 +14,7 @@ const view: ServerView = {
   cwd: null,
   url: null,
   headers: {},
+  secrets: {},
   era: 'auto',
   enabled: true,
   desired: 'running',
