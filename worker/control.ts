@@ -12,6 +12,7 @@ import type { Log } from '../lib/log';
 import type { Metrics } from '../lib/telemetry';
 import type { Gateway } from './gateway';
 import { ignoreErrors, isGone } from './gateway/http/exchange';
+import type { Reports } from './reports';
 import type { Supervisor } from './supervisor/types';
 import { type Forwarder, forwardingPath } from './upstream/forwarding';
 
@@ -19,6 +20,7 @@ export interface ControlDeps {
   socketPath: string;
   gateway: Gateway;
   supervisor: Pick<Supervisor, 'statuses' | 'logs'>;
+  reports: Pick<Reports, 'lifeOf'>;
   /** Hands an event to the handlers of this worker, and to the other workers. */
   deliver: Bus['deliver'];
   metrics: Pick<Metrics, 'values'>;
@@ -52,7 +54,7 @@ type Run<N extends ControlName> = (
 ) => ControlAnswer<N> | Promise<ControlAnswer<N>>;
 
 export function createControl(deps: ControlDeps): Control {
-  const { socketPath, gateway, supervisor, deliver, metrics, log, hub, peers } = deps;
+  const { socketPath, gateway, supervisor, reports, deliver, metrics, log, hub, peers } = deps;
   const runs: { [N in ControlName]: Run<N> } = {
     'events.deliver': async ({ name, payload }) => {
       if (!Object.hasOwn(eventSchemas, name)) throw new HubError('INVALID_INPUT', 'There is no such event.');
@@ -66,6 +68,7 @@ export function createControl(deps: ControlDeps): Control {
       return { servers: supervisor.statuses().filter(({ id }) => !wanted || wanted.has(id)) };
     },
     'servers.logs': ({ id, after, limit, own }) => (own && peers ? peers.ownLogs : supervisor.logs)(id, after, limit),
+    'servers.report': ({ id }) => ({ life: reports.lifeOf(id) }),
     'tools.call': ({ actor, ...call }, signal) => gateway.callTool({ ...call, actor: actor as Actor, signal }),
     'hub.stats': async ({ own }) => {
       const parts = [gateway.stats(), ...(peers && !own ? await peers.stats() : [])];

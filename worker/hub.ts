@@ -8,7 +8,7 @@ import { type Env, socketPaths } from '../lib/env';
 import { createBus } from '../lib/events/bus';
 import { createRedisTransport } from '../lib/events/redis';
 import type { Log } from '../lib/log';
-import { listWatchable } from '../lib/servers';
+import { listWatchable, loadLives, storeLife } from '../lib/servers';
 import { loadCatalogs, loadEndpoints, storeCatalog } from '../lib/servers/catalog';
 import { createCallLog, metrics as processMetrics } from '../lib/telemetry';
 import { createControl } from './control';
@@ -20,6 +20,7 @@ import { createHealth } from './health';
 import { type ConfigWatch, type Retention, startRetention, watchConfig } from './jobs';
 import { createLive } from './live';
 import { createOriginRules } from './origin';
+import { createReports } from './reports';
 import { createSupervision } from './supervision';
 import { usageOf } from './supervisor/usage';
 
@@ -69,6 +70,13 @@ export async function startWorkerHub(options: WorkerOptions): Promise<WorkerHub>
   const callLog = createCallLog(db, log, { onDropped: (rows) => metrics.dropped('call-log', rows) });
   const supervision = createSupervision({ ...options, db, installationId });
   const { supervisor } = supervision;
+  const reports = createReports({
+    supervisor,
+    answersFor: supervision.answersFor,
+    load: () => loadLives(db),
+    store: (serverId, life) => storeLife(db, serverId, life),
+    log,
+  });
   const gateway = createGateway({
     supervisor,
     resolveActor: access.resolveBearer,
@@ -122,6 +130,7 @@ export async function startWorkerHub(options: WorkerOptions): Promise<WorkerHub>
     socketPath: supervision.socketPath,
     gateway,
     supervisor,
+    reports,
     metrics,
     deliver: async (event) => {
       await bus.deliver(event);
@@ -203,7 +212,7 @@ export async function startWorkerHub(options: WorkerOptions): Promise<WorkerHub>
         .catch((err: unknown) => log.error({ err }, 'the lead could not be taken over'));
     fleet?.tellPrepared();
     // Each keeps up with the other: a server that opens before the catalogue is read is listed all the same.
-    await Promise.all([gateway.start(), supervisor.start()]);
+    await Promise.all([gateway.start(), supervisor.start(), reports.start()]);
     health.watchDatabase(db);
     health.pass('servers');
     return { setupUrl: setupToken && `${env.MCPHUB_PUBLIC_URL}/setup?token=${setupToken}` };
@@ -224,6 +233,7 @@ export async function startWorkerHub(options: WorkerOptions): Promise<WorkerHub>
     await control.close();
     gateway.close();
     await supervisor.stop();
+    await reports.close();
     await retention?.close();
     await callLog.close();
     await access.close();

@@ -2,6 +2,7 @@
 // its HTTP status. New fields are optional, because web and worker may be of different versions for a moment.
 // The same socket also serves /api/mcp*, for the fallback route of the web program.
 import { z } from 'zod';
+import { serverLifeSchema } from '../diagnosis/schema';
 import { logLineSchema, serverStatusSchema } from '../servers/schema';
 
 /** An actor as it travels; the worker trusts it because only this hub's user can open the socket. */
@@ -41,6 +42,12 @@ export const controlCalls = {
     /** `own`: another worker asks, and wants to hear of what runs here. */
     body: z.object({ id: z.string(), after: z.number().int(), limit: z.number().int(), own: z.boolean().optional() }),
     answer: z.object({ lines: z.array(logLineSchema), dropped: z.number().int() }),
+  },
+  /** What was noticed of a server; null where nothing was, or another worker keeps it. */
+  'servers.report': {
+    path: '/control/report',
+    body: z.object({ id: z.string() }),
+    answer: z.object({ life: serverLifeSchema.nullable() }),
   },
   /** Runs a tool through the gateway's whole call path, as the actor. Cancelled by closing the request. */
   'tools.call': {

@@ -122,7 +122,7 @@ export async function storeCatalog(db: Db, serverId: string, listing: Listing): 
 }
 
 /** Postgres stores neither U+0000 nor half a surrogate pair; both become U+FFFD. */
-function storable<T>(value: T): T {
+export function storable<T>(value: T): T {
   const json = JSON.stringify(value);
   if (!json.includes('\\u')) return value;
   // Only after an even number of backslashes does the next one begin an escape.

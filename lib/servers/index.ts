@@ -3,6 +3,7 @@ export { type ConfigImport, importConfigFile } from './config-file';
 export { type DesiredServer, listDesired } from './desired';
 export { createGroup, deleteGroup, getGroup, listGroups, updateGroup } from './groups';
 export { applyImport, planImport } from './import';
+export { getServerReport, loadLives, storeLife } from './reports';
 export {
   createServer,
   deleteServer,

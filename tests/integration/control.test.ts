@@ -46,6 +46,7 @@ beforeAll(async () => {
         dropped: 3,
       }),
     },
+    reports: { lifeOf: () => null },
     deliver: hub.bus.deliver,
     metrics: { values: async () => [] },
     log: pino({ level: 'silent' }),

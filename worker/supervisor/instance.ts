@@ -13,7 +13,7 @@ import { type Breach, type InstanceUsage, launcherFor, type Platform, unenforced
 import type { LogRing } from './log-ring';
 import type { ProcessInfo, ProcessTrees } from './process-tree';
 import { type Cause, initialState, transition } from './transitions';
-import type { DesiredServer } from './types';
+import type { DesiredServer, Observation } from './types';
 
 /** A sign-in is missing until a person acts; asking now and then costs nothing. */
 const needsAuthRetryMs = 300_000;
@@ -36,6 +36,7 @@ export interface InstanceEvents {
   /** Before the state becomes "ready". */
   opened(upstream: Upstream): void;
   notification(method: string, params: Record<string, unknown> | undefined): void;
+  observed(observation: Observation): void;
 }
 
 /** What people see of an instance; of its server it is the same, see ServerStatus. */
@@ -103,6 +104,11 @@ interface Life {
   abort: AbortController;
   upstream: Upstream | null;
   startedAt: number;
+  /** As startedAt, on the clock that nothing moves, and how long after it came what. */
+  begunAt: number;
+  spawnMs: number | null;
+  firstByteMs: number | null;
+  isListed: boolean;
   readyAt: number | null;
   /** Ended by us. */
   stopping: boolean;
@@ -138,10 +144,20 @@ export function createInstance(first: DesiredServer, options: InstanceOptions): 
   let driving: Promise<void> | null = null;
   let driveAgain = false;
 
+  function observe(observation: Observation): void {
+    options.emit('observed', observation);
+  }
+
   function move(to: ServerState, cause: Cause | null = null): void {
+    const { state: before, reason } = state;
     const told = cause && { ...cause, message: hide(cause.message) };
     state = transition(state, to, told, clock.now());
+    if (to !== before || state.reason !== reason) observe({ kind: 'moved', ...stateShown() });
     options.emit('changed');
+  }
+
+  function stateShown() {
+    return { state: state.state, reason: state.reason, message: state.message };
   }
 
   function tell(): void {
@@ -217,6 +233,10 @@ export function createInstance(first: DesiredServer, options: InstanceOptions): 
       abort: new AbortController(),
       upstream: null,
       startedAt: clock.now(),
+      begunAt: clock.monotonic(),
+      spawnMs: null,
+      firstByteMs: null,
+      isListed: false,
       readyAt: null,
       stopping: false,
       ended: false,
@@ -265,10 +285,18 @@ export function createInstance(first: DesiredServer, options: InstanceOptions): 
           },
           spawned: (started) => {
             pid = started;
+            mine.spawnMs = clock.monotonic() - mine.begunAt;
             note(`Started ${goal.command} (pid ${started}).`);
           },
           stderr: takeStderr,
-          inVain: note,
+          inVain: (message) => {
+            note(message);
+            observe({ kind: 'in-vain', message });
+          },
+          sighted: (sighting) => {
+            if (sighting.kind === 'first-byte') mine.firstByteMs ??= clock.monotonic() - mine.begunAt;
+            else observe(sighting);
+          },
           doubtful: (message) => {
             if (!mine.ended && state.state === 'starting') move('retrying', { reason: 'handshake-failed', message });
           },
@@ -295,6 +323,8 @@ export function createInstance(first: DesiredServer, options: InstanceOptions): 
     const { serverInfo, protocolVersion } = upstream.handshake;
     note(`Ready: ${serverInfo.name} ${serverInfo.version ?? ''}, protocol ${protocolVersion}.`);
     if (mine.stopping) return;
+    const { begunAt, spawnMs, firstByteMs } = mine;
+    observe({ kind: 'started', spawnMs, firstByteMs, initializeMs: mine.readyAt - begunAt });
     options.emit('opened', upstream);
     move('ready');
     cancelStable = clock.after(stableMs, () => {
@@ -336,10 +366,12 @@ export function createInstance(first: DesiredServer, options: InstanceOptions): 
     const now = clock.monotonic();
     const needsAuth = cause.reason === 'needs-auth';
     const upMs = mine.readyAt === null ? 0 : now - mine.readyAt;
+    observe({ kind: 'ended', reason: cause.reason, upMs: mine.readyAt === null ? null : upMs });
     const delay = needsAuth ? needsAuthRetryMs : exits.ended(now, upMs, options.random(), goal.limits.restartsPerHour);
     nextRetryAt = clock.now() + delay;
     cancelRetry = clock.after(delay, () => {
       stopRetry();
+      observe({ kind: 'restarted' });
       void drive();
     });
     move(needsAuth ? 'needs-auth' : exits.crashed ? 'crashed' : 'retrying', { ...cause, message: causeText(cause) });
@@ -446,6 +478,10 @@ export function createInstance(first: DesiredServer, options: InstanceOptions): 
     },
     listed({ tools: count, fault }) {
       const changed = tools !== count;
+      if (life?.upstream && !life.isListed && fault === null) {
+        life.isListed = true;
+        observe({ kind: 'listed', ms: clock.monotonic() - life.begunAt });
+      }
       tools = count;
       if (fault !== null && (state.state === 'ready' || state.state === 'degraded')) {
         if (changed || state.message !== fault) move('degraded', { reason: 'listing-failed', message: fault });

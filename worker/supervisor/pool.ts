@@ -8,7 +8,7 @@ import { type Candidate, hashOf } from './balancing';
 import { type Circuit, createCircuit } from './circuit';
 import { createInstance, type Instance, type InstanceOptions } from './instance';
 import { createLogRing, type LogRing } from './log-ring';
-import type { DesiredServer, SupervisorEvents } from './types';
+import type { DesiredServer, Observation, SupervisorEvents } from './types';
 import { createWhole } from './whole';
 
 /** An instance that is no longer wanted finishes the calls it has, so long at most. */
@@ -29,7 +29,7 @@ const rank: readonly ServerState[] = [
   'disabled',
 ];
 
-export type PoolEvents = Pick<SupervisorEvents, 'status' | 'opened' | 'notification'>;
+export type PoolEvents = Pick<SupervisorEvents, 'status' | 'opened' | 'notification' | 'observed'>;
 
 export interface PoolOptions extends Omit<InstanceOptions, 'ordinal' | 'startsBefore' | 'ring' | 'emit' | 'logged'> {
   emit<E extends keyof PoolEvents>(event: E, ...args: Parameters<PoolEvents[E]>): void;
@@ -135,6 +135,7 @@ export function createPool(first: DesiredServer, options: PoolOptions): Pool {
       emit: (event, ...args) => {
         if (event === 'opened') opened(ordinal, instance, args[0] as Upstream);
         else if (event === 'changed') changed(ordinal, instance);
+        else if (event === 'observed') options.emit('observed', goal.id, args[0] as Observation, ordinal);
         else options.emit('notification', goal.id, ...(args as [string, Record<string, unknown> | undefined]));
       },
     });

@@ -248,6 +248,7 @@ export function createSharedSupervisor(options: SharedOptions): SharedSupervisor
     else if (isLocal(id)) emit('opened', id, upstream);
   });
   local.on('notification', spoke);
+  local.on('observed', (id, observation, ordinal) => emit('observed', id, observation, ordinal));
   // `removed` of the local supervisor may only mean that the server moved away; forget() tells of the others.
 
   const unsubscribe = [

@@ -1,8 +1,22 @@
 // What the rest of the worker knows of the supervisor.
-import type { LogLine, ServerStatus } from '../../lib/servers/schema';
-import type { Upstream } from '../upstream/types';
+import type { LogLine, ServerState, ServerStatus } from '../../lib/servers/schema';
+import type { Sighting, Upstream } from '../upstream/types';
 
 export type { DesiredServer } from '../../lib/servers';
+
+/** What is noticed of one instance, for the report on its server. All of it is rare. */
+export type Observation =
+  | Exclude<Sighting, { kind: 'first-byte' }>
+  /** It is ready. Milliseconds since its start began; null for what this kind of server does not have. */
+  | { kind: 'started'; spawnMs: number | null; firstByteMs: number | null; initializeMs: number }
+  /** The lists of a start are read: milliseconds since that start began. */
+  | { kind: 'listed'; ms: number }
+  /** It ended without a person's wish. `upMs`: how long it was ready; null if it never was. */
+  | { kind: 'ended'; reason: string; upMs: number | null }
+  /** It is started again by itself. */
+  | { kind: 'restarted' }
+  | { kind: 'in-vain'; message: string }
+  | { kind: 'moved'; state: ServerState; reason: string | null; message: string | null };
 
 export interface SupervisorEvents {
   /** After every change of a server's state. */
@@ -12,6 +26,8 @@ export interface SupervisorEvents {
   opened(serverId: string, upstream: Upstream): void;
   /** A notification of the server that belongs to no call. */
   notification(serverId: string, method: string, params: Record<string, unknown> | undefined): void;
+  /** @param ordinal place of the instance among those of its server */
+  observed(serverId: string, observation: Observation, ordinal: number): void;
   /** The row is gone: forget what is cached of the server. */
   removed(serverId: string): void;
 }

@@ -7,13 +7,17 @@ import { everyTick } from './deadlines';
 import { type Envelope, subscriptionIdKey } from './modern';
 import { type Heard, PendingCall, PendingCalls, type Sending } from './pending';
 import { notOffered, Questions, whyInVain } from './questions';
-import type { Call, CallOptions, ClientAnswer } from './types';
+import type { Call, CallOptions, ClientAnswer, Sighting } from './types';
 
 /** No call lasts longer, whatever progress it reports. */
 const hardEndMs = 600_000;
 /** So many time-outs in a row, then a ping decides whether the server still lives. */
 const timeoutsBeforePing = 3;
 const pingTimeoutMs = 5_000;
+/** An answer may cross a cancellation on its way; one that comes so much later does not. */
+const crossingMs = 250;
+/** So many cancelled calls are remembered. */
+const withdrawnMax = 16;
 /** UnsupportedProtocolVersionError (2026-07-28). */
 const versionRefusedCode = -32022;
 /** Versions are settled by these; an answer about versions is theirs to read. */
@@ -33,6 +37,7 @@ export interface ConnectionEvents {
   notification(method: string, params: Record<string, unknown> | undefined): void;
   /** The server asked something that no client was asked: why, in a sentence for people. */
   inVain?(message: string): void;
+  sighted?(sighting: Sighting): void;
   /** The server does not know our version any more. */
   versionRefused?(): void;
   /** Several calls timed out and a ping got no answer. */
@@ -83,6 +88,8 @@ export function createConnection(server: string, wire: Wire, events: ConnectionE
   let ended: HubError | null = null;
   let envelope: Envelope | null = null;
   let standing = 0;
+  let hasProgress = false;
+  let withdrawn: { id: string; atMs: number }[] = [];
   const stopTicking = everyTick(checkDeadlines);
 
   function call(method: string, params: Record<string, unknown> | undefined, options: CallOptions): Call {
@@ -139,9 +146,20 @@ export function createConnection(server: string, wire: Wire, events: ConnectionE
    */
   function withdraw(call: PendingCall, reason: string): void {
     pending.delete(call);
-    if (!openingMethods.has(call.method) && !envelope?.cancelsByClosing)
+    if (!openingMethods.has(call.method) && !envelope?.cancelsByClosing) {
       notify('notifications/cancelled', { requestId: call.id, reason });
+      withdrawn = [...withdrawn.slice(1 - withdrawnMax), { id: call.id, atMs: performance.now() }];
+      events.sighted?.({ kind: 'cancelled' });
+    }
     call.sending?.abort();
+  }
+
+  function noteUnknownAnswer(id: string): void {
+    counters.unknownAnswers += 1;
+    const cancelled = withdrawn.find((each) => each.id === id);
+    if (!cancelled) return;
+    withdrawn = withdrawn.filter((each) => each !== cancelled);
+    if (performance.now() - cancelled.atMs > crossingMs) events.sighted?.({ kind: 'answered-cancelled' });
   }
 
   function checkDeadlines(now: number): void {
@@ -221,7 +239,7 @@ export function createConnection(server: string, wire: Wire, events: ConnectionE
   function answer(id: string, kind: 'result' | 'error', value: unknown, raw: Buffer | null, onlyFor?: string): void {
     const call = onlyFor === undefined || onlyFor === id ? pending.find(id) : undefined;
     if (!call) {
-      counters.unknownAnswers += 1;
+      noteUnknownAnswer(id);
       return;
     }
     pending.delete(call);
@@ -289,6 +307,10 @@ export function createConnection(server: string, wire: Wire, events: ConnectionE
       return;
     }
     call.progress = params.progress;
+    if (!hasProgress) {
+      hasProgress = true;
+      events.sighted?.({ kind: 'progress' });
+    }
     call.options.onProgress?.(params);
   }
 

@@ -24,6 +24,9 @@ const resumesMax = 5;
 /** JSON-RPC code that servers built on the reference SDK send with 400 for a session they do not know. */
 const noSessionCode = -32000;
 
+const shownHeaderChars = 300;
+/** The answers to these tell what kind of HTTP server it is. */
+const openingMethods = new Set(['initialize', 'server/discover']);
 /** What may be sent while a new session is made; everything else waits for it. */
 const handshakeMethods = new Set(['initialize', 'notifications/initialized']);
 
@@ -154,6 +157,7 @@ export class Exchange implements Dispatcher.DispatchHandler, Sending {
     this.location = one(headers.location);
     this.contentType = mediaType(one(headers['content-type']));
     if (status === 200 && this.method === 'initialize') this.channel.adoptSession(one(headers['mcp-session-id']));
+    if (openingMethods.has(this.method)) this.tellFacts(headers);
     const isStream = status === 200 && this.contentType === 'text/event-stream';
     if (isStream) this.stream = this.createStream();
     if (this.body === null) {
@@ -161,6 +165,19 @@ export class Exchange implements Dispatcher.DispatchHandler, Sending {
       if (isStream) this.failures = 0;
     }
     this.startDecoding(one(headers['content-encoding']));
+  }
+
+  private tellFacts(headers: Record<string, string | string[] | undefined>): void {
+    this.channel.events.sighted?.({
+      kind: 'http',
+      status: this.status,
+      contentType: this.contentType,
+      contentEncoding: one(headers['content-encoding']) ?? null,
+      session: headers['mcp-session-id'] !== undefined,
+      redirects: this.redirects,
+      server: one(headers.server)?.slice(0, shownHeaderChars) ?? null,
+      challenge: one(headers['www-authenticate'])?.slice(0, shownHeaderChars) ?? null,
+    });
   }
 
   private createStream(): LineSplitter {
@@ -312,6 +329,7 @@ export class Exchange implements Dispatcher.DispatchHandler, Sending {
 
   private repeatInNewSession(): void {
     this.renewals += 1;
+    this.channel.events.sighted?.({ kind: 'session-lost' });
     this.channel.renewSession(this.sessionUsed).then(
       () => this.start(),
       (error: HubError) => this.fail(error),

@@ -69,6 +69,7 @@ export async function openUpstream(
     {
       notification: events.notification,
       inVain,
+      sighted: events.sighted,
       closed: (reason) => {
         if (doubtTimer) clearTimeout(doubtTimer);
         events.closed(reason);

@@ -3,11 +3,12 @@
 import { HubError } from '../../lib/errors';
 import { type Connection, createConnection } from './connection';
 import type { Transport, TransportEvents } from './transport';
-import type { CloseReason } from './types';
+import type { CloseReason, Sighting } from './types';
 
 export interface LinkEvents {
   notification(method: string, params: Record<string, unknown> | undefined): void;
   inVain?: ((message: string) => void) | undefined;
+  sighted?: ((sighting: Sighting) => void) | undefined;
   /** The link is gone for good; called once. */
   closed(reason: CloseReason): void;
 }
@@ -44,6 +45,7 @@ export function createLink(
     {
       notification: events.notification,
       inVain: (message) => events.inVain?.(message),
+      sighted: (sighting) => events.sighted?.(sighting),
       hung: () => void close({ reason: 'hung', message: hung, atOnce: true }),
       versionRefused: () => {
         const message = 'The server no longer speaks the protocol version that it spoke at first.';
@@ -75,6 +77,7 @@ export function createLink(
         overlong: (head, tail, length) => connection.receiveOverlong(head, tail, length),
         pending: (id) => connection.pending(id),
         failed: (id, error) => connection.fail(id, error),
+        sighted: (sighting) => events.sighted?.(sighting),
         closed: (reason) => {
           if (transport === made) onClosed(reason);
         },

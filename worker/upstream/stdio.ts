@@ -107,6 +107,7 @@ export function openStdio(options: StdioOptions, events: StdioEvents): Transport
         else noteGarbage(line.head);
       },
     );
+    stdout.once('data', () => events.sighted?.({ kind: 'first-byte' }));
     stdout.on('data', (chunk: Buffer) => out.push(chunk));
     stdout.once('end', () => out.end());
     readStderr(stderr);

@@ -1,7 +1,7 @@
 // What the two transports have in common: how one is driven, and what it reports.
 import type { HubError } from '../../lib/errors';
 import type { Wire } from './connection';
-import type { CloseReason } from './types';
+import type { CloseReason, Sighting } from './types';
 
 /** A line of stdio, and an HTTP answer after decompression. */
 export const maxMessageBytes = 16 * 1024 * 1024;
@@ -14,6 +14,7 @@ export interface TransportEvents {
   pending(id: string): boolean;
   /** One request failed on its way; the connection goes on. */
   failed(id: string, error: HubError): void;
+  sighted?(sighting: Sighting): void;
   /** The connection is gone; called once. */
   closed(reason: CloseReason): void;
 }

@@ -139,6 +139,36 @@ export interface EraMemory {
   era: Era | null;
 }
 
+/** What is noticed of a server beside its answers. All of it is rare: none is told for an ordinary call. */
+export type Sighting =
+  /** Something came on stdout; stdio only, once. */
+  | { kind: 'first-byte' }
+  /** A call reported its progress; told once for a connection. */
+  | { kind: 'progress' }
+  /** The server was told that nobody waits for a call any more. */
+  | { kind: 'cancelled' }
+  /** It answered a call long after it was told so. */
+  | { kind: 'answered-cancelled' }
+  /** It did not know the session that it had given. */
+  | { kind: 'session-lost' }
+  | ({ kind: 'http' } & HttpFacts);
+
+/** The HTTP answer to the first request of a connection. */
+export interface HttpFacts {
+  status: number;
+  /** Without parameters; empty where there is none. */
+  contentType: string;
+  contentEncoding: string | null;
+  /** Whether it came with a session id. */
+  session: boolean;
+  /** Redirects that led to it. */
+  redirects: number;
+  /** The `server` header. */
+  server: string | null;
+  /** The `www-authenticate` header. */
+  challenge: string | null;
+}
+
 export interface OpenEvents extends UpstreamEvents {
   /** The process runs; stdio only. */
   spawned(pid: number): void;
@@ -146,6 +176,7 @@ export interface OpenEvents extends UpstreamEvents {
   stderr(lines: string[]): void;
   /** The server asked its client something and was refused: why, and what helps. Once for each reason. */
   inVain?(message: string): void;
+  sighted?(sighting: Sighting): void;
   /** The program has only printed text that is not MCP so far: a sentence. It may still answer. At most once. */
   doubtful(message: string): void;
 }

@@ -90,6 +90,13 @@ export const operations: Record<string, Record<string, Operation>> = {
   '/api/v1/servers/{name}/instances': {
     get: { summary: 'Running instances of a server', answer: 'InstanceList', problems: [404] },
   },
+  '/api/v1/servers/{name}/report': {
+    get: {
+      summary: 'What a server offers and supports, how it starts, and what was noticed of it while it was used',
+      answer: 'ServerReport',
+      problems: [404],
+    },
+  },
   '/api/v1/groups': {
     get: { summary: 'Groups that the caller may see', query: page, answer: 'GroupList' },
     post: {

@@ -2,6 +2,7 @@
 import { z } from 'zod';
 import { actions, type KeyView, keyScopeSchema, type MeView, resources, type UserView } from '@/lib/access/schema';
 import { controlCalls } from '@/lib/control/schema';
+import { serverReportSchema } from '@/lib/diagnosis/schema';
 import {
   balancings,
   type GroupView,
@@ -191,6 +192,7 @@ export const answers = {
   ToolCallResult: controlCalls['tools.call'].answer.extend({ requestId: z.string() }),
   LogLines: z.object({ data: z.array(logLineSchema), dropped: count, nextCursor: z.null() }),
   InstanceList: z.object({ data: serverStatusSchema.shape.instances, nextCursor: z.null() }),
+  ServerReport: serverReportSchema,
   ImportAnswer: z.union([importPlan, importResult]),
   CallList: listOf(call),
   Hub: overview.extend({ worker: controlCalls['hub.stats'].answer.nullable() }),

@@ -23,6 +23,7 @@ function createSupervisorDouble() {
     log: new Set(),
     opened: new Set(),
     notification: new Set(),
+    observed: new Set(),
     removed: new Set(),
   };
   return {
