@@ -87,7 +87,7 @@ withRedis('bus over Redis', (url) => {
 });
 
 describe('bus without its Redis', () => {
-  it('runs local handlers and reports the loss', async () => {
+  it('runs local handlers and reports the loss [F-DB-06]', async () => {
     const { bus, faults } = await join('redis://127.0.0.1:1', 'x');
     const seen: string[] = [];
     bus.on('access.changed', ({ userId }) => void seen.push(userId));

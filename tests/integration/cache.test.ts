@@ -89,7 +89,7 @@ withRedis('cache over Upstash', (url) => {
 });
 
 describe('cache without its Redis', () => {
-  it('answers every read from the loader, quickly, when nobody listens', async () => {
+  it('answers every read from the loader, quickly, when nobody listens [F-DB-06]', async () => {
     const reports: unknown[] = [];
     const cache = open({ REDIS_URL: 'redis://127.0.0.1:1' }, (error) => reports.push(error));
     const startedAt = fairNow();

@@ -144,7 +144,7 @@ describe('a program that is killed is started again, with the reason in the log'
     await serves(running, 5_000);
   });
 
-  it('the web program: MCP goes on, pages are told to come again, and then come', async () => {
+  it('the web program: MCP goes on, pages are told to come again, and then come [F-HUB-02]', async () => {
     const running = await start({ web: true });
     await serves(running, 20_000);
     expect((await fetch(`${running.url}/signin`)).status).toBe(200);

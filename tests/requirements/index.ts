@@ -1,8 +1,9 @@
-// All demands of the MCP specification that concern a gateway. tests/unit/requirements.test.ts compares them with the ids
-// that tests cite.
+// All demands of the MCP specification that concern a gateway, and what the hub promises when something fails.
+// tests/unit/requirements.test.ts compares them with the ids that tests cite.
 import { sessionRequirements } from './session';
 import { statelessRequirements } from './stateless';
 
+export { type Fault, faults } from './faults';
 export type { Requirement } from './requirement';
 export { unmet } from './unmet';
 export const requirements = [...sessionRequirements, ...statelessRequirements];

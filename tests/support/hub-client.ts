@@ -7,6 +7,7 @@ import { createControlClient } from '../../lib/control';
 import { socketPaths } from '../../lib/env';
 import type { ServerStatus } from '../../lib/servers/schema';
 import type { Hub } from './hub';
+import { until } from './until';
 
 export const mcpHeaders = {
   'content-type': 'application/json',
@@ -125,6 +126,25 @@ export async function statuses({ dataDir }: Pick<Hub, 'dataDir'>): Promise<Recor
   const client = createControlClient(socketPaths(dataDir).worker);
   const { servers } = await client.call('servers.status', {}).catch(() => ({ servers: [] }));
   return Object.fromEntries(servers.map((each) => [each.name, each]));
+}
+
+/** Waits until the status of a server passes `check`. @returns that status */
+export async function untilShown(
+  hub: Pick<Hub, 'dataDir'>,
+  name: string,
+  check: (status: ServerStatus) => boolean,
+  deadlineMs = 10_000,
+): Promise<ServerStatus> {
+  let last: ServerStatus | undefined;
+  await until(
+    async () => {
+      last = (await statuses(hub))[name];
+      return last !== undefined && check(last);
+    },
+    deadlineMs,
+    () => `"${name}" shows ${JSON.stringify(last)}`,
+  );
+  return last as ServerStatus;
 }
 
 /** Faults of the servers file as GET /api/v1/hub tells them. */

@@ -98,12 +98,15 @@ async function listOne(upstream: Upstream, kind: Kind, deadline: number, random:
       note('', `The answer to ${kind.method} holds no array "${kind.list}".`);
       break;
     }
-    for (const item of list) takeItem(item, kind, items, note, upstream);
-    if (items.size >= maxItems) {
-      if (typeof result.nextCursor === 'string')
-        note('', `The list has more than ${maxItems} items; the rest was left out.`);
-      break;
+    let taken = 0;
+    for (; taken < list.length && items.size < maxItems; taken += 1) {
+      takeItem(list[taken], kind, items, note, upstream);
     }
+    const isFull = items.size >= maxItems;
+    if (isFull && (typeof result.nextCursor === 'string' || taken < list.length)) {
+      note('', `The list has more than ${maxItems} items; the rest was left out.`);
+    }
+    if (isFull) break;
     // An empty cursor counts as one (server/utilities/pagination).
     if (typeof result.nextCursor !== 'string') break;
     if (seen.has(result.nextCursor)) {
@@ -123,7 +126,6 @@ function takeItem(
   note: (name: string, reason: string) => void,
   upstream: Upstream,
 ): void {
-  if (items.size >= maxItems) return;
   if (typeof item !== 'object' || item === null || Array.isArray(item)) {
     note('', 'An entry is not an object.');
     return;

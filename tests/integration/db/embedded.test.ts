@@ -68,7 +68,7 @@ describe('embedded database program', () => {
     expect(statSync(runtimeDir(dataDir)).mode & 0o777).toBe(0o700);
   });
 
-  it('keeps every committed row through kill -9, and the next start needs no hand', async () => {
+  it('keeps every committed row through kill -9, and the next start needs no hand [F-DB-03]', async () => {
     await copyEmbeddedTemplate(dataDir);
     const first = await start();
     const writer = pool();
@@ -117,7 +117,7 @@ describe('embedded database program', () => {
     expect(await exited).toEqual({ code: 0, signal: null });
   });
 
-  it('refuses a second opener in one line that names the first, which goes on', async () => {
+  it('refuses a second opener in one line that names the first, which goes on [F-DB-04]', async () => {
     await copyEmbeddedTemplate(dataDir);
     const first = await start();
     const second = await start();
@@ -127,7 +127,7 @@ describe('embedded database program', () => {
     expect(await pool()`select 1 as a`).toEqual([{ a: 1 }]);
   });
 
-  it('refuses a damaged folder in one line and exit code 78', async () => {
+  it('refuses a damaged folder in one line and exit code 78 [F-DB-04]', async () => {
     await copyEmbeddedTemplate(dataDir);
     rmSync(join(dataDir, 'database', 'PG_VERSION'));
     const { exited, output } = await start();

@@ -230,7 +230,7 @@ describe('bad input', () => {
     await until(() => hub.gateway.stats().inflight === 0, 2000);
   });
 
-  it('more streams than allowed → 503 with Retry-After', async () => {
+  it('more streams than allowed → 503 with Retry-After [F-CLIENT-02]', async () => {
     const small = await startGateway({ limits: { streamsPerUser: 2 } });
     try {
       const id = await small.session();

@@ -82,7 +82,7 @@ it('a call whose client reads nothing drops what comes beside the answer, never 
   expect(text.split('notifications/').length - 1).toBeLessThan(400);
 });
 
-it('a stream whose client reads nothing is cut', async () => {
+it('a stream whose client reads nothing is cut [F-CLIENT-03]', async () => {
   await start();
   const session = await hub.session();
   await hub.post(rpc('resources/subscribe', { uri: 'demo://one' }), { session });
@@ -98,7 +98,7 @@ it('a stream whose client reads nothing is cut', async () => {
   expect((await hub.post(rpc('ping'), { session })).status).toBe(200);
 });
 
-it('after 1,000 calls whose client left nothing is held', async () => {
+it('after 1,000 calls whose client left nothing is held [F-CLIENT-01]', async () => {
   await start({ inflightPerServer: 2000 });
   const session = await hub.session('/api/mcp', 'key-a', '2025-11-25', { roots: {} });
   const held = { ...hub.gateway.stats() };

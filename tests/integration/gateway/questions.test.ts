@@ -165,7 +165,7 @@ describe('the official client', () => {
     expect(told).toEqual([[changed.method, undefined, { capabilities: everything, owner: expect.any(String) }]]);
   });
 
-  it('what was declared survives a restart of the hub', async () => {
+  it('what was declared survives a restart of the hub [F-TRAP-04]', async () => {
     await start(ask);
     const first = hub;
     const { client, transport } = await hub.client('/api/mcp', 'key-a', everything);

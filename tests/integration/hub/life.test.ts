@@ -142,7 +142,7 @@ describe('the call log', () => {
 });
 
 describe('a worker that is killed', () => {
-  it('takes no session with it: the next one goes on without initialize, and an ended one stays ended', async () => {
+  it('takes no session with it: the next one goes on without initialize, and an ended one stays ended [F-HUB-01]', async () => {
     const kept = await openSession(hub);
     const ended = await openSession(hub);
     expect((await ended.end()).status).toBe(204);
@@ -155,7 +155,7 @@ describe('a worker that is killed', () => {
     expect([again.status, again.json.error.code]).toEqual([404, -32001]);
   });
 
-  it('leaves no process of its servers after the restart, not even a grandchild in a session of its own', async () => {
+  it('leaves no process of its servers after the restart, not even a grandchild in a session of its own [F-HUB-01]', async () => {
     const marked = (of: number[]) =>
       of.filter((pid) => readFileSync(`/proc/${pid}/environ`, 'latin1').includes('MCPHUB_INSTANCE='));
     await ready(hub, 'good', 'grandchild');
@@ -171,7 +171,7 @@ describe('a worker that is killed', () => {
     expect(now.filter((pid) => old.includes(pid))).toEqual([]);
   });
 
-  it('cuts calls under way at once instead of letting them hang', async () => {
+  it('cuts calls under way at once instead of letting them hang [F-HUB-01]', async () => {
     const session = await openSession(hub);
     const begun = fairNow();
     const call = session.call('good__sleep', { ms: 900 }).then(
@@ -205,7 +205,7 @@ describe('a hub that is told to stop', () => {
     await until(async () => (await client.call('hub.stats', {})).inflight > 0, 2_000);
   }
 
-  it('lets a call under way end, and refuses new work meanwhile', async () => {
+  it('lets a call under way end, and refuses new work meanwhile [F-HUB-03]', async () => {
     const running = await startOwn();
     const session = await openSession(running);
     const call = session.call('slow__sleep', { ms: 2_000 });

@@ -108,7 +108,7 @@ onPostgres(
       expect((await resumeSession(second, session.id).request('ping')).status).toBe(200);
     });
 
-    it('that does not answer at the start says so and begins when it does', async () => {
+    it('that does not answer at the start says so and begins when it does [F-DB-01]', async () => {
       const { url } = await freshDatabase(postgresUrl ?? '');
       const way = await gate(new URL(url));
       const port = await freePort();
@@ -141,7 +141,7 @@ onPostgres(
       await serves(hub);
     });
 
-    it('that is lost for a while takes nothing down: calls go on, and their records are kept', async () => {
+    it('that is lost for a while takes nothing down: calls go on, and their records are kept [F-DB-02]', async () => {
       const { url, sql } = await freshDatabase(postgresUrl ?? '');
       const way = await gate(new URL(url));
       way.open();

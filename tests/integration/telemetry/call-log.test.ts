@@ -45,7 +45,7 @@ eachDatabase('call log', (kind) => {
     open = [];
   });
 
-  it('records are stored in order, in batches, without anybody waiting', async () => {
+  it('records are stored in order, in batches, without anybody waiting [F-TRAP-08]', async () => {
     const log = logOn(use().db);
     for (let number = 0; number < 1_234; number++) log.record(call(number));
     expect(await rows()).toHaveLength(0);

@@ -1,6 +1,7 @@
 // A fixture MCP server over stdio in raw JSON-RPC; the first argument says how it behaves. Each mode changes one thing
 // of a well-behaved server, so that a test sees that one thing.
 //   node stdio.mjs <mode> [argument]
+// FIXTURE_TOOLS=all lists every tool, also those that harm.
 import { spawn } from 'node:child_process';
 import { openSync } from 'node:fs';
 import { createInterface } from 'node:readline';
@@ -16,6 +17,7 @@ const tool = (name, properties = {}) => ({
 });
 
 let calls = 0;
+let lists = 0;
 let toolNames = ['echo', 'sleep', 'big', 'progress', 'counter', 'pid', 'env', 'cwd', 'exit', 'ask', 'cancelled'];
 const cancelled = [];
 const kept = [];
@@ -38,6 +40,7 @@ const toolCalls = {
     return text(`${steps} steps`);
   },
   counter: () => text(calls),
+  lists: () => text(lists),
   pid: () => text(process.pid),
   env: () => text(JSON.stringify(process.env)),
   cwd: () => text(process.cwd()),
@@ -99,6 +102,7 @@ const toolCalls = {
     }),
 };
 const asked = new Map();
+if (process.env.FIXTURE_TOOLS === 'all') toolNames = Object.keys(toolCalls);
 
 const prompts = [{ name: 'greet', description: 'Greets', arguments: [{ name: 'who', required: true }] }];
 const capabilities = {
@@ -141,7 +145,9 @@ const methods = {
 };
 
 function listTools(cursor) {
-  const tools = [...toolNames.map((name) => tool(name)), tool('add', { name: { type: 'string' } })];
+  lists += 1;
+  const names = toolNames.filter((name) => name !== 'add');
+  const tools = [...names.map((name) => tool(name)), tool('add', { name: { type: 'string' } })];
   if (mode === 'bad-tools') {
     return {
       tools: [
@@ -165,6 +171,10 @@ function listTools(cursor) {
   if (mode === 'endless-pages') {
     const page = Number(cursor ?? 0);
     return { tools: [tool(`page-${page}`)], nextCursor: String(page + 1) };
+  }
+  if (mode === 'huge-catalogue') {
+    const many = Array.from({ length: Number(argument) }, (_, at) => tool(`tool-${at}`));
+    return { tools: [tool('echo'), ...many] };
   }
   if (mode === 'repeating-cursor') return { tools: [tool(`after-${cursor ?? 'start'}`)], nextCursor: 'same' };
   return { tools };

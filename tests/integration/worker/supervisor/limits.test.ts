@@ -130,7 +130,7 @@ describe('open files', () => {
 });
 
 describe('restarts by itself', () => {
-  it('end with their budget: the server counts as crashed and says when it is tried next', async () => {
+  it('end with their budget: the server counts as crashed and says when it is tried next [F-EXIT-06]', async () => {
     const row = desired(stdioTarget('crash-at-start'), { limits: { restartsPerHour: 2 } });
     const made = supervise([row], {
       clock: {

@@ -99,7 +99,7 @@ describe('the supervisor', () => {
     expect(after[1]).not.toBe(before[1]);
   });
 
-  it('stops and starts a server as its row says', async () => {
+  it('stops and starts a server as its row says [F-TRAP-09]', async () => {
     const row = desired(stdioTarget('good'));
     const rows = [row];
     const { supervisor, installationId, reach } = await begin(rows);
@@ -189,7 +189,7 @@ describe('the supervisor', () => {
     expect(batches).toBeLessThan(seconds * 10 + 2);
   });
 
-  it('reports memory, processor time and processes of a server', async () => {
+  it('reports memory, processor time and processes of a server [F-LIMIT-05]', async () => {
     const row = desired(stdioTarget('good'));
     const { reach, supervisor } = await begin([row]);
     await reach(row, 'ready');
@@ -237,7 +237,7 @@ describe('a server that cannot start is red within 2 s', () => {
     });
   }
 
-  it('and shows the last lines of stderr', async () => {
+  it('and shows the last lines of stderr [F-START-04]', async () => {
     const row = desired(stdioTarget('crash-at-start'));
     const { supervisor, reach } = await begin([row]);
     const status = await reach(row, 'retrying', 2_000);
@@ -246,7 +246,7 @@ describe('a server that cannot start is red within 2 s', () => {
     expect((await supervisor.logs(row.id, 0, 100)).lines.map(({ text }) => text)).toContain('cannot open the database');
   });
 
-  it('retries for ever, calls it crashed after six exits, and tries at once when asked or changed', async () => {
+  it('retries for ever, calls it crashed after six exits, and tries at once when asked or changed [F-EXIT-04, F-EXIT-07]', async () => {
     const row = desired(stdioTarget('crash-at-start'));
     const rows = [row];
     const delays: number[] = [];
@@ -352,7 +352,7 @@ describe('after stop', () => {
     expect(processesWith(installationId)).toEqual([]);
   });
 
-  it('a start sweeps what a killed life of this installation left, and nothing of another', async () => {
+  it('a start sweeps what a killed life of this installation left, and nothing of another [F-STOP-03]', async () => {
     const mine = desired(stdioTarget('grandchild-session'));
     // As a killed life: it starts nothing again, however long the look at the processes takes.
     const first = await begin([mine], { random: () => 1_000 });
@@ -366,7 +366,7 @@ describe('after stop', () => {
     await second.supervisor.stop();
   });
 
-  it('twenty times over, no process and no open file is left', async () => {
+  it('twenty times over, no process and no open file is left [F-STOP-05]', async () => {
     const row = desired(stdioTarget('good'));
     const rows = [row];
     const { supervisor, installationId, reach } = await begin(rows);
@@ -393,7 +393,7 @@ describe('a remote server', () => {
     await fixture.stop();
   });
 
-  it('that goes away is retried and used again when it is back', async () => {
+  it('that goes away is retried and used again when it is back [F-HTTP-01]', async () => {
     const fixture = await startHttpFixture();
     const row = desired(remote(`${fixture.url}/mcp`));
     const { supervisor, reach } = await begin([row]);

@@ -99,7 +99,7 @@ describe('a streamable HTTP server', () => {
   });
 
   for (const path of ['/mcp', '/strange-400']) {
-    it(`that forgot our session is given a new handshake and every refused call again (${path}) [L-HTTP-22]`, async () => {
+    it(`that forgot our session is given a new handshake and every refused call again (${path}) [L-HTTP-22, F-HTTP-02]`, async () => {
       const upstream = await connect(path);
       await control('drop-sessions');
       const before = (await seen(path)).length;
@@ -128,7 +128,7 @@ describe('a streamable HTTP server', () => {
     );
   });
 
-  it('that stays silent in a call fails that call in time', async () => {
+  it('that stays silent in a call fails that call in time [F-HTTP-03]', async () => {
     const upstream = await connect('/mcp');
     const begun = fairNow();
     await expect(call(upstream, 'sleep', { ms: 5_000 }, { timeoutMs: 200 })).rejects.toMatchObject({
@@ -141,7 +141,7 @@ describe('a streamable HTTP server', () => {
 
 describe('a bad answer fails its call and nothing else', () => {
   for (const path of ['/huge', '/bomb']) {
-    it(`over the limit after decompression (${path})`, async () => {
+    it(`over the limit after decompression (${path}) [F-HTTP-04]`, async () => {
       const upstream = await connect(path);
       const before = process.memoryUsage.rss();
       await expect(call(upstream, 'echo')).rejects.toMatchObject({
@@ -153,7 +153,7 @@ describe('a bad answer fails its call and nothing else', () => {
     });
   }
 
-  it('cut off: within 2 s', async () => {
+  it('cut off: within 2 s [F-HTTP-03]', async () => {
     const upstream = await connect('/cut');
     const begun = fairNow();
     await expect(call(upstream, 'echo')).rejects.toMatchObject({ code: 'INTERRUPTED', extras: { reason: 'cut' } });
@@ -182,7 +182,7 @@ describe('a server that cannot be used says why', () => {
     expect(await echoed(await connect('/auth', { Authorization: 'Bearer let-me-in' }), 'in')).toBe('in');
   });
 
-  it('a refused name is never connected to, even when it resolves to a good address', async () => {
+  it('a refused name is never connected to, even when it resolves to a good address [F-HTTP-05]', async () => {
     const target = createServer((_request, response) => response.end('{}')).listen(0, '127.0.0.1');
     await new Promise((resolve) => target.once('listening', resolve));
     let connections = 0;

@@ -220,7 +220,7 @@ describe('a stdio server that ends', () => {
 });
 
 describe('a stdio server that cannot start', () => {
-  it('says which command is missing', async () => {
+  it('says which command is missing [F-TRAP-07]', async () => {
     const attempt = open(program('no-such-command-here'));
     await expect(attempt.opening).rejects.toMatchObject({
       code: 'UPSTREAM_UNAVAILABLE',

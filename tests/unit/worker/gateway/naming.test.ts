@@ -29,7 +29,7 @@ describe('names of tools', () => {
     );
   });
 
-  it('stay the same whoever else joins', () => {
+  it('stay the same whoever else joins [F-TRAP-06]', () => {
     fc.assert(
       fc.property(fc.uniqueArray(pair, { selector: (item) => item.name, maxLength: 20 }), pair, (items, other) => {
         fc.pre(items.every((item) => item.server !== other.server));

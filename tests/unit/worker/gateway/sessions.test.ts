@@ -84,7 +84,7 @@ describe('a session id', () => {
     expect(clientCapabilities).toEqual({});
   });
 
-  it('opened twice at once is one session', async () => {
+  it('opened twice at once is one session [F-TRAP-02]', async () => {
     const { id } = bench().sessions.create(actor('a'), '', '2025-06-18', {}, '');
     const { open } = bench();
     const [one, two] = await Promise.all([open(id), open(id)]);
@@ -93,7 +93,7 @@ describe('a session id', () => {
 });
 
 describe('more sessions than are kept at hand', () => {
-  it('one in use is never freed, and goes once its last call ended', () => {
+  it('one in use is never freed, and goes once its last call ended [F-TRAP-01]', () => {
     const busy = new Set<string>();
     const { sessions, released } = bench({ busy });
     const [first, second] = ['one', 'two'].map((name) => sessions.create(actor('a'), '', '2025-06-18', {}, name));

@@ -2,17 +2,17 @@ import { describe, expect, it } from 'vitest';
 import { createExitRecord, restartDelayMs } from '../../../../worker/supervisor/backoff';
 
 describe('restart delays', () => {
-  it('double from 1 s to 300 s and stay there', () => {
+  it('double from 1 s to 300 s and stay there [F-EXIT-05]', () => {
     const middle = [1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 1000].map((attempt) => restartDelayMs(attempt, 0.5) / 1000);
     expect(middle).toEqual([1, 2, 4, 8, 16, 32, 64, 128, 256, 300, 300, 300]);
   });
 
-  it('vary by 20 % to both sides', () => {
+  it('vary by 20 % to both sides [F-EXIT-05]', () => {
     expect([restartDelayMs(1, 0), restartDelayMs(1, 1)]).toEqual([800, 1200]);
     expect([restartDelayMs(10, 0), restartDelayMs(10, 1)]).toEqual([240_000, 360_000]);
   });
 
-  it('begin anew after 60 s of being up, not before', () => {
+  it('begin anew after 60 s of being up, not before [F-EXIT-05]', () => {
     const record = createExitRecord();
     const fail = (nowMs: number, upMs: number) => {
       record.started();

@@ -180,7 +180,7 @@ describe('a connection', () => {
     ]);
   });
 
-  it('ends a call after ten minutes, whatever progress it reports [L-LIFE-08, N-CANCEL-04]', async () => {
+  it('ends a call after ten minutes, whatever progress it reports [L-LIFE-08, N-CANCEL-04, F-TRAP-05]', async () => {
     vi.useFakeTimers({ toFake: ['setInterval', 'clearInterval', 'performance'] });
     const { connection, sent, receive } = connect();
     let ended: unknown;

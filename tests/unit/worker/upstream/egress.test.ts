@@ -116,7 +116,7 @@ describe('the lookup of a connect', () => {
     expect(await look('public-only', [{ address: '127.0.0.1', family: 4 }, good])).toEqual([good]);
   });
 
-  it('fails when a name leads to refused addresses alone', async () => {
+  it('fails when a name leads to refused addresses alone [F-HTTP-05]', async () => {
     const metadata = [{ address: '169.254.169.254', family: 4 }];
     await expect(look('private-allowed', metadata)).rejects.toMatchObject({ code: 'EGRESS_REFUSED' });
   });
