@@ -59,10 +59,11 @@ export interface FieldFault {
   detail: string;
 }
 
-/** What a thrower may add. Everything but `detail` and `cause` is shown to the caller. */
+/** What a thrower may add. Everything is shown to the caller but for what says otherwise. */
 export interface ErrorExtras {
   /** For the log only. */
   detail?: string;
+  /** Not shown. */
   cause?: unknown;
   /** What to do about it, one sentence. */
   hint?: string;
@@ -73,6 +74,8 @@ export interface ErrorExtras {
   reason?: string;
   retryable?: boolean;
   retryAfterMs?: number;
+  /** The request certainly did not run, so it may be sent again. Not shown. */
+  didNotRun?: boolean;
   /** Members of the JSON-RPC error's `data` that the protocol asks for. */
   data?: Record<string, unknown>;
 }

@@ -159,6 +159,7 @@ export interface EndpointServer {
   ownerId: string | null;
   timeoutMs: number | null;
   limits: { concurrentCalls?: number; queuedCalls?: number };
+  repeatSafeCalls: boolean;
   /** Original names of tools that an administrator switched off. */
   disabledTools: string[];
 }
@@ -190,6 +191,7 @@ export async function loadEndpoints(db: Db): Promise<EndpointRows> {
         ownerId: servers.createdBy,
         timeoutMs: servers.timeoutMs,
         limits: servers.limits,
+        repeatSafeCalls: servers.repeatSafeCalls,
       })
       .from(servers)
       .orderBy(asc(servers.createdAt), sql`lower(${servers.name})`),

@@ -32,6 +32,7 @@ const words: Record<string, readonly string[]> = {
   replicas: ['replicas'],
   endpoints: ['endpoints'],
   balancing: ['balancing'],
+  repeatSafeCalls: ['repeatSafeCalls'],
 };
 
 const transports: Record<string, 'stdio' | 'streamable-http' | 'sse'> = {

@@ -150,6 +150,7 @@ export function viewOfServer(ctx: Ctx, { row, memberships }: KnownServer, toolCo
     replicas: row.replicas,
     endpoints: row.endpoints,
     balancing: row.balancing,
+    repeatSafeCalls: row.repeatSafeCalls,
     source: row.source,
     sourceFile: row.sourceFile,
     groups: visible.map((group) => group.name),

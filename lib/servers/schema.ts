@@ -111,6 +111,8 @@ const serverFields = z.strictObject({
     .max(replicasMax)
     .refine((all) => new Set(all.map(({ url }) => url)).size === all.length, 'names an address twice'),
   balancing: z.enum(balancings),
+  /** A request of a read-only or idempotent tool, or a read, whose connection broke is sent once more. */
+  repeatSafeCalls: z.boolean(),
 });
 
 const mayBeAbsent = {
@@ -128,6 +130,7 @@ const mayBeAbsent = {
   replicas: true,
   endpoints: true,
   balancing: true,
+  repeatSafeCalls: true,
 } as const;
 
 /** A new server: stdio needs `command`, the others need `url`; HTTP+SSE (`sse`) is of one era only. */
@@ -176,6 +179,7 @@ export const serverPatchSchema = serverFields.partial().extend({
   replicas: serverFields.shape.replicas.nullable().optional(),
   endpoints: serverFields.shape.endpoints.nullable().optional(),
   balancing: serverFields.shape.balancing.nullable().optional(),
+  repeatSafeCalls: serverFields.shape.repeatSafeCalls.nullable().optional(),
 });
 export type ServerPatch = z.infer<typeof serverPatchSchema>;
 
@@ -223,6 +227,7 @@ export interface ServerView {
   replicas: number;
   endpoints: { url: string; weight: number }[];
   balancing: Balancing;
+  repeatSafeCalls: boolean;
   source: 'api' | 'file';
   sourceFile: string | null;
   groups: string[];

@@ -241,6 +241,7 @@ export function columnsOf(server: ServerInput) {
     replicas: stdio?.replicas ?? 1,
     endpoints: remote?.endpoints ?? [],
     balancing: server.balancing ?? 'round-robin',
+    repeatSafeCalls: server.repeatSafeCalls ?? false,
   };
 }
 
@@ -256,6 +257,7 @@ export function settingsOf(row: ServerRow): Record<string, unknown> {
     ...(row.timeoutMs !== null && { timeoutMs: row.timeoutMs }),
     ...(Object.keys(row.secrets).length > 0 && { secrets: row.secrets }),
     ...(row.balancing !== 'round-robin' && { balancing: row.balancing }),
+    ...(row.repeatSafeCalls && { repeatSafeCalls: true }),
   };
   const endpoints = row.endpoints.length > 0 ? { endpoints: row.endpoints } : {};
   if (row.type === 'sse') return { ...shared, url: row.url, headers: row.headers, ...endpoints };

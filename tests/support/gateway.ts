@@ -14,7 +14,14 @@ import { HubError } from '../../lib/errors';
 import { type Bus, createBus } from '../../lib/events/bus';
 import type { Log } from '../../lib/log';
 import type { EndpointRows, EndpointServer, Listing } from '../../lib/servers/catalog';
-import { type CallRecord, createGateway, type Gateway, type GatewayLimits, type PeerLine } from '../../worker/gateway';
+import {
+  type CallRecord,
+  createGateway,
+  type Gateway,
+  type GatewayDeps,
+  type GatewayLimits,
+  type PeerLine,
+} from '../../worker/gateway';
 import { createOriginRules } from '../../worker/origin';
 import type { SupervisorEvents } from '../../worker/supervisor/types';
 import { createSubscriptions } from '../../worker/upstream/subscriptions';
@@ -145,6 +152,7 @@ export function serverRow(name: string, changes: Partial<EndpointServer> = {}): 
     ownerId: null,
     timeoutMs: null,
     limits: {},
+    repeatSafeCalls: false,
     disabledTools: [],
   };
   return { id: `id-${name}`, name, ...base, ...changes };
@@ -198,6 +206,8 @@ export interface TestGatewayOptions {
   /** The other workers. */
   peers?: PeerLine;
   log?: Log;
+  /** Stands in for the one whose servers are opened by hand. */
+  supervisor?: GatewayDeps['supervisor'];
   /** The stored catalogue cannot be read before this is settled; startGateway() then does not wait for the start. */
   storeReady?: Promise<void>;
 }
@@ -215,7 +225,7 @@ export async function startGateway(options: TestGatewayOptions = {}): Promise<Te
   const ended = previous?.ended ?? new Set<string>();
   const records: CallRecord[] = [];
   const gateway = createGateway({
-    supervisor,
+    supervisor: options.supervisor ?? supervisor,
     resolveActor: (token) => keys.get(token) ?? null,
     catalogs: {
       load: async () => {

@@ -21,6 +21,7 @@ import { refuse } from './http/visit';
 import { createMethods } from './methods';
 import { createNews } from './news';
 import { createRelay, type RelayLimits } from './relay';
+import { createRepeats } from './repeat';
 import type { EndedSessions } from './sessions/ended-sessions';
 import { createInputRounds } from './sessions/input-rounds';
 import { createLegacy } from './sessions/legacy';
@@ -176,7 +177,11 @@ export function createGateway(deps: GatewayDeps): Gateway {
     : undefined;
   const tell = (message: SessionMessage) => peers?.tell(message);
   const streams = createStreams(limits, (session) => sessions.unpin(session), peers);
-  const relay = createRelay(supervisor, limits);
+  const repeats = createRepeats({
+    supervisor,
+    toolOf: (serverId, name) => catalog.listings.get(serverId)?.tools.find((tool) => tool.name === name),
+  });
+  const relay = createRelay(supervisor, limits, repeats);
   const questions = createQuestions(limits, relay.waits);
   const inputs = createInputRounds({ relay, supervisor, questions });
   const news = createNews({

@@ -3,10 +3,11 @@
 import { HubError, isHubError } from '../../lib/errors';
 import { Slots, type Slotted } from '../slots';
 import type { Supervisor } from '../supervisor/types';
-import type { ClientSide, UpstreamAnswer } from '../upstream/types';
+import type { CallOptions, ClientSide, UpstreamAnswer } from '../upstream/types';
 import type { ServerNode } from './catalog/endpoints';
 import type { Target } from './catalog/view';
 import type { RequestId } from './http/json';
+import type { Repeats } from './repeat';
 import type { Session } from './sessions/sessions';
 
 export interface RelayLimits {
@@ -33,6 +34,8 @@ export interface Outlet {
 /** The client of a request, told what the request is about before servers may ask it something. */
 export interface AskedClient extends ClientSide {
   target: Target | null;
+  /** Whether the client heard of the request from a server: a question, a message. */
+  readonly hasSpoken?: boolean;
 }
 
 /** Where a request came from; `session` and `exchange` are absent for calls of the dashboard. */
@@ -52,6 +55,8 @@ export class Running implements Slotted {
   place: Lane | null = null;
   /** What ends it now. */
   under: { cancel(reason: string): void } | null = null;
+  /** Progress was sent to the client. */
+  hasProgressed = false;
 
   constructor(readonly origin: Origin) {}
 
@@ -70,7 +75,7 @@ interface Lane {
 /** How often answers that take long are looked at. */
 const sweepEveryMs = 1000;
 
-export function createRelay(supervisor: Pick<Supervisor, 'upstreamOf'>, limits: RelayLimits) {
+export function createRelay(supervisor: Pick<Supervisor, 'upstreamOf'>, limits: RelayLimits, repeats: Repeats) {
   const lanes = new Map<string, Lane>();
   let inflight = 0;
   let isStopping = false;
@@ -148,13 +153,24 @@ export function createRelay(supervisor: Pick<Supervisor, 'upstreamOf'>, limits: 
       running.place = lane;
       inflight++;
       hasPlace = true;
-      const call = supervisor.upstreamOf(server.id).call(method, params, {
-        timeoutMs: server.timeoutMs ?? limits.callTimeoutMs,
-        onProgress: progressToken === undefined || !exchange ? undefined : progressTo(exchange, progressToken),
+      const timeoutMs = server.timeoutMs ?? limits.callTimeoutMs;
+      const options: CallOptions = {
+        timeoutMs,
+        onProgress: progressToken === undefined || !exchange ? undefined : progressTo(exchange, progressToken, running),
         client: client ?? undefined,
-      });
+      };
+      const untilMs = performance.now() + timeoutMs;
+      let call = supervisor.upstreamOf(server.id).call(method, params, options);
       running.under = call;
-      return await call.answer;
+      try {
+        return await call.answer;
+      } catch (error) {
+        const upstream = await repeats.after(error, { server, method, params, running, untilMs });
+        options.timeoutMs = untilMs - performance.now();
+        call = upstream.call(method, params, options);
+        running.under = call;
+        return await call.answer;
+      }
     } catch (error) {
       if (isStopping && isHubError(error) && error.code === 'CANCELLED') throw stopped(server);
       throw error;
@@ -206,9 +222,11 @@ function cancelsWhenGone(running: Running) {
   return () => running.cancel('the caller went away');
 }
 
-function progressTo(exchange: Outlet, progressToken: RequestId) {
-  return (progress: Record<string, unknown>) =>
+function progressTo(exchange: Outlet, progressToken: RequestId, running: Running) {
+  return (progress: Record<string, unknown>) => {
+    running.hasProgressed = true;
     exchange.notify('notifications/progress', { ...progress, progressToken });
+  };
 }
 
 export type Relay = ReturnType<typeof createRelay>;

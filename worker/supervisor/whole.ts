@@ -36,6 +36,8 @@ export function createWhole(parts: readonly Part[], options: WholeOptions): Whol
   let balancer: Balancer = balancers[balancing]();
   let watched: readonly string[] = [];
   let levelParams: Record<string, unknown> | undefined;
+  /** Where a call failed. Sent again with the same options, it goes to another instance where any will do. */
+  const failedAt = new WeakMap<CallOptions, Part>();
 
   /** The one that is asked for lists: pages of one list come from one instance. */
   function lead(): Upstream {
@@ -47,8 +49,13 @@ export function createWhole(parts: readonly Part[], options: WholeOptions): Whol
     return parts.flatMap(({ upstream }) => upstream ?? []);
   }
 
-  function pick({ client }: CallOptions): Part | undefined {
+  function pick(callOptions: CallOptions): Part | undefined {
+    const { client } = callOptions;
     const key = client ? boundTo(lead(), client) : null;
+    const failed = failedAt.get(callOptions);
+    const other = failed && key === null ? parts.filter((part) => part !== failed) : [];
+    const otherAt = balancer.next(other);
+    if (otherAt !== -1) return other[otherAt];
     const at = key === null ? balancer.next(parts) : placeOf(key, parts);
     // With all circuits open, trying is better than refusing.
     return at === -1 ? parts.find(({ upstream }) => upstream !== null) : parts[at];
@@ -64,7 +71,10 @@ export function createWhole(parts: readonly Part[], options: WholeOptions): Whol
     const made = part.upstream.call(method, params, callOptions);
     made.answer.then(
       () => circuit.succeeded(isProbe),
-      (error) => circuit.failed(error, isProbe),
+      (error) => {
+        failedAt.set(callOptions, part);
+        circuit.failed(error, isProbe);
+      },
     );
     return made;
   }

@@ -4,7 +4,17 @@ import { createBrotliDecompress, createGunzip, createInflate, constants as zlib 
 import type { Dispatcher, Pool } from 'undici';
 import { HubError } from '../../lib/errors';
 import { createEventStream } from './event-stream';
-import { badAnswer, connectMessage, isConnectFault, parseUrl, statusError, tooLarge, unavailable } from './http-faults';
+import {
+  badAnswer,
+  connectMessage,
+  isConnectFault,
+  neverSent,
+  parseUrl,
+  statusError,
+  tooLarge,
+  unanswered,
+  unavailable,
+} from './http-faults';
 import type { LineSplitter } from './lines';
 import type { Sending } from './pending';
 import { maxMessageBytes, type TransportEvents } from './transport';
@@ -263,7 +273,7 @@ export class Exchange implements Dispatcher.DispatchHandler, Sending {
       this.connects += 1;
       this.channel.later(100 + this.channel.random() * 300, () => this.start());
     } else {
-      this.fail(unavailable(this.channel.server, message, 'connect-failed', error));
+      this.fail(neverSent(this.channel.server, message, error));
       void this.channel.end({ reason: 'connect-failed', message });
     }
   }
@@ -368,7 +378,7 @@ export class Exchange implements Dispatcher.DispatchHandler, Sending {
   }
 
   private endedWithoutAnswer(): void {
-    this.fail(badAnswer(`The server "${this.channel.server}" ended its answer without answering.`));
+    this.fail(unanswered(this.channel.server));
   }
 
   private giveUp(error: HubError): void {

@@ -13,6 +13,17 @@ export function unavailable(server: string, message: string, reason: string, cau
   return new HubError('UPSTREAM_UNAVAILABLE', message, { server, reason, retryable: true, cause });
 }
 
+/** No connection was made for the request. */
+export function neverSent(server: string, message: string, cause: unknown): HubError {
+  const extras = { server, reason: 'connect-failed', retryable: true, didNotRun: true, cause };
+  return new HubError('UPSTREAM_UNAVAILABLE', message, extras);
+}
+
+export function unanswered(server: string): HubError {
+  const message = `The server "${server}" ended its answer without answering.`;
+  return new HubError('UPSTREAM_BAD_ANSWER', message, { server, reason: 'unanswered' });
+}
+
 export function badAnswer(message: string): HubError {
   return new HubError('UPSTREAM_BAD_ANSWER', message, { reason: 'bad-answer' });
 }

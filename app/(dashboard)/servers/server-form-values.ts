@@ -37,6 +37,7 @@ export interface ServerFormValues {
   /** One address per line, with its weight after a space. */
   endpoints: string;
   balancing: Balancing;
+  repeatSafeCalls: boolean;
 }
 
 const limitTexts = (limits: ServerLimits) =>
@@ -61,6 +62,7 @@ export const emptyServerForm: ServerFormValues = {
   replicas: '',
   endpoints: '',
   balancing: 'round-robin',
+  repeatSafeCalls: false,
 };
 
 export function valuesOf(server: ServerView): ServerFormValues {
@@ -83,6 +85,7 @@ export function valuesOf(server: ServerView): ServerFormValues {
     replicas: server.replicas > 1 ? String(server.replicas) : '',
     endpoints: server.endpoints.map(({ url, weight }) => `${url} ${weight}`).join('\n'),
     balancing: server.balancing,
+    repeatSafeCalls: server.repeatSafeCalls,
   };
 }
 
@@ -101,6 +104,7 @@ export function inputOf(values: ServerFormValues): ServerInput {
     ...(Object.keys(limits).length > 0 && { limits }),
     ...(values.secrets.length > 0 && { secrets: recordOf(values.secrets) }),
     enabled: values.enabled,
+    ...(values.repeatSafeCalls && { repeatSafeCalls: true }),
   };
   const era = values.era === 'auto' ? {} : { era: values.era };
   const { balancing } = values;
@@ -145,6 +149,7 @@ export function patchOf(server: ServerView, values: ServerFormValues): ServerPat
     secrets: { ...removed(server.secrets, input.secrets), ...input.secrets },
     enabled: values.enabled,
     balancing: input.balancing ?? null,
+    repeatSafeCalls: values.repeatSafeCalls,
     ...(server.type !== 'sse' && { era: values.era }),
   };
   if (input.type === 'stdio') {

@@ -200,6 +200,19 @@ export function ServerForm({ values, fixedType, submitLabel, onSubmit, footer }:
       </div>
       <InstanceFields form={form} />
       <LimitFields form={form} type={type} />
+      <Field
+        label="Send safe calls once more"
+        className="flex-row flex-wrap items-center justify-between"
+        hint="When the connection breaks during a call: reads, and tools that the server marks as read-only or idempotent. Others fail, since they may have run."
+      >
+        {(control) => (
+          <Switch
+            id={control.id}
+            checked={watch('repeatSafeCalls')}
+            onCheckedChange={(checked) => setValue('repeatSafeCalls', checked, { shouldDirty: true })}
+          />
+        )}
+      </Field>
       <Field label="Enabled" className="flex-row items-center justify-between">
         {(control) => (
           <Switch

@@ -52,6 +52,9 @@ const server = z.object({
     .array(z.object({ url: z.string(), weight: count }))
     .meta({ description: 'Further addresses of a remote server; url has the weight 1 unless it is named here' }),
   balancing: z.enum(balancings).meta({ description: 'Which of several instances a call goes to' }),
+  repeatSafeCalls: z
+    .boolean()
+    .meta({ description: 'Read-only and idempotent tools, and reads, are asked once more when a connection broke' }),
   source: z.enum(['api', 'file']).meta({ description: 'Rows of the servers file are read-only here' }),
   sourceFile: z.string().nullable(),
   groups: z.array(z.string()),

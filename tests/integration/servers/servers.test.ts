@@ -17,6 +17,7 @@ import {
   stopServer,
   updateServer,
 } from '../../../lib/servers';
+import { loadEndpoints } from '../../../lib/servers/catalog';
 import type { ServerInput } from '../../../lib/servers/schema';
 import { eachDatabase } from '../../support/database';
 import { bench, codeOf } from './support';
@@ -181,6 +182,23 @@ eachDatabase('verbs of servers', (kind) => {
       expect(await codeOf(updateServer(ctx(admin), 'addresses', patch))).toBe('INVALID_INPUT');
     }
     expect((await updateServer(ctx(admin), 'addresses', { endpoints: null, balancing: null })).endpoints).toEqual([]);
+  });
+
+  it('whether safe calls are repeated is a setting of every type, false by default, and restarts nothing', async () => {
+    const hashOf = async () => (await listDesired(use().db, {})).find(({ name }) => name === 'repeating')?.hash;
+    expect(await createServer(ctx(admin), stdio('repeating'))).toMatchObject({ repeatSafeCalls: false });
+    const before = await hashOf();
+    expect(await updateServer(ctx(admin), 'repeating', { repeatSafeCalls: true })).toMatchObject({
+      repeatSafeCalls: true,
+    });
+    expect(await hashOf()).toBe(before);
+    const rows = (await loadEndpoints(use().db)).servers.filter(({ name }) => name === 'repeating');
+    expect(rows).toMatchObject([{ repeatSafeCalls: true }]);
+    const remote = { type: 'sse' as const, url: 'https://one.example/sse' };
+    expect(await updateServer(ctx(admin), 'repeating', remote)).toMatchObject({ repeatSafeCalls: true });
+    expect(await updateServer(ctx(admin), 'repeating', { repeatSafeCalls: null })).toMatchObject({
+      repeatSafeCalls: false,
+    });
   });
 
   it('the era of the protocol can be forced where there are two, and null finds it out again', async () => {

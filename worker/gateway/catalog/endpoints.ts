@@ -12,6 +12,8 @@ export interface ServerNode {
   /** Calls at once and waiting; null: as many as servers get by default. */
   concurrentCalls: number | null;
   queuedCalls: number | null;
+  /** Whether what is safe to repeat is sent once more when its connection broke. */
+  repeatSafeCalls: boolean;
   /** For `can`: the server itself. */
   resource: Resource;
   /** For `can`: a tool of it, or "*" for what comes with the server as a whole (resources, prompts). */
@@ -70,6 +72,7 @@ export function buildEndpoints({ servers, groups }: EndpointRows): Endpoints {
       timeoutMs: row.timeoutMs,
       concurrentCalls: row.limits.concurrentCalls ?? null,
       queuedCalls: row.limits.queuedCalls ?? null,
+      repeatSafeCalls: row.repeatSafeCalls,
       disabledTools: new Set(row.disabledTools),
       resource: { ...base, type: 'server', groups: offers.map(({ id, name }) => ({ id, name })) },
       toolResource: (tool) => ({

@@ -214,6 +214,7 @@ export class SessionClient implements AskedClient {
   readonly session: Session;
   readonly outlet: SessionOutlet;
   target: Target | null = null;
+  hasSpoken = false;
 
   constructor(questions: Questions, session: Session, outlet: SessionOutlet, view: View) {
     this.#questions = questions;
@@ -236,11 +237,13 @@ export class SessionClient implements AskedClient {
   }
 
   ask(method: string, params: Record<string, unknown> | undefined, signal: AbortSignal): Promise<ClientAnswer> {
+    this.hasSpoken = true;
     return this.#questions.ask(this, method, mapQuestionUris(method, params, this.#view, this.target), signal);
   }
 
   /** Only what may reach a client beside an answer is passed on. */
   notify(method: string, params: Record<string, unknown> | undefined): void {
+    this.hasSpoken = true;
     if (method === 'notifications/message') {
       if (severityOf(params?.level) >= (this.session.logLevel ?? 0)) this.outlet.notify(method, params);
     } else if (method === 'notifications/elicitation/complete') {

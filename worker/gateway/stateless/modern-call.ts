@@ -60,6 +60,7 @@ export class ModernCall implements AskedClient, Outlet {
   target: Target | null = null;
   /** Answers of the client have gone into it, so what comes of it fits no other request. */
   isRetry = false;
+  hasSpoken = false;
   readonly #host: CallHost;
   readonly #view: View;
   #exchange: Exchange | null = null;
@@ -148,6 +149,7 @@ export class ModernCall implements AskedClient, Outlet {
       const questions = this.#questions ?? new Map<string, Question>();
       this.#questions = questions;
       this.#asked++;
+      this.hasSpoken = true;
       const key = `input-${this.#asked}`;
       const withdraw = () => questions.get(key)?.settle(withdrawn);
       const settle = (answer: ClientAnswer) => {
@@ -213,6 +215,7 @@ export class ModernCall implements AskedClient, Outlet {
   notify(method: string, params: Record<string, unknown> | undefined): void {
     const exchange = this.#exchange;
     if (!exchange || ofSessions.has(method)) return;
+    this.hasSpoken = true;
     if (method === 'notifications/progress') {
       const progressToken = this.#progressToken;
       if (progressToken === undefined) return;

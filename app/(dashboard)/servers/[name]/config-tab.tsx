@@ -90,6 +90,7 @@ function ReadOnly({ server, reason, hint }: { server: ShownServer; reason: strin
                   : null,
               ],
               ['Balancing', server.balancing === 'round-robin' ? null : server.balancing],
+              ['Safe calls', server.repeatSafeCalls ? 'Sent once more when the connection breaks' : null],
               ['Time-out', server.timeoutMs === null ? 'Default' : `${server.timeoutMs / 1_000} s`],
               ['Limits', limitText(server.limits)],
               ['Enabled', server.enabled ? 'Yes' : 'No'],

@@ -24,6 +24,7 @@ const view: ServerView = {
   replicas: 1,
   endpoints: [],
   balancing: 'round-robin',
+  repeatSafeCalls: false,
   source: 'api',
   sourceFile: null,
   groups: [],
