@@ -8,6 +8,7 @@ import { isHubError, messageOf } from '../lib/errors';
 import { createLog, type Log } from '../lib/log';
 import { joinFleet } from './fleet';
 import { startWorkerHub, type WorkerHub } from './hub';
+import { startIdleCollection } from './idle-collection';
 
 const exitSettings = 78;
 /** Beyond the drain of 25 s and the stop of the servers; then the process ends whatever is left. */
@@ -83,6 +84,7 @@ async function main(): Promise<void> {
     process.send?.({ type: 'listening', port: hub.port });
     const { setupUrl } = await hub.ready;
     log.info('worker ready');
+    startIdleCollection();
     process.send?.({ type: 'ready', ...(setupUrl && { setupUrl }) });
   } catch (error) {
     if (!isStopping) whyNot(error, log);

@@ -20,7 +20,7 @@ export async function benchIdle(stage: Stage): Promise<void> {
   const hold = (sessions: number) =>
     harness<Held>('load.mjs', [
       ...['--method', 'hold', '--url', url, '--token', token, '--sessions', String(sessions)],
-      ...['--concurrency', '16', '--settle', '2500', '--pid', workerOf(hub).join()],
+      ...['--concurrency', '16', '--settle', '12000', '--pid', workerOf(hub).join()],
     ]);
   // The first thousand also warms up: code that is compiled and caches that fill stay for ever, and are no session's.
   const [first, second] = [await hold(1000), await hold(1000)];
