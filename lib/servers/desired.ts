@@ -5,9 +5,17 @@ import { eq, sql } from 'drizzle-orm';
 import { serverCatalogs, servers } from '../../drizzle/schema';
 import type { Db } from '../db/types';
 import { expandSecrets, expandText } from './expand';
-import { launchFaultOf } from './launch-rules';
+import { launchFaultOf, tlsFaultOf } from './launch-rules';
 import type { ServerRow } from './rows';
-import { type Balancing, remoteUrlSchema, type ServerEra, type ServerLimits, type ServerType } from './schema';
+import {
+  type Balancing,
+  type HealthCheck,
+  remoteUrlSchema,
+  type ServerEra,
+  type ServerLimits,
+  type ServerTls,
+  type ServerType,
+} from './schema';
 
 /** A server as it shall be. */
 export interface DesiredServer {
@@ -31,6 +39,8 @@ export interface DesiredServer {
   spokenVersion: string | null;
   timeoutMs: number | null;
   limits: ServerLimits;
+  tls: ServerTls | null;
+  healthCheck: HealthCheck | null;
   /** How many processes of it run; stdio only. */
   replicas: number;
   balancing: Balancing;
@@ -69,6 +79,7 @@ export function desiredOf(
   // Rows from before these settings keep their hash, so that they restart nothing. Other limits hold without a restart.
   if (row.era !== 'auto') identity.push(row.era);
   if (row.limits.openFiles !== undefined) identity.push(`openFiles ${row.limits.openFiles}`);
+  if (row.tls !== null) identity.push(JSON.stringify(['tls', row.tls.ca, row.tls.serverName]));
   return {
     id: row.id,
     name: row.name,
@@ -86,11 +97,13 @@ export function desiredOf(
     spokenVersion,
     timeoutMs: row.timeoutMs,
     limits: row.limits,
+    tls: row.tls,
+    healthCheck: row.healthCheck,
     replicas: row.type === 'stdio' ? row.replicas : 1,
     balancing: row.balancing,
     endpoints: endpointsOf(launch),
     hash: createHash('sha256').update(JSON.stringify(identity)).digest('hex'),
-    fault: fault ?? launchFaultOf(env),
+    fault: fault ?? launchFaultOf(env) ?? tlsFaultOf(row.tls),
   };
 }
 

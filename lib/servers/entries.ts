@@ -23,6 +23,8 @@ const words: Record<string, readonly string[]> = {
   url: ['httpUrl', 'serverUrl', 'url', 'uri', 'baseUrl'],
   headers: ['headers', 'http_headers'],
   secrets: ['secrets'],
+  tls: ['tls'],
+  healthCheck: ['healthCheck'],
   type: ['type', 'transport'],
   enabled: ['enabled', 'disabled'],
   era: ['era'],
@@ -48,7 +50,7 @@ const transports: Record<string, 'stdio' | 'streamable-http' | 'sse'> = {
 };
 
 const stdioFields = ['command', 'args', 'env', 'cwd', 'replicas'];
-const remoteFields = ['url', 'headers', 'endpoints'];
+const remoteFields = ['url', 'headers', 'endpoints', 'tls'];
 
 /** @param urlIsSse in this client's files a bare `url` means the old SSE transport */
 export function readEntry(entry: Record<string, unknown>, { urlIsSse = false } = {}): ReadEntry {

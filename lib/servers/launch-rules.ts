@@ -1,10 +1,11 @@
 // What a server's launch settings may not contain, whoever sends them.
+import { X509Certificate } from 'node:crypto';
 import ipaddr from 'ipaddr.js';
 import type { FieldFault } from '../errors';
 import { pointerOf } from '../input';
 import { expandSecrets } from './expand';
 import { isMasked } from './masking';
-import type { ServerInput } from './schema';
+import type { ServerInput, ServerTls } from './schema';
 
 /** Variables that make a child load foreign code; Windows does not tell cases apart. */
 const codeLoading = /^(NODE_OPTIONS|BASH_ENV|LD_.*|DYLD_.*)$/i;
@@ -16,7 +17,15 @@ export function launchFaults(server: ServerInput): FieldFault[] {
   const endpoints = (server.endpoints ?? []).flatMap(({ url }, at) =>
     urlFaults(url, pointerOf(['endpoints', at, 'url'])),
   );
-  return [...urlFaults(server.url, '/url'), ...endpoints, ...maskFaults('headers', server.headers), ...shared];
+  const tls = certificateFault(server.tls);
+  const certificates = tls ? [{ pointer: '/tls/ca', detail: tls }] : [];
+  return [
+    ...urlFaults(server.url, '/url'),
+    ...certificates,
+    ...endpoints,
+    ...maskFaults('headers', server.headers),
+    ...shared,
+  ];
 }
 
 /** Variables that no row may set, the servers file's neither. */
@@ -28,6 +37,30 @@ export function refusedVariables(env: Record<string, string>): string[] {
 export function launchFaultOf(env: Record<string, string>): string | null {
   const [name] = refusedVariables(env);
   return name === undefined ? null : `The variable "${name}" would load foreign code: remove it from "env".`;
+}
+
+/** As launchFaultOf, for certificates. */
+export function tlsFaultOf(tls: ServerTls | null): string | null {
+  const fault = tls && certificateFault(tls);
+  return fault ? `"tls.ca" ${fault}.` : null;
+}
+
+const pemBlock = /-----BEGIN ([A-Z0-9 ]+)-----[\s\S]*?-----END \1-----/g;
+
+function certificateFault({ ca }: ServerTls = {}): string | null {
+  if (ca === undefined) return null;
+  const blocks = [...ca.matchAll(pemBlock)];
+  if (blocks.length === 0) return 'is no certificate in PEM form, which begins with -----BEGIN CERTIFICATE-----';
+  for (const [at, [text, kind]] of blocks.entries()) {
+    if (kind?.endsWith('PRIVATE KEY')) return 'holds a private key, which belongs to nobody but its server';
+    if (kind !== 'CERTIFICATE') return `holds a ${kind?.toLowerCase()}, where only certificates belong`;
+    try {
+      new X509Certificate(text);
+    } catch {
+      return `cannot be read: certificate ${at + 1} of ${blocks.length} is damaged`;
+    }
+  }
+  return null;
 }
 
 function envFaults(env: Record<string, string>): FieldFault[] {

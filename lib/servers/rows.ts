@@ -147,6 +147,8 @@ export function viewOfServer(ctx: Ctx, { row, memberships }: KnownServer, toolCo
     timeoutMs: row.timeoutMs,
     prefix: row.prefix,
     limits: row.limits,
+    tls: row.tls,
+    healthCheck: row.healthCheck,
     replicas: row.replicas,
     endpoints: row.endpoints,
     balancing: row.balancing,

@@ -80,6 +80,32 @@ export const serverLimitsSchema = z.strictObject({
 export type ServerLimits = z.infer<typeof serverLimitsSchema>;
 export type ServerLimit = keyof ServerLimits;
 /** A connection to a remote server has no processes of its own. */
+
+/** How the certificate of a remote server is checked. */
+export const tlsSchema = z.strictObject({
+  /** PEM certificates that are trusted besides those of the system. */
+  ca: z.string().min(1).max(262_144).optional(),
+  /** The name that its certificate has to be for, in place of the URL's. */
+  serverName: z
+    .string()
+    .max(253)
+    .regex(/^[A-Za-z0-9]([A-Za-z0-9.-]*[A-Za-z0-9])?$/, 'must be a host name')
+    .optional(),
+});
+export type ServerTls = z.infer<typeof tlsSchema>;
+
+/** How often a server that nobody calls is asked whether it is there, and how long it may take to say so (default 5). */
+export const healthCheckSchema = z
+  .strictObject({
+    intervalSeconds: wholeNumber.min(5, 'must be at least 5 seconds').max(86_400),
+    timeoutSeconds: wholeNumber.min(1).max(60).optional(),
+  })
+  .refine(({ intervalSeconds, timeoutSeconds = 1 }) => timeoutSeconds <= intervalSeconds, {
+    path: ['timeoutSeconds'],
+    error: 'must not be longer than the interval',
+  });
+export type HealthCheck = z.infer<typeof healthCheckSchema>;
+
 const remoteLimitsSchema = serverLimitsSchema.pick({ concurrentCalls: true, queuedCalls: true });
 const replicasMax = 32;
 
@@ -103,6 +129,8 @@ const serverFields = z.strictObject({
   timeoutMs: z.number().int().min(100).max(600_000),
   prefix: z.enum(['always', 'never']),
   limits: serverLimitsSchema,
+  tls: tlsSchema,
+  healthCheck: healthCheckSchema,
   /** Processes that run side by side; stdio only. */
   replicas: z.number().int().min(1).max(replicasMax),
   /** Further addresses of the same server; `url` has the weight 1 unless it is named here. */
@@ -127,6 +155,8 @@ const mayBeAbsent = {
   timeoutMs: true,
   prefix: true,
   limits: true,
+  tls: true,
+  healthCheck: true,
   replicas: true,
   endpoints: true,
   balancing: true,
@@ -136,8 +166,8 @@ const mayBeAbsent = {
 /** A new server: stdio needs `command`, the others need `url`; HTTP+SSE (`sse`) is of one era only. */
 export const serverInputSchema = z.discriminatedUnion('type', [
   serverFields
-    .omit({ url: true, headers: true, endpoints: true })
-    .partial(mayBeAbsentFor('headers', 'endpoints'))
+    .omit({ url: true, headers: true, endpoints: true, tls: true })
+    .partial(mayBeAbsentFor('headers', 'endpoints', 'tls'))
     .extend({
       type: z.literal('stdio'),
       balancing: z
@@ -176,6 +206,8 @@ export const serverPatchSchema = serverFields.partial().extend({
   timeoutMs: serverFields.shape.timeoutMs.nullable().optional(),
   // The merged limits are checked as those of a new server are.
   limits: z.partialRecord(serverLimitsSchema.keyof(), z.number().int().nullable()).nullable().optional(),
+  tls: tlsSchema.nullable().optional(),
+  healthCheck: healthCheckSchema.nullable().optional(),
   replicas: serverFields.shape.replicas.nullable().optional(),
   endpoints: serverFields.shape.endpoints.nullable().optional(),
   balancing: serverFields.shape.balancing.nullable().optional(),
@@ -224,6 +256,8 @@ export interface ServerView {
   timeoutMs: number | null;
   prefix: 'always' | 'never';
   limits: ServerLimits;
+  tls: ServerTls | null;
+  healthCheck: HealthCheck | null;
   replicas: number;
   endpoints: { url: string; weight: number }[];
   balancing: Balancing;

@@ -238,6 +238,8 @@ export function columnsOf(server: ServerInput) {
     timeoutMs: server.timeoutMs ?? null,
     prefix: server.prefix ?? 'never',
     limits: (server.limits ?? {}) as Record<string, number>,
+    tls: remote?.tls && Object.keys(remote.tls).length > 0 ? remote.tls : null,
+    healthCheck: server.healthCheck ?? null,
     replicas: stdio?.replicas ?? 1,
     endpoints: remote?.endpoints ?? [],
     balancing: server.balancing ?? 'round-robin',
@@ -255,14 +257,18 @@ export function settingsOf(row: ServerRow): Record<string, unknown> {
     prefix: row.prefix,
     ...(Object.keys(row.limits).length > 0 && { limits: row.limits }),
     ...(row.timeoutMs !== null && { timeoutMs: row.timeoutMs }),
+    ...(row.healthCheck !== null && { healthCheck: row.healthCheck }),
     ...(Object.keys(row.secrets).length > 0 && { secrets: row.secrets }),
     ...(row.balancing !== 'round-robin' && { balancing: row.balancing }),
     ...(row.repeatSafeCalls && { repeatSafeCalls: true }),
   };
-  const endpoints = row.endpoints.length > 0 ? { endpoints: row.endpoints } : {};
-  if (row.type === 'sse') return { ...shared, url: row.url, headers: row.headers, ...endpoints };
+  const more = {
+    ...(row.endpoints.length > 0 && { endpoints: row.endpoints }),
+    ...(row.tls !== null && { tls: row.tls }),
+  };
+  if (row.type === 'sse') return { ...shared, url: row.url, headers: row.headers, ...more };
   const era = row.era === 'auto' ? {} : { era: row.era };
-  if (row.type !== 'stdio') return { ...shared, ...era, url: row.url, headers: row.headers, ...endpoints };
+  if (row.type !== 'stdio') return { ...shared, ...era, url: row.url, headers: row.headers, ...more };
   return {
     ...shared,
     ...era,
@@ -302,6 +308,7 @@ const formerSettings = {
   headers: undefined,
   era: undefined,
   limits: undefined,
+  tls: undefined,
   replicas: undefined,
   endpoints: undefined,
   balancing: undefined,

@@ -145,6 +145,7 @@ let servers = 0;
 export function desired(target: UpstreamTarget, change: Partial<DesiredServer> = {}): DesiredServer {
   servers += 1;
   const row = {
+    tls: null,
     ...target,
     id: randomUUID(),
     name: `server-${servers}`,
@@ -158,6 +159,7 @@ export function desired(target: UpstreamTarget, change: Partial<DesiredServer> =
     balancing: 'round-robin' as const,
     endpoints: [],
     secretValues: [],
+    healthCheck: null,
     fault: null,
     ...change,
   };

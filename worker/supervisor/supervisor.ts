@@ -78,7 +78,7 @@ export function createSupervisor(options: SupervisorOptions): Supervisor {
     random,
     trees,
     platform: options.platform ?? platformOf(options.ownEnv.PATH),
-    egress: createEgress(options.egress),
+    egress: createEgress(options.egress, { env: options.ownEnv }),
     installationId: options.installationId,
     ownEnv: options.ownEnv,
     version: options.version,

@@ -1,10 +1,13 @@
-// Which addresses the hub may connect to on behalf of a server's row. Literals in URLs and every address that a name
-// resolves to are checked at each connect, so a name that changes its address gains nothing. Link-local and cloud
-// metadata addresses are refused in every mode.
+// How the hub gets out on behalf of a server's row: to which addresses, through which proxy. Literals in URLs and every
+// address that a name resolves to are checked at each connect, so a name that changes its address gains nothing.
+// Link-local and cloud metadata addresses are refused in every mode. A proxy resolves names itself, so what it is asked
+// for is checked before: see `destination`.
 import { type LookupAddress, lookup as systemLookup } from 'node:dns';
+import { readFileSync } from 'node:fs';
 import { isIP, type LookupFunction } from 'node:net';
 import ipaddr from 'ipaddr.js';
 import { HubError } from '../../lib/errors';
+import { createProxies, type ProxyRoute } from './proxies';
 
 export interface Egress {
   /** @throws HubError INVALID_INPUT with "address not allowed" */
@@ -13,7 +16,29 @@ export interface Egress {
   allows(address: string, host?: string): boolean;
   /** A `lookup` for sockets that only ever gives allowed addresses. */
   lookup: LookupFunction;
+  /** The proxy for connections to a URL; null: none. @throws HubError for a setting that cannot be used */
+  proxyFor(url: URL): ProxyRoute | null;
+  /** Addresses of the hub's own network are not all allowed: a proxy is told the address that was checked. */
+  readonly isStrict: boolean;
+  /**
+   * What a proxy shall be asked for: the host of the URL, or the address that it has, where only some are allowed. A name
+   * that cannot be resolved here is the proxy's matter in the mode `private-allowed`, and refused in the others.
+   * @throws Error with the code EGRESS_REFUSED
+   */
+  destination(url: URL): Promise<string>;
+  /** PEM of NODE_EXTRA_CA_CERTS, which Node leaves out where a row brings certificates of its own. */
+  extraRoots(): string[];
 }
+
+export interface EgressOptions {
+  /** For tests: the resolver behind `lookup`. */
+  resolve?: typeof systemLookup;
+  /** Where the variables of proxies are read; default: there are none. */
+  env?: Record<string, string | undefined>;
+}
+
+/** A name that a proxy is to resolve is looked up here no longer than this. */
+const lookAheadMs = 2_000;
 
 type Address = ipaddr.IPv4 | ipaddr.IPv6;
 
@@ -25,9 +50,9 @@ const neverRanges = new Set(['linkLocal', 'multicast', 'broadcast', 'unspecified
 /**
  * @param mode `private-allowed`, `public-only`, or a comma-separated list of CIDRs, addresses and host names
  *   (`*.example.org` for all below a domain)
- * @param resolve for tests: the resolver behind `lookup`
  */
-export function createEgress(mode: string, resolve: typeof systemLookup = systemLookup): Egress {
+export function createEgress(mode: string, { resolve = systemLookup, env = {} }: EgressOptions = {}): Egress {
+  const isStrict = mode !== 'private-allowed';
   const refused = metadata.map((cidr) => parseCidr(cidr)).filter((each) => each !== null);
   const list = mode === 'private-allowed' || mode === 'public-only' ? null : parseList(mode);
 
@@ -59,7 +84,7 @@ export function createEgress(mode: string, resolve: typeof systemLookup = system
       const allowed = metadataHosts.has(host.toLowerCase()) ? [] : found.filter(({ address }) => allows(address, host));
       const first = allowed[0];
       if (!first) {
-        callback(Object.assign(new Error(`address of ${host} not allowed`), { code: 'EGRESS_REFUSED' }), '', 0);
+        callback(refusal(`address of ${host} not allowed`), '', 0);
       } else if (options.all) {
         callback(null, allowed);
       } else {
@@ -68,7 +93,57 @@ export function createEgress(mode: string, resolve: typeof systemLookup = system
     });
   };
 
-  return { allows, checkUrl, lookup };
+  async function destination(url: URL): Promise<string> {
+    const host = hostOf(url);
+    const isListed = list?.hosts(host) ?? false;
+    const found = isIP(host) === 0 ? await resolved(host) : [{ address: host }];
+    if (found === null && (!isStrict || isListed) && !metadataHosts.has(host)) return host;
+    const good = (found ?? []).filter(({ address }) => allows(address, host));
+    const [first] = good;
+    // Which of its addresses a proxy takes is not known: in the open mode all have to be good.
+    if (!first || metadataHosts.has(host) || (!isStrict && good.length < (found ?? []).length)) {
+      const isUnknown = found === null && !metadataHosts.has(host);
+      throw refusal(
+        isUnknown
+          ? `${host} cannot be resolved here, so whether its address is allowed is not known (see MCPHUB_EGRESS).`
+          : `address of ${host} not allowed`,
+      );
+    }
+    return isStrict && !isListed ? first.address : host;
+  }
+
+  /** The addresses of a name; null where it has none, or does not tell in time. */
+  function resolved(host: string): Promise<LookupAddress[] | null> {
+    return new Promise((done) => {
+      const timer = setTimeout(() => done(null), lookAheadMs);
+      resolve(host, { all: true }, (error, found: LookupAddress[]) => {
+        clearTimeout(timer);
+        done(error || found.length === 0 ? null : found);
+      });
+    });
+  }
+
+  let roots: string[] | null = null;
+  function extraRoots(): string[] {
+    const file = env.NODE_EXTRA_CA_CERTS;
+    roots ??= file ? [readIfThere(file)] : [];
+    return roots;
+  }
+
+  return { allows, checkUrl, lookup, proxyFor: createProxies(env), isStrict, destination, extraRoots };
+}
+
+function refusal(message: string): Error {
+  return Object.assign(new Error(message), { code: 'EGRESS_REFUSED' });
+}
+
+/** As Node does, which warns and goes on. */
+function readIfThere(file: string): string {
+  try {
+    return readFileSync(file, 'utf8');
+  } catch {
+    return '';
+  }
 }
 
 /** The URL's host without the brackets of IPv6. WHATWG URLs have already normalised decimal, octal and hex forms. */

@@ -1,12 +1,11 @@
 // One POST of streamable HTTP as a client, or the GET stream beside it (basic/transports, 2025-03-26 … 2025-11-25), with
 // all of its redirects, repeats and resumptions. What the exchanges of a connection share is in their channel.
 import { createBrotliDecompress, createGunzip, createInflate, constants as zlib } from 'node:zlib';
-import type { Dispatcher, Pool } from 'undici';
+import type { Dispatcher } from 'undici';
 import { HubError } from '../../lib/errors';
 import { createEventStream } from './event-stream';
 import {
   badAnswer,
-  connectMessage,
   isConnectFault,
   neverSent,
   parseUrl,
@@ -45,7 +44,7 @@ export interface Channel {
   /** The server's name, for error messages. */
   readonly server: string;
   readonly url: URL;
-  readonly pool: Pool;
+  readonly pool: Dispatcher;
   readonly events: TransportEvents;
   readonly random: () => number;
   /** Path and query of the endpoint; a redirect changes it for all that follow. */
@@ -265,11 +264,10 @@ export class Exchange implements Dispatcher.DispatchHandler, Sending {
       this.cut(error);
       return;
     }
-    const refused = (error as NodeJS.ErrnoException).code === 'EGRESS_REFUSED';
-    const message = connectMessage(this.channel.url, error);
+    const { message, isFinal } = error;
     if (this.body === null) {
       this.relisten();
-    } else if (this.connects < connectRetries && !refused && this.method !== 'initialize') {
+    } else if (this.connects < connectRetries && !isFinal && this.method !== 'initialize') {
       this.connects += 1;
       this.channel.later(100 + this.channel.random() * 300, () => this.start());
     } else {

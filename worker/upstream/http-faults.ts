@@ -1,5 +1,6 @@
 // Errors of HTTP upstreams, and which of them came before a byte was sent.
 import { HubError } from '../../lib/errors';
+import type { ProxyRoute } from './proxies';
 import { maxMessageBytes } from './transport';
 
 /** Time for TCP and TLS together. */
@@ -33,31 +34,61 @@ export function tooLarge(server: string): HubError {
 }
 
 export function statusError(server: string, status: number): HubError {
-  const message = `The server "${server}" answered with HTTP status ${status}.`;
+  const message =
+    status === 407
+      ? `The proxy before "${server}" wants a sign-in (HTTP status 407).`
+      : `The server "${server}" answered with HTTP status ${status}.`;
   const code = status === 429 ? 'BUSY' : 'UPSTREAM_UNAVAILABLE';
   return new HubError(code, message, { server, reason: `http-${status}`, retryable: status === 429 || status >= 500 });
 }
 
-const connectFaults = new Set([
-  'ECONNREFUSED',
-  'ENOTFOUND',
-  'EAI_AGAIN',
-  'EHOSTUNREACH',
-  'ENETUNREACH',
-  'EADDRNOTAVAIL',
-  'EGRESS_REFUSED',
-  'UND_ERR_CONNECT_TIMEOUT',
-  'DEPTH_ZERO_SELF_SIGNED_CERT',
-  'SELF_SIGNED_CERT_IN_CHAIN',
-  'UNABLE_TO_VERIFY_LEAF_SIGNATURE',
-  'CERT_HAS_EXPIRED',
-  'ERR_TLS_CERT_ALTNAME_INVALID',
-  'ERR_SSL_WRONG_VERSION_NUMBER',
-]);
+/** A connection that was not made: nothing of the request has been sent. */
+export class ConnectFault extends Error {
+  constructor(
+    /** A plain sentence, with what to do. */
+    message: string,
+    /** Trying again at once would end the same way. */
+    readonly isFinal: boolean,
+    cause: Error,
+  ) {
+    super(message, { cause });
+  }
+}
 
 /** True for faults that come before a byte of the request was sent. */
-export function isConnectFault(error: Error): boolean {
-  return connectFaults.has(codeOf(error));
+export function isConnectFault(error: Error): error is ConnectFault {
+  return error instanceof ConnectFault;
+}
+
+/** Why no connection to the server at `url` was made. */
+export function connectFault(url: URL, error: Error): ConnectFault {
+  const code = codeOf(error);
+  const certificate = certificateMessage(url, code, error);
+  if (certificate) return new ConnectFault(certificate, true, error);
+  return new ConnectFault(
+    code === 'EGRESS_REFUSED' ? refusedMessage(url, error) : unreachedMessage(url.host, url.hostname, code),
+    code === 'EGRESS_REFUSED',
+    error,
+  );
+}
+
+/** The proxy itself was not reached. */
+export function proxyUnreached({ label, url }: ProxyRoute, error: Error): ConnectFault {
+  const why = unreachedMessage(url.host, url.hostname, codeOf(error));
+  return new ConnectFault(`The proxy ${label} cannot be used: ${why}`, false, error);
+}
+
+/** The proxy answered, and made no connection. */
+export function proxyRefused({ label }: ProxyRoute, { host }: URL, status: number): ConnectFault {
+  const why =
+    status === 407
+      ? 'wants a sign-in: put user and password into its URL, http://user:password@host:port'
+      : `did not connect to ${host} (HTTP status ${status}): allow it there, or name the host in NO_PROXY`;
+  return new ConnectFault(`The proxy ${label} ${why}.`, status === 407 || status === 403, new Error(`HTTP ${status}`));
+}
+
+function refusedMessage({ hostname }: URL, { message }: Error): string {
+  return message.startsWith('address of') ? `${hostname}: address not allowed (see MCPHUB_EGRESS).` : message;
 }
 
 /** Node joins the faults of several addresses into an AggregateError. */
@@ -66,12 +97,38 @@ function codeOf(error: Error): string {
   return code ?? (errors?.[0] ? codeOf(errors[0]) : '');
 }
 
-export function connectMessage(url: URL, error: Error): string {
-  const code = codeOf(error);
-  if (code === 'ECONNREFUSED') return `Nothing listens at ${url.host} (connection refused).`;
-  if (code === 'ENOTFOUND' || code === 'EAI_AGAIN') return `The host name ${url.hostname} cannot be resolved.`;
-  if (code === 'EGRESS_REFUSED') return `${url.hostname}: address not allowed (see MCPHUB_EGRESS).`;
-  if (code === 'UND_ERR_CONNECT_TIMEOUT')
-    return `${url.host} did not accept a connection within ${connectMs / 1000} s.`;
-  return `No connection to ${url.host} (${code}).`;
+function unreachedMessage(host: string, hostname: string, code: string): string {
+  if (code === 'ECONNREFUSED') return `Nothing listens at ${host} (connection refused).`;
+  if (code === 'ENOTFOUND' || code === 'EAI_AGAIN') return `The host name ${hostname} cannot be resolved.`;
+  if (code === 'UND_ERR_CONNECT_TIMEOUT') return `${host} did not accept a connection within ${connectMs / 1000} s.`;
+  return `No connection to ${host}${code ? ` (${code})` : ''}.`;
+}
+
+const trustIt =
+  'put the certificate of its authority into "tls.ca" of this server, or name its file in NODE_EXTRA_CA_CERTS';
+const unknownAuthority = new Set([
+  'UNABLE_TO_VERIFY_LEAF_SIGNATURE',
+  'UNABLE_TO_GET_ISSUER_CERT',
+  'UNABLE_TO_GET_ISSUER_CERT_LOCALLY',
+  'SELF_SIGNED_CERT_IN_CHAIN',
+]);
+
+/** What is wrong with the server's certificate; null where something else is. */
+function certificateMessage({ host }: URL, code: string, error: Error): string | null {
+  const its = `The certificate of ${host}`;
+  if (code === 'DEPTH_ZERO_SELF_SIGNED_CERT') {
+    return `${its} is signed by itself: if you trust it, put it into "tls.ca" of this server.`;
+  }
+  if (unknownAuthority.has(code)) return `${its} comes from an authority that the hub does not know: ${trustIt}.`;
+  if (code === 'CERT_HAS_EXPIRED') return `${its} has expired: it has to be renewed there.`;
+  if (code === 'CERT_NOT_YET_VALID') return `${its} is not valid yet: compare the clocks of both machines.`;
+  if (code === 'ERR_TLS_CERT_ALTNAME_INVALID') {
+    const names =
+      (error as { cert?: { subjectaltname?: string } }).cert?.subjectaltname?.slice(0, 200) ?? 'other names';
+    return `${its} is for ${names}: use such a name in the URL, or set "tls.serverName".`;
+  }
+  if (code === 'EPROTO' || /^ERR_SSL_/.test(code)) {
+    return `${host} does not speak TLS as the hub does (${code}): is its URL one of http:// ?`;
+  }
+  return /^(CERT_|ERR_TLS_CERT)/.test(code) ? `${its} is not accepted (${code}).` : null;
 }

@@ -1,11 +1,11 @@
 // A server behind a URL: streamable HTTP as a client (basic/transports, 2025-03-26 … 2026-07-28) on undici's dispatch.
 // Every body is counted after decompression, redirects stay on the origin, and the address guard sees each connect. A
 // session that the server forgot is opened again and the refused request repeated, since it did not run.
-import { Pool } from 'undici';
 import { HubError } from '../../lib/errors';
 import type { Egress } from './egress';
 import { type Channel, Exchange } from './http-exchange';
-import { connectMs, parseUrl, unavailable } from './http-faults';
+import { parseUrl, unavailable } from './http-faults';
+import { openOriginPool } from './origin-pool';
 import type { Transport, TransportEvents } from './transport';
 import type { CloseReason, UpstreamTarget } from './types';
 
@@ -68,14 +68,7 @@ export function openHttp(
   events: TransportEvents,
 ): HttpTransport {
   const url = socketPath ? new URL(target.url ?? '') : checkedUrl(target.url, egress);
-  const pool = new Pool(url.origin, {
-    connections: maxConnections,
-    connect: socketPath ? { socketPath, timeout: connectMs } : { lookup: egress.lookup, timeout: connectMs },
-    // The connection keeps the deadlines of calls; undici's own would need two timers for each request.
-    headersTimeout: 0,
-    bodyTimeout: 0,
-    maxHeaderSize: 16 * 1024,
-  });
+  const pool = openOriginPool(url, { egress, tls: target.tls, connections: maxConnections, socketPath });
   const ownHeaders = Object.entries(target.headers)
     .filter(([name]) => !reservedHeaders.has(name.toLowerCase()))
     .flat();

@@ -1,13 +1,14 @@
 // HTTP+SSE as a client, the transport of 2024-11-05 (basic/transports): one GET whose event stream carries everything
 // that the server says, and POSTs to the address that its first event names. The same guards as for streamable HTTP:
 // bytes are counted, the address stays on the origin, and the address guard sees each connect.
-import { type Dispatcher, Pool } from 'undici';
+import type { Dispatcher } from 'undici';
 import { HubError } from '../../lib/errors';
 import type { Egress } from './egress';
 import { createEventStream } from './event-stream';
 import { checkedUrl, reservedHeaders } from './http';
-import { connectMessage, connectMs, isConnectFault, parseUrl, statusError, unavailable } from './http-faults';
+import { isConnectFault, parseUrl, statusError, unavailable } from './http-faults';
 import type { LineSplitter } from './lines';
+import { openOriginPool } from './origin-pool';
 import { maxMessageBytes, type Transport, type TransportEvents } from './transport';
 import type { CloseReason, UpstreamTarget } from './types';
 
@@ -34,13 +35,7 @@ export interface SseTransport extends Transport {
 export function openSse({ target, egress }: SseOptions, events: TransportEvents): SseTransport {
   const url = checkedUrl(target.url, egress);
   const { name } = target;
-  const pool = new Pool(url.origin, {
-    connections: maxConnections,
-    connect: { lookup: egress.lookup, timeout: connectMs },
-    headersTimeout: 0,
-    bodyTimeout: 0,
-    maxHeaderSize: 16 * 1024,
-  });
+  const pool = openOriginPool(url, { egress, tls: target.tls, connections: maxConnections });
   const ownHeaders = Object.entries(target.headers)
     .filter(([header]) => !reservedHeaders.has(header.toLowerCase()))
     .flat();
@@ -127,7 +122,7 @@ export function openSse({ target, egress }: SseOptions, events: TransportEvents)
         },
         onResponseError(_controller, error) {
           if (closing) return;
-          const message = isConnectFault(error) ? connectMessage(url, error) : `The connection to "${name}" broke.`;
+          const message = isConnectFault(error) ? error.message : `The connection to "${name}" broke.`;
           const reason = reader ? 'cut' : 'connect-failed';
           lose(unavailable(name, message, reason, error), reason);
         },
@@ -168,7 +163,7 @@ export function openSse({ target, egress }: SseOptions, events: TransportEvents)
     } catch (error) {
       if (closing) return;
       const fault = error as Error;
-      if (isConnectFault(fault)) lose(unavailable(name, connectMessage(url, fault), 'connect-failed', fault));
+      if (isConnectFault(fault)) lose(unavailable(name, fault.message, 'connect-failed', fault));
       else if (id !== undefined) events.failed(id, cut(name, fault));
     }
   }

@@ -132,6 +132,15 @@ export interface UpstreamTarget {
   cwd: string | null;
   url: string | null;
   headers: Record<string, string>;
+  tls?: TlsSettings | null;
+}
+
+/** How the certificate of a server behind https is checked. */
+export interface TlsSettings {
+  /** PEM; trusted besides the authorities that the system knows. */
+  ca?: string | undefined;
+  /** The name that the certificate has to be for, in place of the URL's; also sent as SNI (RFC 6066, 3). */
+  serverName?: string | undefined;
 }
 
 /** What is known of a server's era; kept by the opener across connections, and written by openUpstream. */

@@ -27,6 +27,11 @@ export interface ServerFormValues {
   url: string;
   headers: Pair[];
   secrets: Pair[];
+  /** PEM. */
+  tlsCa: string;
+  tlsServerName: string;
+  checkSeconds: string;
+  checkTimeoutSeconds: string;
   era: ServerEra;
   timeoutSeconds: string;
   prefix: 'always' | 'never';
@@ -54,6 +59,10 @@ export const emptyServerForm: ServerFormValues = {
   url: '',
   headers: [],
   secrets: [],
+  tlsCa: '',
+  tlsServerName: '',
+  checkSeconds: '',
+  checkTimeoutSeconds: '',
   era: 'auto',
   timeoutSeconds: '',
   prefix: 'never',
@@ -77,6 +86,10 @@ export function valuesOf(server: ServerView): ServerFormValues {
     url: server.url ?? '',
     headers: pairsOf(server.headers),
     secrets: pairsOf(server.secrets),
+    tlsCa: server.tls?.ca ?? '',
+    tlsServerName: server.tls?.serverName ?? '',
+    checkSeconds: String(server.healthCheck?.intervalSeconds ?? ''),
+    checkTimeoutSeconds: String(server.healthCheck?.timeoutSeconds ?? ''),
     era: server.era,
     timeoutSeconds: server.timeoutMs === null ? '' : String(server.timeoutMs / 1_000),
     prefix: server.prefix,
@@ -102,6 +115,7 @@ export function inputOf(values: ServerFormValues): ServerInput {
     ...(values.timeoutSeconds.trim() && { timeoutMs: Math.round(Number(values.timeoutSeconds) * 1_000) }),
     prefix: values.prefix,
     ...(Object.keys(limits).length > 0 && { limits }),
+    ...healthCheckOf(values),
     ...(values.secrets.length > 0 && { secrets: recordOf(values.secrets) }),
     enabled: values.enabled,
     ...(values.repeatSafeCalls && { repeatSafeCalls: true }),
@@ -128,6 +142,7 @@ export function inputOf(values: ServerFormValues): ServerInput {
   const remote = {
     url: values.url.trim(),
     headers: recordOf(values.headers),
+    ...tlsOf(values),
     ...(endpoints.length > 0 && { endpoints }),
     ...(balancing !== 'round-robin' && { balancing }),
   };
@@ -148,6 +163,7 @@ export function patchOf(server: ServerView, values: ServerFormValues): ServerPat
     limits: { ...removed(server.limits, input.limits), ...input.limits },
     secrets: { ...removed(server.secrets, input.secrets), ...input.secrets },
     enabled: values.enabled,
+    healthCheck: input.healthCheck ?? null,
     balancing: input.balancing ?? null,
     repeatSafeCalls: values.repeatSafeCalls,
     ...(server.type !== 'sse' && { era: values.era }),
@@ -167,7 +183,22 @@ export function patchOf(server: ServerView, values: ServerFormValues): ServerPat
     ...shared,
     url: input.url,
     endpoints: input.endpoints ?? null,
+    tls: input.tls ?? null,
     headers: { ...removed(server.headers, input.headers), ...input.headers },
+  };
+}
+
+function tlsOf({ tlsCa, tlsServerName }: ServerFormValues) {
+  const ca = tlsCa.trim();
+  const serverName = tlsServerName.trim();
+  return ca || serverName ? { tls: { ...(ca && { ca }), ...(serverName && { serverName }) } } : {};
+}
+
+function healthCheckOf({ checkSeconds, checkTimeoutSeconds }: ServerFormValues) {
+  if (!checkSeconds.trim() && !checkTimeoutSeconds.trim()) return {};
+  const timeout = checkTimeoutSeconds.trim();
+  return {
+    healthCheck: { intervalSeconds: Number(checkSeconds), ...(timeout && { timeoutSeconds: Number(timeout) }) },
   };
 }
 

@@ -8,6 +8,7 @@ import { Select } from '@/app/_ui/select';
 import { Switch } from '@/app/_ui/switch';
 import type { ActionFailure } from '@/lib/errors';
 import { serverInputSchema } from '@/lib/servers/schema';
+import { ConnectionFields } from './connection-fields';
 import { InstanceFields } from './instance-fields';
 import { LimitFields } from './limit-fields';
 import { PairRows } from './pair-rows';
@@ -33,11 +34,24 @@ const resolver: Resolver<ServerFormValues> = (values) => {
 
 /** The form's field for a place in the input. */
 function fieldOf([head = 'name', inner]: string[]): string {
+  const place = places[inner ? `${head}.${inner}` : head];
+  if (place) return place;
   if (head === 'limits' && inner) return `limits.${inner}`;
   return head === 'timeoutMs' ? 'timeoutSeconds' : head;
 }
 
+/** Fields of the form that stand for a part of an object. */
+const places: Record<string, string> = {
+  tls: 'tlsCa',
+  'tls.ca': 'tlsCa',
+  'tls.serverName': 'tlsServerName',
+  healthCheck: 'checkSeconds',
+  'healthCheck.intervalSeconds': 'checkSeconds',
+  'healthCheck.timeoutSeconds': 'checkTimeoutSeconds',
+};
+
 function sentence(path: string[], message: string): string {
+  if (places[path.join('.')]) return message;
   const inner = path.slice(1).join('.');
   return inner ? `${inner}: ${message}` : message;
 }
@@ -199,6 +213,7 @@ export function ServerForm({ values, fixedType, submitLabel, onSubmit, footer }:
         )}
       </div>
       <InstanceFields form={form} />
+      <ConnectionFields form={form} />
       <LimitFields form={form} type={type} />
       <Field
         label="Send safe calls once more"

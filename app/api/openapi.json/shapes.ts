@@ -6,6 +6,7 @@ import { serverReportSchema } from '@/lib/diagnosis/schema';
 import {
   balancings,
   type GroupView,
+  healthCheckSchema,
   type ImportPlan,
   type ImportResult,
   logLineSchema,
@@ -16,6 +17,7 @@ import {
   serverStatusSchema,
   serverTypes,
   type ToolView,
+  tlsSchema,
 } from '@/lib/servers/schema';
 import { type CallView, type Overview, outcomes } from '@/lib/telemetry/schema';
 
@@ -47,6 +49,10 @@ const server = z.object({
   timeoutMs: z.number().int().nullable(),
   prefix,
   limits: serverLimitsSchema.meta({ description: 'Over the whole process tree; what is absent is not limited' }),
+  tls: tlsSchema.nullable().meta({ description: 'How the certificate of a remote server is checked' }),
+  healthCheck: healthCheckSchema
+    .nullable()
+    .meta({ description: 'How often a server that nobody calls is asked whether it is there' }),
   replicas: count.meta({ description: 'Processes of a stdio server that run side by side' }),
   endpoints: z
     .array(z.object({ url: z.string(), weight: count }))

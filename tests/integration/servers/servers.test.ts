@@ -82,6 +82,21 @@ eachDatabase('verbs of servers', (kind) => {
     ['NUL in a value', stdio('x', { args: ['a\0b'] }), '/args/0'],
     ['a mask as a value', stdio('x', { env: { KEY: '***abcd' } }), '/env/KEY'],
     ['a line break in a header', remote('x', { A: 'b\r\nC: d' }), '/headers/A'],
+    ['a certificate that is none', { ...remote('x', {}), tls: { ca: 'trust me' } }, '/tls/ca'],
+    ['a damaged certificate', { ...remote('x', {}), tls: { ca: pem('CERTIFICATE') } }, '/tls/ca'],
+    ['a private key', { ...remote('x', {}), tls: { ca: pem('PRIVATE KEY') } }, '/tls/ca'],
+    ['a certificate of a program', { ...stdio('x'), tls: {} }, ''],
+    ['a URL as the name in a certificate', { ...remote('x', {}), tls: { serverName: 'https://x' } }, '/tls/serverName'],
+    [
+      'a check that is too frequent',
+      stdio('x', { healthCheck: { intervalSeconds: 1 } }),
+      '/healthCheck/intervalSeconds',
+    ],
+    [
+      'a check that outlasts its interval',
+      stdio('x', { healthCheck: { intervalSeconds: 5, timeoutSeconds: 6 } }),
+      '/healthCheck/timeoutSeconds',
+    ],
     ['an unknown field', { ...stdio('x'), id: 'mine' }, ''],
   ])('%s is refused with a pointer', async (_what, input, pointer) => {
     const error = await createServer(ctx(admin), input as ServerInput).catch((caught: HubError) => caught);
@@ -285,6 +300,8 @@ eachDatabase('verbs of servers', (kind) => {
     });
   });
 });
+
+const pem = (kind: string) => `-----BEGIN ${kind}-----\nMIIB\n-----END ${kind}-----\n`;
 
 function remote(name: string, headers: Record<string, string>) {
   return { name, type: 'streamable-http', url: 'http://localhost:1/mcp', headers };

@@ -21,6 +21,8 @@ const view: ServerView = {
   timeoutMs: 1_500,
   prefix: 'never',
   limits: {},
+  tls: null,
+  healthCheck: null,
   replicas: 1,
   endpoints: [],
   balancing: 'round-robin',

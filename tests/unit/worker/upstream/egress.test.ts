@@ -105,7 +105,7 @@ describe('the lookup of a connect', () => {
       callback(null, found)) as unknown as typeof systemLookup;
   const look = (mode: string, found: LookupAddress[], host = 'rebind.example') =>
     new Promise((resolve, reject) => {
-      createEgress(mode, resolving(found)).lookup(host, { all: true }, (error, addresses) => {
+      createEgress(mode, { resolve: resolving(found) }).lookup(host, { all: true }, (error, addresses) => {
         if (error) reject(error);
         else resolve(addresses);
       });
