@@ -4,12 +4,14 @@ import { chmodSync, mkdirSync, rmSync } from 'node:fs';
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
 import { dirname } from 'node:path';
 import type { Actor } from '../lib/access/schema';
-import { type ControlAnswer, type ControlName, controlCalls } from '../lib/control/schema';
+import { type ControlAnswer, type ControlName, type ControlStep, controlCalls } from '../lib/control/schema';
 import { asHubError, errorTable, HubError, sendError } from '../lib/errors';
 import type { Bus } from '../lib/events/bus';
 import { type EventName, eventSchemas, type SentEvent } from '../lib/events/schema';
 import type { Log } from '../lib/log';
+import { type DesiredServer, desiredOfInput } from '../lib/servers';
 import type { Metrics } from '../lib/telemetry';
+import type { Doctor } from './doctor';
 import type { Gateway } from './gateway';
 import { ignoreErrors, isGone } from './gateway/http/exchange';
 import type { Reports } from './reports';
@@ -21,6 +23,9 @@ export interface ControlDeps {
   gateway: Gateway;
   supervisor: Pick<Supervisor, 'statuses' | 'logs'>;
   reports: Pick<Reports, 'lifeOf'>;
+  doctor: Pick<Doctor, 'test'>;
+  /** A saved server as it shall be. @throws HubError NOT_FOUND */
+  desired(serverId: string): Promise<DesiredServer>;
   /** Hands an event to the handlers of this worker, and to the other workers. */
   deliver: Bus['deliver'];
   metrics: Pick<Metrics, 'values'>;
@@ -51,10 +56,11 @@ const bodyMaxBytes = 8 * 1024 * 1024;
 type Run<N extends ControlName> = (
   body: ReturnType<(typeof controlCalls)[N]['body']['parse']>,
   signal: AbortSignal,
+  step: (step: ControlStep<N>) => void,
 ) => ControlAnswer<N> | Promise<ControlAnswer<N>>;
 
 export function createControl(deps: ControlDeps): Control {
-  const { socketPath, gateway, supervisor, reports, deliver, metrics, log, hub, peers } = deps;
+  const { socketPath, gateway, supervisor, reports, doctor, deliver, metrics, log, hub, peers } = deps;
   const runs: { [N in ControlName]: Run<N> } = {
     'events.deliver': async ({ name, payload }) => {
       if (!Object.hasOwn(eventSchemas, name)) throw new HubError('INVALID_INPUT', 'There is no such event.');
@@ -68,6 +74,8 @@ export function createControl(deps: ControlDeps): Control {
       return { servers: supervisor.statuses().filter(({ id }) => !wanted || wanted.has(id)) };
     },
     'servers.logs': ({ id, after, limit, own }) => (own && peers ? peers.ownLogs : supervisor.logs)(id, after, limit),
+    'servers.test': async (tested, signal, step) =>
+      doctor.test('id' in tested ? await deps.desired(tested.id) : desiredOfInput(tested.server), step, signal),
     'servers.report': ({ id }) => ({ life: reports.lifeOf(id) }),
     'tools.call': ({ actor, ...call }, signal) => gateway.callTool({ ...call, actor: actor as Actor, signal }),
     'hub.stats': async ({ own }) => {
@@ -81,14 +89,19 @@ export function createControl(deps: ControlDeps): Control {
     Object.entries(controlCalls).map(([name, { path }]) => [path as string, name as ControlName] as const),
   );
 
-  async function answer(name: ControlName, request: IncomingMessage, response: ServerResponse): Promise<unknown> {
+  async function answer(
+    name: ControlName,
+    request: IncomingMessage,
+    response: ServerResponse,
+    step: (step: unknown) => void,
+  ): Promise<unknown> {
     if (request.method !== 'POST') throw new HubError('METHOD_NOT_ALLOWED');
     const gone = new AbortController();
     response.on('close', () => gone.abort());
     const parsed = controlCalls[name].body.safeParse(await readJson(request));
     if (!parsed.success) throw new HubError('INVALID_INPUT', 'The body does not fit this call.');
     // The table pairs each name with its own shapes; TypeScript cannot follow the pair through a look-up.
-    return (runs[name] as Run<ControlName>)(parsed.data as never, gone.signal);
+    return (runs[name] as Run<ControlName>)(parsed.data as never, gone.signal, step);
   }
 
   async function handle(request: IncomingMessage, response: ServerResponse): Promise<void> {
@@ -99,11 +112,14 @@ export function createControl(deps: ControlDeps): Control {
     try {
       const name = byPath.get(url);
       if (!name) throw new HubError('NOT_FOUND');
-      send(response, 200, await answer(name, request, response));
+      const value = await answer(name, request, response, (step) => sendLine(response, { step }));
+      if (response.headersSent) sendLine(response, { answer: value }, true);
+      else send(response, 200, value);
     } catch (thrown) {
       const error = asHubError(thrown);
       if (error.code === 'INTERNAL') log.error({ err: thrown, url }, 'a control call failed');
-      send(response, errorTable[error.code].status, { error: sendError(error) });
+      if (response.headersSent) sendLine(response, { error: sendError(error) }, true);
+      else send(response, errorTable[error.code].status, { error: sendError(error) });
     }
   }
 
@@ -146,6 +162,13 @@ function send(response: ServerResponse, status: number, value: unknown): void {
   const body = JSON.stringify(value);
   response.writeHead(status, { 'content-type': 'application/json', 'content-length': Buffer.byteLength(body) });
   response.end(body);
+}
+
+function sendLine(response: ServerResponse, value: unknown, isLast = false): void {
+  if (isGone(response)) return;
+  if (!response.headersSent) response.writeHead(200, { 'content-type': 'application/x-ndjson' });
+  response.write(`${JSON.stringify(value)}\n`);
+  if (isLast) response.end();
 }
 
 /** @throws HubError PAYLOAD_TOO_LARGE, PARSE_ERROR */

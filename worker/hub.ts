@@ -5,13 +5,15 @@ import { resolve } from 'node:path';
 import { bootstrapAccess, createActorResolver, loadKeyring } from '../lib/access';
 import { embeddedListens, isDatabaseUnavailable, migrate, openDatabase, rootMessage } from '../lib/db';
 import { type Env, socketPaths } from '../lib/env';
+import { HubError } from '../lib/errors';
 import { createBus } from '../lib/events/bus';
 import { createRedisTransport } from '../lib/events/redis';
 import type { Log } from '../lib/log';
-import { listWatchable, loadLives, storeLife } from '../lib/servers';
+import { listDesired, listWatchable, loadLives, storeLife } from '../lib/servers';
 import { loadCatalogs, loadEndpoints, storeCatalog } from '../lib/servers/catalog';
 import { createCallLog, metrics as processMetrics } from '../lib/telemetry';
 import { createControl } from './control';
+import { createDoctor } from './doctor';
 import { createDoor } from './door';
 import type { Fleet } from './fleet';
 import { createWatching } from './fleet/watching';
@@ -22,7 +24,9 @@ import { createLive } from './live';
 import { createOriginRules } from './origin';
 import { createReports } from './reports';
 import { createSupervision } from './supervision';
+import { createProcessTrees } from './supervisor';
 import { usageOf } from './supervisor/usage';
+import { createEgress } from './upstream';
 
 export interface WorkerHub {
   /** The port that is open. */
@@ -75,6 +79,14 @@ export async function startWorkerHub(options: WorkerOptions): Promise<WorkerHub>
     answersFor: supervision.answersFor,
     load: () => loadLives(db),
     store: (serverId, life) => storeLife(db, serverId, life),
+    log,
+  });
+  const doctor = createDoctor({
+    egress: createEgress(env.MCPHUB_EGRESS),
+    trees: createProcessTrees(),
+    installationId: fleet ? `${installationId}:${fleet.self}` : installationId,
+    ownEnv: options.processEnv,
+    version,
     log,
   });
   const gateway = createGateway({
@@ -131,6 +143,12 @@ export async function startWorkerHub(options: WorkerOptions): Promise<WorkerHub>
     gateway,
     supervisor,
     reports,
+    doctor,
+    desired: async (serverId) => {
+      const found = (await listDesired(db, options.processEnv)).find(({ id }) => id === serverId);
+      if (!found) throw new HubError('NOT_FOUND');
+      return found;
+    },
     metrics,
     deliver: async (event) => {
       await bus.deliver(event);
@@ -229,6 +247,7 @@ export async function startWorkerHub(options: WorkerOptions): Promise<WorkerHub>
     const lastWord = setTimeout(gateway.interrupt, drainMs - lastWordMs);
     await door.close(drainMs);
     clearTimeout(lastWord);
+    await doctor.close();
     await supervision.idle(drainMs);
     await control.close();
     gateway.close();

@@ -51,7 +51,7 @@ export function route<B extends z.ZodType = z.ZodUndefined, Q extends z.ZodType 
       const actor = await callerOf(request, options.anonymous ?? false);
       const params = (await context.params) ?? {};
       const query = parseInput(options.query ?? noQuery, Object.fromEntries(url.searchParams), 'query');
-      const body = options.body ? parseShape(options.body, await readJson(request), 'body') : undefined;
+      const body = options.body ? parseShape(options.body, await bodyOf(request, options.body), 'body') : undefined;
       const answer = await run({
         ctx: await contextFor(actor, requestId),
         request,
@@ -68,6 +68,13 @@ export function route<B extends z.ZodType = z.ZodUndefined, Q extends z.ZodType 
       return response;
     }
   };
+}
+
+/** A body may only be missing where its shape says so. */
+async function bodyOf(request: Request, shape: z.ZodType): Promise<unknown> {
+  const { headers } = request;
+  const isEmpty = (headers.get('content-length') ?? '0') === '0' && !headers.has('transfer-encoding');
+  return isEmpty && shape.safeParse(undefined).success ? undefined : await readJson(request);
 }
 
 const methods = ['GET', 'POST', 'PUT', 'PATCH', 'DELETE'] as const;

@@ -1,12 +1,13 @@
 // The web program's way to the worker, over the worker's unix socket: calls of the contract, and whole MCP requests for
 // the fallback route.
 import { request as httpRequest, type IncomingHttpHeaders, type IncomingMessage } from 'node:http';
+import { createInterface } from 'node:readline';
 import { Readable } from 'node:stream';
 import { HubError, receiveError, type SentError } from '../errors';
 import { hopByHop } from '../hop-by-hop';
-import { type ControlAnswer, type ControlBody, type ControlName, controlCalls } from './schema';
+import { type ControlAnswer, type ControlBody, type ControlName, type ControlStep, controlCalls } from './schema';
 
-export type { ControlAnswer, ControlBody, ControlName } from './schema';
+export type { ControlAnswer, ControlBody, ControlName, ControlStep } from './schema';
 
 export interface ControlClient {
   /**
@@ -16,21 +17,25 @@ export interface ControlClient {
   call<N extends ControlName>(
     name: N,
     body: ControlBody<N>,
-    options?: { signal?: AbortSignal },
+    options?: { signal?: AbortSignal; onStep?: (step: ControlStep<N>) => void },
   ): Promise<ControlAnswer<N>>;
 }
 
 /** @param socketPath from `socketPaths(dataDir).worker` */
 export function createControlClient(socketPath: string): ControlClient {
   return {
-    async call(name, body, { signal } = {}) {
+    async call(name, body, { signal, onStep } = {}) {
       const { path, answer } = controlCalls[name];
       const response = await send(socketPath, path, JSON.stringify(body), signal);
-      const value = await readAnswer(response, signal);
-      if (response.statusCode !== 200) {
-        const { error } = (value ?? {}) as { error?: SentError };
+      const isStepwise = response.headers['content-type'] === 'application/x-ndjson';
+      const last = isStepwise
+        ? await readSteps(response, (step) => onStep?.(step as never), signal)
+        : await readAnswer(response, signal);
+      const { error, answer: given } = (last ?? {}) as { error?: SentError; answer?: unknown };
+      if (response.statusCode !== 200 || (isStepwise && given === undefined)) {
         throw error ? receiveError(error) : new HubError('UNAVAILABLE', 'the worker gave no answer');
       }
+      const value = isStepwise ? given : last;
       const parsed = answer.safeParse(value);
       if (parsed.success) return parsed.data as ControlAnswer<typeof name>;
       throw new HubError('INTERNAL', undefined, { cause: parsed.error, detail: `the worker's answer to ${name}` });
@@ -57,6 +62,24 @@ async function readAnswer(response: IncomingMessage, signal?: AbortSignal): Prom
   } catch (error) {
     throw connectionFault(error, signal);
   }
+}
+
+/** @returns the last line, which is no step */
+async function readSteps(
+  response: IncomingMessage,
+  onStep: (step: unknown) => void,
+  signal?: AbortSignal,
+): Promise<unknown> {
+  try {
+    for await (const line of createInterface({ input: response, crlfDelay: Infinity })) {
+      const value = JSON.parse(line) as { step?: unknown };
+      if (value.step === undefined) return value;
+      onStep(value.step);
+    }
+  } catch (error) {
+    throw connectionFault(error, signal);
+  }
+  throw connectionFault(new Error('the answer broke off'), signal);
 }
 
 function connectionFault(cause: unknown, signal?: AbortSignal): HubError {

@@ -1,9 +1,10 @@
 // The contract web → worker: HTTP over the worker's unix socket, JSON both ways, an error as `{error: SentError}` with
-// its HTTP status. New fields are optional, because web and worker may be of different versions for a moment.
+// its HTTP status. A call that tells its steps is answered with a line of JSON for each, `{step}`, and at last `{answer}` or
+// `{error}`, as application/x-ndjson. New fields are optional, because web and worker may be of different versions for a moment.
 // The same socket also serves /api/mcp*, for the fallback route of the web program.
 import { z } from 'zod';
-import { serverLifeSchema } from '../diagnosis/schema';
-import { logLineSchema, serverStatusSchema } from '../servers/schema';
+import { serverLifeSchema, serverTestSchema } from '../diagnosis/schema';
+import { logLineSchema, serverInputSchema, serverStatusSchema } from '../servers/schema';
 
 /** An actor as it travels; the worker trusts it because only this hub's user can open the socket. */
 export const sentActorSchema = z.object({
@@ -49,6 +50,14 @@ export const controlCalls = {
     body: z.object({ id: z.string() }),
     answer: z.object({ life: serverLifeSchema.nullable() }),
   },
+  /** Tests a saved server or settings that are not saved, stage by stage. Cancelled by closing the request. */
+  'servers.test': {
+    path: '/control/test',
+    body: z.object({ id: z.string() }).or(z.object({ server: serverInputSchema })),
+    answer: serverTestSchema,
+    /** The test as it is, after each change. */
+    step: serverTestSchema,
+  },
   /** Runs a tool through the gateway's whole call path, as the actor. Cancelled by closing the request. */
   'tools.call': {
     path: '/control/tools/call',
@@ -93,3 +102,7 @@ export const controlCalls = {
 export type ControlName = keyof typeof controlCalls;
 export type ControlBody<N extends ControlName> = z.input<(typeof controlCalls)[N]['body']>;
 export type ControlAnswer<N extends ControlName> = z.output<(typeof controlCalls)[N]['answer']>;
+/** Of a call that tells its steps. */
+export type ControlStep<N extends ControlName> = (typeof controlCalls)[N] extends { step: infer S extends z.ZodType }
+  ? z.output<S>
+  : never;

@@ -16,5 +16,6 @@ export {
   stopServer,
   updateServer,
 } from './servers';
+export { desiredOfInput, requireConfigTest, requireServerTest, type Tested } from './tests';
 export { listTools } from './tools';
 export type { VersionCheck } from './versions';

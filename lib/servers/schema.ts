@@ -215,6 +215,9 @@ export const serverPatchSchema = serverFields.partial().extend({
 });
 export type ServerPatch = z.infer<typeof serverPatchSchema>;
 
+/** Body of POST /api/v1/servers/{name}/test: changes that are tested with the saved settings, and not saved. */
+export const serverTestInputSchema = z.strictObject({ patch: serverPatchSchema.optional() });
+
 export const groupInputSchema = z.strictObject({
   name: nameSchema,
   description: z.string().max(2000).optional(),

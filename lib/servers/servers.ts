@@ -81,10 +81,8 @@ export async function updateServer(
 ): Promise<ServerView> {
   const known = await ctx.db.transaction(async (tx) => {
     const { row, memberships } = await findServer(ctx, tx, name, 'update', true);
-    const change = parseInput(serverPatchSchema, patch);
-    refuseFileRow(row);
     await checkVersion(tx, row, check);
-    const server = checkServer(patchedServer(row, change));
+    const server = mergedServer(row, patch);
     if (startsOtherProgram(row, server)) mayCreate(ctx);
     return { row: await replaceServer(ctx, tx, row, server), memberships };
   });
@@ -210,7 +208,7 @@ export function refuseFileRow(row: ServerRow): void {
   });
 }
 
-function switchedOff(row: ServerRow): HubError {
+export function switchedOff(row: ServerRow): HubError {
   const hint =
     row.source === 'file'
       ? `Remove "disabled" from its entry in ${row.sourceFile ?? 'the servers file'}.`
@@ -278,6 +276,16 @@ export function settingsOf(row: ServerRow): Record<string, unknown> {
     ...(row.cwd !== null && { cwd: row.cwd }),
     ...(row.replicas > 1 && { replicas: row.replicas }),
   };
+}
+
+/**
+ * What a server would be after a patch.
+ * @throws HubError INVALID_INPUT, CONFLICT for a row of the servers file
+ */
+export function mergedServer(row: ServerRow, patch: ServerPatch): ServerInput {
+  const change = parseInput(serverPatchSchema, patch);
+  refuseFileRow(row);
+  return checkServer(patchedServer(row, change));
 }
 
 /** What the server looks like after the patch; settings of its former type are dropped. Not checked yet. */

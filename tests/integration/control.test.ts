@@ -5,6 +5,7 @@ import { join } from 'node:path';
 import pino from 'pino';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { createControlClient, forwardToWorker } from '../../lib/control';
+import { HubError } from '../../lib/errors';
 import type { ServerStatus } from '../../lib/servers/schema';
 import { type Control, createControl } from '../../worker/control';
 import { readEvents } from '../support/event-reader';
@@ -30,6 +31,7 @@ const status: ServerStatus = {
   lastExit: null,
 };
 let hub: TestGateway;
+let abandoned = 0;
 let control: Control;
 
 beforeAll(async () => {
@@ -47,6 +49,18 @@ beforeAll(async () => {
       }),
     },
     reports: { lifeOf: () => null },
+    doctor: {
+      async test({ name }, tell, signal) {
+        const test = (state: 'running' | 'passed') => ({ state, startedAt: status.since, ms: 1, stages: [] });
+        if (name === 'refused') throw new HubError('BUSY', 'Two are under way.');
+        tell(test('running'));
+        if (name === 'endless') await new Promise((resolve) => signal.addEventListener('abort', resolve));
+        if (name === 'endless') abandoned += 1;
+        if (name === 'broken') throw new HubError('UNAVAILABLE', 'The hub is stopping.');
+        return test('passed');
+      },
+    },
+    desired: async () => Promise.reject(new HubError('NOT_FOUND')),
     deliver: hub.bus.deliver,
     metrics: { values: async () => [] },
     log: pino({ level: 'silent' }),
@@ -70,6 +84,21 @@ const actor = () => {
 describe('control calls', () => {
   it('the socket belongs to its user alone', () => {
     expect(statSync(socketPath).mode & 0o777).toBe(0o600);
+  });
+
+  it('a call with steps tells each, then its answer or its error; closing it cancels', async () => {
+    const test = (name: string, options: Parameters<typeof client.call<'servers.test'>>[2] = {}) =>
+      client.call('servers.test', { server: { name, type: 'stdio', command: 'x' } }, options);
+    const steps: string[] = [];
+    const answer = await test('good', { onStep: ({ state }) => steps.push(state) });
+    expect([...steps, answer.state]).toEqual(['running', 'passed']);
+    await expect(test('refused')).rejects.toMatchObject({ code: 'BUSY', message: 'Two are under way.' });
+    await expect(test('broken')).rejects.toMatchObject({ code: 'UNAVAILABLE', message: 'The hub is stopping.' });
+    await expect(client.call('servers.test', { id: 'none' })).rejects.toMatchObject({ code: 'NOT_FOUND' });
+    const cancelling = new AbortController();
+    const endless = test('endless', { signal: cancelling.signal, onStep: () => cancelling.abort() });
+    await expect(endless).rejects.toMatchObject({ code: 'CANCELLED' });
+    await until(() => abandoned === 1, 5000);
   });
 
   it('answer what the contract says', async () => {

@@ -295,7 +295,7 @@ export function createInstance(first: DesiredServer, options: InstanceOptions): 
           },
           sighted: (sighting) => {
             if (sighting.kind === 'first-byte') mine.firstByteMs ??= clock.monotonic() - mine.begunAt;
-            else observe(sighting);
+            else if (sighting.kind !== 'garbage') observe(sighting);
           },
           doubtful: (message) => {
             if (!mine.ended && state.state === 'starting') move('retrying', { reason: 'handshake-failed', message });

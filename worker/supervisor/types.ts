@@ -6,7 +6,7 @@ export type { DesiredServer } from '../../lib/servers';
 
 /** What is noticed of one instance, for the report on its server. All of it is rare. */
 export type Observation =
-  | Exclude<Sighting, { kind: 'first-byte' }>
+  | Exclude<Sighting, { kind: 'first-byte' | 'garbage' }>
   /** It is ready. Milliseconds since its start began; null for what this kind of server does not have. */
   | { kind: 'started'; spawnMs: number | null; firstByteMs: number | null; initializeMs: number }
   /** The lists of a start are read: milliseconds since that start began. */

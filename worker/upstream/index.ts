@@ -12,9 +12,10 @@ import { openStdio } from './stdio';
 import type { ClientInfo, CloseReason, EraMemory, OpenEvents, Upstream, UpstreamTarget } from './types';
 
 export { createEgress, type Egress } from './egress';
-export { markerName } from './environment';
+export { childEnvironment, markerName } from './environment';
 export { eraOf } from './era';
 export { listAll } from './listing';
+export { faultOfFolder, findProgram } from './program';
 export type * from './types';
 
 /** Connect and handshake together. */
@@ -134,6 +135,7 @@ export async function openUpstream(
   /** Not MCP in any likelihood: too much text, or our own request echoed. */
   function onGarbage(sample: string, count: number): void {
     if (connection.received > 0) return;
+    if (count === 1) events.sighted?.({ kind: 'garbage', sample });
     garbage = sample;
     if (count >= garbageMax) void link.close({ reason: 'handshake-failed', message: notMcp(garbage) });
     doubtTimer ??= setTimeout(() => {

@@ -1,11 +1,10 @@
 // A server as a child process. It leads its own process group, its `exit` event (not the end of its pipes, which a
 // grandchild may hold open) decides that it is gone, and its output is bounded: lines, garbage, stderr and our queue.
 import { type ChildProcess, spawn } from 'node:child_process';
-import { accessSync, constants, statSync } from 'node:fs';
-import { delimiter, join } from 'node:path';
 import { HubError } from '../../lib/errors';
 import { childEnvironment } from './environment';
 import { createLineSplitter } from './lines';
+import { faultOfFolder, findProgram } from './program';
 import { maxMessageBytes, type Transport, type TransportEvents } from './transport';
 import type { CloseReason, UpstreamTarget } from './types';
 
@@ -292,35 +291,11 @@ function reasonOfExit(code: number | null, signal: NodeJS.Signals | null): Close
   return { reason: 'exited', message: `The program ended with exit code ${code}.` };
 }
 
-/** Faults that `spawn` would only call ENOENT or EACCES, each with its cause. Null if there is none to see. */
-function faultOfStart({ command, cwd }: UpstreamTarget, path: string): string | null {
-  if (!command) return 'No command is given.';
-  if (cwd !== null && !isFolder(cwd)) return `The working directory ${cwd} does not exist.`;
-  if (process.platform === 'win32') return null;
-  const name = JSON.stringify(command);
-  if (command.includes('/')) {
-    const file = command.startsWith('/') ? command : join(cwd ?? process.cwd(), command);
-    return isRunnable(file) ? null : `${name} does not exist or may not be run.`;
-  }
-  if (path.split(delimiter).some((folder) => isRunnable(join(folder, command)))) return null;
-  const where =
-    path === ''
-      ? 'PATH is empty'
-      : `PATH has ${path.split(delimiter).length} folders, first ${path.split(delimiter, 1)[0]}`;
-  return `${name} was not found on PATH. Install it, or give its full path as command (${where}).`;
-}
-
-function isFolder(path: string): boolean {
-  return statSync(path, { throwIfNoEntry: false })?.isDirectory() ?? false;
-}
-
-function isRunnable(path: string): boolean {
-  try {
-    accessSync(path, constants.X_OK);
-    return !isFolder(path);
-  } catch {
-    return false;
-  }
+/** Null if there is none to see. */
+function faultOfStart(target: UpstreamTarget, path: string): string | null {
+  if (!target.command) return 'No command is given.';
+  const found = findProgram(target, path);
+  return faultOfFolder(target.cwd) ?? ('fault' in found ? found.fault : null);
 }
 
 function spawnMessage({ command }: UpstreamTarget, error: unknown): string {

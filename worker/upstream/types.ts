@@ -152,6 +152,8 @@ export interface EraMemory {
 export type Sighting =
   /** Something came on stdout; stdio only, once. */
   | { kind: 'first-byte' }
+  /** The first line before the handshake that was not MCP, cut; stdio only. */
+  | { kind: 'garbage'; sample: string }
   /** A call reported its progress; told once for a connection. */
   | { kind: 'progress' }
   /** The server was told that nobody waits for a call any more. */

@@ -8,6 +8,7 @@ import {
   importInputSchema,
   serverInputSchema,
   serverPatchSchema,
+  serverTestInputSchema,
   toolCallInputSchema,
 } from '@/lib/servers/schema';
 import { callQuerySchema } from '@/lib/telemetry/schema';
@@ -16,6 +17,7 @@ import { type AnswerName, answers } from './shapes';
 const bodies = {
   ServerInput: serverInputSchema,
   ServerPatch: serverPatchSchema,
+  ServerTestInput: serverTestInputSchema,
   GroupInput: groupInputSchema,
   GroupPatch: groupPatchSchema,
   ToolCallInput: toolCallInputSchema,
@@ -37,6 +39,7 @@ const logQuery = z.object({
 interface Operation {
   summary: string;
   body?: keyof typeof bodies;
+  isBodyOptional?: boolean;
   query?: z.ZodObject;
   /** Name of the answer's shape; none for 204. */
   answer?: AnswerName;
@@ -95,6 +98,24 @@ export const operations: Record<string, Record<string, Operation>> = {
       summary: 'What a server offers and supports, how it starts, and what was noticed of it while it was used',
       answer: 'ServerReport',
       problems: [404],
+    },
+  },
+  '/api/v1/servers/{name}/test': {
+    post: {
+      summary:
+        'Test a server stage by stage on an instance of its own; with Accept: application/x-ndjson each line is the test so far',
+      body: 'ServerTestInput',
+      isBodyOptional: true,
+      answer: 'ServerTest',
+      problems: [403, 404, 409, 429],
+    },
+  },
+  '/api/v1/tests': {
+    post: {
+      summary: 'Test settings of a server that are not saved',
+      body: 'ServerInput',
+      answer: 'ServerTest',
+      problems: [403, 409, 429],
     },
   },
   '/api/v1/groups': {
@@ -219,7 +240,10 @@ function operationOf(path: string, method: string, row: Operation): Json {
     ...(row.anonymous && { security: [] }),
     parameters: parametersOf(path, row),
     ...(row.body && {
-      requestBody: { required: true, content: { 'application/json': { schema: reference(row.body) } } },
+      requestBody: {
+        required: row.isBodyOptional !== true,
+        content: { 'application/json': { schema: reference(row.body) } },
+      },
     }),
     responses: {
       [status]: answerOf(row),

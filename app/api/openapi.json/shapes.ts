@@ -2,7 +2,7 @@
 import { z } from 'zod';
 import { actions, type KeyView, keyScopeSchema, type MeView, resources, type UserView } from '@/lib/access/schema';
 import { controlCalls } from '@/lib/control/schema';
-import { serverReportSchema } from '@/lib/diagnosis/schema';
+import { serverReportSchema, serverTestSchema } from '@/lib/diagnosis/schema';
 import {
   balancings,
   type GroupView,
@@ -202,6 +202,7 @@ export const answers = {
   LogLines: z.object({ data: z.array(logLineSchema), dropped: count, nextCursor: z.null() }),
   InstanceList: z.object({ data: serverStatusSchema.shape.instances, nextCursor: z.null() }),
   ServerReport: serverReportSchema,
+  ServerTest: serverTestSchema,
   ImportAnswer: z.union([importPlan, importResult]),
   CallList: listOf(call),
   Hub: overview.extend({ worker: controlCalls['hub.stats'].answer.nullable() }),
