@@ -125,5 +125,10 @@ export const sessionRequirements: Requirement[] = [
   ...onPage('2025-11-25', 'basic/utilities/tasks', [
     ['L-TASK-01', 'must', 'A task is seen, read and cancelled by its own authorization context only.'],
     ['L-TASK-02', 'must', 'A tool that requires a task is run as one, whoever calls it.'],
+    [
+      'L-TASK-03',
+      'must',
+      'The progress token of the request that began a task is valid for as long as the task lives.',
+    ],
   ]),
 ];

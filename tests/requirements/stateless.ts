@@ -228,6 +228,7 @@ export const statelessRequirements: Requirement[] = [
   ...onPage(revision, 'extension io.modelcontextprotocol/tasks', [
     ['N-TASK-01', 'must', 'Tasks are offered only to requests that declare the extension.'],
     ['N-TASK-02', 'must', 'A task is reached by the authorization context that began it only.'],
+    ['N-TASK-03', 'must', 'Who listens to tasks is told their states, whole, on the stream that acknowledged them.'],
   ]),
   ...onPage(revision, 'extension io.modelcontextprotocol/ui', [
     [

@@ -222,6 +222,7 @@ export function createGateway(deps: GatewayDeps): Gateway {
   const listeners = createListeners({
     streams,
     news,
+    taskNews: tasks.news,
     viewFor: (endpointKey, actor) => {
       const endpoint = catalog.endpoints.byKey.get(endpointKey);
       return endpoint ? viewOf(actor, endpoint) : null;

@@ -27,6 +27,8 @@ export interface Outlet {
   readonly isGone?: boolean;
   /** Told what runs for the request, so that it can be cancelled. @throws HubError CANCELLED when it is too late */
   started?(running: Running): void;
+  /** Whether it takes progress after the answer too, as that of a task. */
+  readonly outlivesAnswer?: boolean;
   /** Whether an answer is not the last word: the client will ask again for the same thing. */
   isInterim?(answer: UpstreamAnswer): boolean;
 }
@@ -159,6 +161,7 @@ export function createRelay(supervisor: Pick<Supervisor, 'upstreamOf'>, limits: 
         onProgress: progressToken === undefined || !exchange ? undefined : progressTo(exchange, progressToken, running),
         client: client ?? undefined,
       };
+      if (exchange?.outlivesAnswer) options.progressLasts = true;
       const untilMs = performance.now() + timeoutMs;
       let call = supervisor.upstreamOf(server.id).call(method, params, options);
       running.under = call;

@@ -20,6 +20,8 @@ const crossingMs = 250;
 const withdrawnMax = 16;
 /** UnsupportedProtocolVersionError (2026-07-28). */
 const versionRefusedCode = -32022;
+/** Requests that began tasks and whose progress is still told; the oldest are forgotten. */
+const lastingMax = 1000;
 /** Versions are settled by these; an answer about versions is theirs to read. */
 const openingMethods = new Set(['initialize', 'server/discover']);
 
@@ -88,6 +90,8 @@ export function createConnection(server: string, wire: Wire, events: ConnectionE
   let ended: HubError | null = null;
   let envelope: Envelope | null = null;
   let standing = 0;
+  /** By the progress token. */
+  const lasting = new Map<string, PendingCall>();
   let hasProgress = false;
   let withdrawn: { id: string; atMs: number }[] = [];
   const stopTicking = everyTick(checkDeadlines);
@@ -249,7 +253,10 @@ export function createConnection(server: string, wire: Wire, events: ConnectionE
       if (kind === 'error' && !openingMethods.has(call.method) && refusesVersion(value)) {
         call.reject(interrupted('does not speak the protocol version any more that it spoke at first'));
         events.versionRefused?.();
-      } else call.resolve({ kind, value, raw });
+      } else {
+        if (call.options.progressLasts && kind === 'result') keepProgress(call);
+        call.resolve({ kind, value, raw });
+      }
     } else call.reject(badAnswer(`The server "${server}" gave an answer that is not valid JSON-RPC.`));
   }
 
@@ -283,6 +290,14 @@ export function createConnection(server: string, wire: Wire, events: ConnectionE
     return typeof id === 'string' ? pending.find(id)?.heard : undefined;
   }
 
+  function keepProgress(call: PendingCall): void {
+    lasting.set(call.id, call);
+    for (const oldest of lasting.keys()) {
+      if (lasting.size <= lastingMax) break;
+      lasting.delete(oldest);
+    }
+  }
+
   /** A legacy server takes a question back; a modern one ends a subscription (basic/patterns/cancellation). */
   function receiveCancelled(requestId: unknown, onlyFor: string | undefined): void {
     const listening = typeof requestId === 'string' ? pending.find(requestId) : undefined;
@@ -296,7 +311,8 @@ export function createConnection(server: string, wire: Wire, events: ConnectionE
 
   /** Progress must rise (basic/utilities/progress); one that does not is a sign of life and nothing more. */
   function receiveProgress(params: Record<string, unknown> | undefined): void {
-    const call = typeof params?.progressToken === 'string' ? pending.find(params.progressToken) : undefined;
+    const token = params?.progressToken;
+    const call = typeof token === 'string' ? (pending.find(token) ?? lasting.get(token)) : undefined;
     if (!params || !call) {
       counters.staleProgress += 1;
       return;
@@ -391,6 +407,7 @@ export function createConnection(server: string, wire: Wire, events: ConnectionE
       if (ended) return;
       ended = error;
       stopTicking();
+      lasting.clear();
       for (const call of pending) {
         pending.delete(call);
         call.reject(error);

@@ -53,6 +53,8 @@ export interface CallOptions {
   timeoutMs: number;
   /** Called with the params of each progress notification of this call; set it only if the client sent a token. */
   onProgress?: ((params: Record<string, unknown>) => void) | undefined;
+  /** Progress may also come after the answer, which begins a task (2025-11-25, basic/utilities/tasks). */
+  progressLasts?: boolean;
   /** Absent for requests of the hub itself: such a call can ask nobody. */
   client?: ClientSide | undefined;
 }

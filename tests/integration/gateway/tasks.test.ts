@@ -1,5 +1,6 @@
 // Tasks at the gateway, of servers in memory: which ones are offered to whom, what reaches which server under which id.
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import type { CallOptions } from '../../../worker/upstream';
 import { readEvents } from '../../support/event-reader';
 import {
   keyActor,
@@ -25,6 +26,9 @@ const times = { createdAt: '2026-01-01T00:00:00Z', lastUpdatedAt: '2026-01-01T00
 interface Fixture {
   asked: { method: string; params: Json }[];
   status: string;
+  /** Of the last call that wanted progress. */
+  progress?: CallOptions['onProgress'];
+  progressLasts?: boolean | undefined;
 }
 let hub: TestGateway;
 let one: Fixture;
@@ -38,12 +42,13 @@ const tools = [
 ];
 
 function legacyServer(name: string, fixture: Fixture, capabilities: Json = offer) {
-  return memoryUpstream(capabilities, (method, params, { onProgress }) => {
+  return memoryUpstream(capabilities, (method, params, { onProgress, progressLasts }) => {
     if (method === 'tools/list') return { tools };
     fixture.asked.push({ method, params });
     const task = { taskId: 'task-number-1', status: fixture.status, ttl: 1000, pollInterval: 10, ...times };
     if (method === 'tools/call') {
       onProgress?.({ progress: 3 });
+      Object.assign(fixture, { progress: onProgress, progressLasts });
       return params.task ? { task, _meta: { kept: true } } : text(`${name} ran ${JSON.stringify(params)}`);
     }
     if (params.taskId !== 'task-number-1')
@@ -257,6 +262,29 @@ describe('tasks of sessions', () => {
   });
 });
 
+describe('the progress of a task', () => {
+  it('reaches the call while it begins the task, and then a stream of its session [L-TASK-03]', async () => {
+    const session = await hub.session();
+    const stream = readEvents(await hub.post(null, { session, method: 'GET' }));
+    const params = { name: 'one__maybe', arguments: {}, task: {}, _meta: { progressToken: 'p' } };
+    const messages = await messagesOf(await hub.post(rpc('tools/call', params), { session }));
+    expect(messages[0]).toMatchObject({
+      method: 'notifications/progress',
+      params: { progressToken: 'p', progress: 3 },
+    });
+    expect(one.progressLasts).toBe(true);
+    one.progress?.({ progress: 4, progressToken: 'of the hub', message: 'half' });
+    expect(await stream.message()).toEqual({
+      jsonrpc: '2.0',
+      method: 'notifications/progress',
+      params: { progressToken: 'p', progress: 4, message: 'half' },
+    });
+    await ask('tools/call', { name: 'one__never', arguments: {}, _meta: { progressToken: 'q' } }, { session });
+    expect(one.progressLasts).toBeUndefined();
+    await stream.cancel();
+  });
+});
+
 describe('tools that only run as tasks', () => {
   it('are run as tasks for those who call them plainly, and what they say reaches the call as progress', async () => {
     const session = await hub.session();
@@ -295,8 +323,9 @@ describe('tools that only run as tasks', () => {
 });
 
 describe('the extension for requests without sessions', () => {
-  const begun = async () =>
-    (await modernResult(hub, 'tools/call', { name: 'fresh__job' }, { capabilities: declared })).taskId as string;
+  const begunBy = async (key: string) =>
+    (await modernResult(hub, 'tools/call', { name: 'fresh__job' }, { capabilities: declared, key })).taskId as string;
+  const begun = () => begunBy('key-a');
 
   it('tasks are made for requests that declare the extension only, and asked about by such only [N-TASK-01]', async () => {
     expect(await modernResult(hub, 'tools/call', { name: 'fresh__job' })).toMatchObject({
@@ -361,6 +390,32 @@ describe('the extension for requests without sessions', () => {
       { capabilities: declared, headers: { 'mcp-name': 'x' } },
     );
     expect((await wrongHeader.json()).error.code).toBe(-32020);
+  });
+
+  it('who listens to tasks is told each state of its own ones, until they end [N-TASK-03]', async () => {
+    hub.keys.set('key-b', keyActor('b'));
+    const [taskId, foreign] = [await begun(), await begunBy('key-b')];
+    const notifications = { taskIds: [taskId, foreign, 'task-number-1'] };
+    const options = { id: 7, capabilities: declared };
+    const reader = readEvents(await modernPost(hub, 'subscriptions/listen', { notifications }, options));
+    const _meta = { 'io.modelcontextprotocol/subscriptionId': 7 };
+    expect(await reader.message()).toMatchObject({
+      method: 'notifications/subscriptions/acknowledged',
+      params: { notifications: { taskIds: [taskId] }, _meta },
+    });
+    const working = await reader.message();
+    expect(working).toMatchObject({ method: 'notifications/tasks', params: { taskId, status: 'working', _meta } });
+    expect(working.params).not.toHaveProperty('resultType');
+    fresh.status = 'completed';
+    const done = await reader.message();
+    expect(done).toMatchObject({
+      method: 'notifications/tasks',
+      params: { taskId, status: 'completed', result: text('done'), _meta },
+    });
+    expect(JSON.stringify([working, done])).not.toContain('task-number-1');
+    const many = await askModern('subscriptions/listen', { notifications: { taskIds: Array(101).fill('x') } });
+    expect((await many.json()).error.code).toBe(-32602);
+    await reader.cancel();
   });
 
   it('a task is its own credential’s, on its own endpoint [N-TASK-02]', async () => {

@@ -11,10 +11,13 @@ import type { RequestId } from '../http/json';
 import type { Visit } from '../http/visit';
 import { changedNotification, type News, type Subscriber } from '../news';
 import type { Streams } from '../sessions/streams';
+import type { TaskListener, TaskNews } from '../tasks/task-news';
 import { isObject, serverInfoKey, subscriptionIdKey } from './envelope';
 
 /** Resources that one request may watch. */
 const urisMax = 1000;
+/** Tasks that one request may follow; each is asked about now and then. */
+const tasksMax = 100;
 
 /** A member of the filter, and the lists that it stands for. */
 const listFilters: [string, string, ListKind[]][] = [
@@ -26,6 +29,7 @@ const listFilters: [string, string, ListKind[]][] = [
 export interface ListenersDeps {
   streams: Pick<Streams, 'reserve'>;
   news: Pick<News, 'subscribe' | 'release'>;
+  taskNews: TaskNews;
   /** What the actor sees at an endpoint now; null when that is gone. */
   viewFor(endpointKey: string, actor: Actor): View | null;
   version: string;
@@ -100,7 +104,7 @@ class Listener implements Subscriber {
   }
 }
 
-export function createListeners({ streams, news, viewFor, version }: ListenersDeps) {
+export function createListeners({ streams, news, taskNews, viewFor, version }: ListenersDeps) {
   const listeners = new Set<Listener>();
   let isStopped = false;
 
@@ -131,6 +135,18 @@ export function createListeners({ streams, news, viewFor, version }: ListenersDe
     for (const method of due) listener.hear(method);
   }
 
+  function taskListener(listener: Listener, capabilities: Record<string, unknown>): TaskListener {
+    return {
+      actor: listener.actor,
+      capabilities,
+      get isGone() {
+        return listener.isGone;
+      },
+      view: () => viewFor(listener.endpointKey, listener.actor),
+      hear: (method, params) => listener.hear(method, params),
+    };
+  }
+
   /** Subscribes to what the client may read and the servers offer. @returns the URIs that will be told */
   async function watch(listener: Listener, uris: string[], view: View): Promise<string[]> {
     const watched = await Promise.all(
@@ -153,7 +169,13 @@ export function createListeners({ streams, news, viewFor, version }: ListenersDe
      * Answers the request with a stream. The promise is fulfilled when the stream is acknowledged, or gone.
      * @throws HubError INVALID_INPUT for a filter that is none, UNAVAILABLE when too many streams are open
      */
-    async open(visit: Visit, id: RequestId, params: Record<string, unknown> | undefined, view: View): Promise<void> {
+    async open(
+      visit: Visit,
+      id: RequestId,
+      params: Record<string, unknown> | undefined,
+      view: View,
+      capabilities: Record<string, unknown>,
+    ): Promise<void> {
       const { response, requestId, actor } = visit;
       if (isStopped) throw new HubError('UNAVAILABLE', 'The hub is shutting down.', { retryAfterMs: 3000 });
       const filter = params?.notifications;
@@ -161,6 +183,10 @@ export function createListeners({ streams, news, viewFor, version }: ListenersDe
       const uris = filter.resourceSubscriptions ?? [];
       if (!Array.isArray(uris) || uris.length > urisMax || !uris.every((uri) => typeof uri === 'string')) {
         throw new HubError('INVALID_INPUT', `"resourceSubscriptions" must be a list of up to ${urisMax} URIs.`);
+      }
+      const taskIds = filter.taskIds ?? [];
+      if (!Array.isArray(taskIds) || taskIds.length > tasksMax || !taskIds.every((each) => typeof each === 'string')) {
+        throw new HubError('INVALID_INPUT', `"taskIds" must be a list of up to ${tasksMax} ids.`);
       }
       if (isGone(response)) return;
       const release = streams.reserve(actor);
@@ -175,17 +201,20 @@ export function createListeners({ streams, news, viewFor, version }: ListenersDe
       response.writeHead(200, [...streamHeaders, 'x-request-id', requestId]);
       response.flushHeaders();
 
-      const { capabilities } = view.about();
+      const offered = view.about().capabilities;
       const honoured: Record<string, unknown> = {};
       for (const [member, capability, kinds] of listFilters) {
-        if (filter[member] !== true || !(capability in capabilities)) continue;
+        if (filter[member] !== true || !(capability in offered)) continue;
         honoured[member] = true;
         for (const kind of kinds) listener.seen.set(kind, view.digest(kind));
       }
       if (uris.length > 0) honoured.resourceSubscriptions = await watch(listener, uris, view);
+      const watching = taskIds.length > 0 ? await taskNews.watch(taskListener(listener, capabilities), taskIds) : null;
+      if (watching) honoured.taskIds = watching.ids;
       // Whoever left meanwhile may have been subscribed after everything was released.
       if (listener.isGone) return news.release(listener);
       listener.acknowledge(honoured);
+      watching?.begin();
       tellChangedLists(listener);
     },
 

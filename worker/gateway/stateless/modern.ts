@@ -99,7 +99,8 @@ export function createModern(deps: ModernDeps) {
       view = viewOf(actor, endpoint);
       if (method === 'tools/call') checkToolHeaders(visit, view, params);
       if (method === 'subscriptions/listen' && wantsTasks(params)) needExtension(envelope.capabilities);
-      if (method === 'subscriptions/listen') return await listeners.open(visit, id, params, view);
+      if (method === 'subscriptions/listen')
+        return await listeners.open(visit, id, params, view, envelope.capabilities);
     } catch (error) {
       return refuse(request, response, error, requestId, id ?? null);
     }

@@ -24,6 +24,35 @@ export function homeOf({ capabilities, owner }: TaskHome): TaskHome {
   return { capabilities: asked, owner: isObject(roots) ? owner : '' };
 }
 
+/** Where the progress of a task goes: to the call that begins it, and from then on to a stream of its session. */
+export class TaskOutlet implements Outlet {
+  readonly outlivesAnswer = true;
+  #hasBegun = false;
+
+  constructor(
+    private readonly call: Outlet,
+    private readonly session: { id: string },
+    private readonly tell: (sessionId: string, method: string, params: unknown) => void,
+  ) {}
+
+  get isGone(): boolean {
+    return this.call.isGone === true;
+  }
+
+  began(): void {
+    this.#hasBegun = true;
+  }
+
+  notify(method: string, params: Params): void {
+    if (this.#hasBegun) this.tell(this.session.id, method, params);
+    else this.call.notify(method, params);
+  }
+
+  keepAlive(nowMs: number): void {
+    this.call.keepAlive(nowMs);
+  }
+}
+
 export class TaskClient implements AskedClient {
   /**
    * @param home where the task lives

@@ -14,8 +14,9 @@ import type { Session } from '../sessions/sessions';
 import { isObject } from '../stateless/envelope';
 import { checkRequests } from '../stateless/input-required';
 import type { Asking } from '../stateless/request-state';
-import { homeOf, statusNotification, TaskClient } from './task-client';
+import { homeOf, statusNotification, TaskClient, TaskOutlet } from './task-client';
 import { noTask, relabel, relabelError, related, serverTaskId, type TaskIds, type TaskRef, unasked } from './task-ids';
+import { createTaskNews } from './task-news';
 import { needExtension, taskVersion } from './task-offers';
 import { awaitResult } from './task-result';
 import { createTaskRuns } from './task-runs';
@@ -78,9 +79,11 @@ export function createTasks({ relay, ids, supervisor, eraOf, tell, self }: Tasks
     const { server } = target;
     const home = homeOf(origin.client ?? { capabilities: {}, owner: '' });
     const client = origin.client && new TaskClient(origin.client, home, null, null, null);
-    const answer = await relay.send({ ...origin, client }, server, 'tools/call', sent, progressTokenOf(sent));
+    const exchange = origin.exchange && origin.session && new TaskOutlet(origin.exchange, origin.session, tell);
+    const answer = await relay.send({ ...origin, client, exchange }, server, 'tools/call', sent, progressTokenOf(sent));
     const result = answer.value as Record<string, unknown>;
     if (answer.kind === 'error' || !isObject(result.task)) return answer;
+    exchange?.began();
     const task = serverTaskId(result.task);
     const ref: TaskRef = { server: server.id, task, tool: target.name, era: 'legacy', home, worker: self };
     const id = ids.seal({ actor, endpoint: view.endpoint }, ref);
@@ -147,8 +150,11 @@ export function createTasks({ relay, ids, supervisor, eraOf, tell, self }: Tasks
     return { kind, body: JSON.stringify(mapped(state, request.view, target)) };
   }
 
+  const get = (request: RpcRequest) => passOn('tasks/get', request);
+
   return {
     call,
+    news: createTaskNews(get),
 
     /**
      * A server of 2026-07-28 answered tools/call with a task.
@@ -181,7 +187,7 @@ export function createTasks({ relay, ids, supervisor, eraOf, tell, self }: Tasks
 
     /** Methods of requests about tasks. */
     methods: [
-      ['tasks/get', (request: RpcRequest) => passOn('tasks/get', request)],
+      ['tasks/get', get],
       ['tasks/cancel', (request: RpcRequest) => passOn('tasks/cancel', request)],
       ['tasks/result', result],
       [

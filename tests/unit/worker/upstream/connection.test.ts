@@ -132,6 +132,22 @@ describe('a connection', () => {
     await expect(silent.answer).rejects.toMatchObject({ code: 'UPSTREAM_TIMEOUT' });
   });
 
+  it('hands on progress after the answer where the call says so, as one that begins a task does', async () => {
+    const { connection, sent, receive } = connect();
+    const seen: unknown[] = [];
+    const options = { timeoutMs: 250, onProgress: (params: object) => void seen.push(params), progressLasts: true };
+    const call = connection.call('tools/call', {}, options);
+    const progressToken = sent[0]?.params?._meta?.progressToken;
+    receive({ id: sent[0]?.id, result: { task: { taskId: 't' } } });
+    await call.answer;
+    for (const progress of [1, 1, 2])
+      receive({ method: 'notifications/progress', params: { progressToken, progress } });
+    expect(seen).toMatchObject([{ progress: 1 }, { progress: 2 }]);
+    connection.end(new HubError('INTERRUPTED'));
+    receive({ method: 'notifications/progress', params: { progressToken, progress: 3 } });
+    expect(seen).toHaveLength(2);
+  });
+
   it("sends no progress token unless progress is wanted, and never the caller's own [L-PROG-04, N-PROG-03]", () => {
     const { connection, sent } = connect();
     const params = { name: 'x', _meta: { progressToken: 'theirs', other: 1 } };
