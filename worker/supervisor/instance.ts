@@ -12,6 +12,7 @@ import { createExitRecord, stableMs } from './backoff';
 import { type Breach, type InstanceUsage, launcherFor, type Platform, unenforced } from './limits';
 import type { LogRing } from './log-ring';
 import type { ProcessInfo, ProcessTrees } from './process-tree';
+import type { StartTurns } from './start-turns';
 import { type Cause, initialState, transition } from './transitions';
 import type { DesiredServer, Observation } from './types';
 
@@ -56,6 +57,7 @@ export interface InstanceOptions {
   platform: Platform;
   installationId: string;
   ownEnv: Record<string, string | undefined>;
+  turns: StartTurns;
   version: string;
   handshakeTimeoutMs?: number;
   /** Its place among the instances of its server. */
@@ -253,6 +255,8 @@ export function createInstance(first: DesiredServer, options: InstanceOptions): 
     const closed = new Promise<void>((resolve) => {
       onClosed = resolve;
     });
+    const endTurn = goal.type === 'stdio' ? await options.turns.take(mine.abort.signal) : () => {};
+    mine.begunAt = clock.monotonic();
     try {
       const upstream = await openUpstream(
         goal,
@@ -302,6 +306,7 @@ export function createInstance(first: DesiredServer, options: InstanceOptions): 
           },
         },
       );
+      endTurn();
       opened(mine, upstream);
       await closed;
       await upstream.close();
@@ -309,6 +314,7 @@ export function createInstance(first: DesiredServer, options: InstanceOptions): 
       const { extras, message } = asHubError(error);
       ended(mine, { reason: extras.reason ?? 'handshake-failed', message });
     } finally {
+      endTurn();
       pid = null;
       usage = null;
       life = null;

@@ -8,6 +8,7 @@ import type { InstanceStore } from './instance-store';
 import { type Platform, platformOf } from './limits';
 import { createPool, type Pool, type PoolOptions, unavailable } from './pool';
 import { createProcessTrees, type ProcessTrees } from './process-tree';
+import { createStartTurns } from './start-turns';
 import type { DesiredServer, Supervisor, SupervisorEvents } from './types';
 import { createUsageWatch, measureMs } from './usage';
 
@@ -81,6 +82,7 @@ export function createSupervisor(options: SupervisorOptions): Supervisor {
     egress: createEgress(options.egress, { env: options.ownEnv }),
     installationId: options.installationId,
     ownEnv: options.ownEnv,
+    turns: createStartTurns(clock),
     version: options.version,
     handshakeTimeoutMs: options.handshakeTimeoutMs,
   };
