@@ -3,6 +3,7 @@
 // read. Times are UTC.
 import { sql } from 'drizzle-orm';
 import {
+  bigint,
   bigserial,
   boolean,
   customType,
@@ -395,9 +396,27 @@ export const auditLogs = pgTable(
     before: json(),
     after: json(),
     requestId: text(),
+    /** From where, as far as the hub knows: an IP address. */
+    address: text(),
+    /** SHA-256 (hex) over this row and the hash of the one before it; null in rows from before there was a chain. */
+    hash: text(),
   },
   (table) => [index('audit_logs_at_idx').on(table.at.desc())],
 );
+
+/** One row: the end of the audit trail's chain. Whoever appends locks it. */
+export const auditHead = pgTable('audit_head', {
+  id: integer().primaryKey().default(1),
+  lastId: bigint({ mode: 'number' }).notNull().default(0),
+  hash: text().notNull().default(''),
+});
+
+/** Keys that wrap the keys of stored secrets, each itself wrapped by the master key; all but the newest only open. */
+export const vaultKeys = pgTable('vault_keys', {
+  id: text().primaryKey(),
+  wrapped: text().notNull(),
+  createdAt: createdAt(),
+});
 
 export const settings = pgTable('settings', {
   key: text().primaryKey(),
