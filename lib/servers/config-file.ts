@@ -14,8 +14,8 @@ import { type Found, findEntries } from './dialects';
 import { type ReadEntry, readEntry } from './entries';
 import { hasReference } from './expand';
 import { getNodeValue, membersOf, type Node, parseJsonText, placeOf } from './json-text';
-import { refusedVariables } from './launch-rules';
-import { freeName, legalName } from './names';
+import { rowFaults } from './launch-rules';
+import { freeName, labelOf, legalName } from './names';
 import type { ServerRow } from './rows';
 import { type ServerInput, serverInputSchema } from './schema';
 import { columnsOf, insertServer, replaceServer, settingsOf } from './servers';
@@ -74,7 +74,7 @@ function readEntries(text: string, { dialect, entries }: Found): ParsedFile {
     seen.add(key);
     const name = freeName(legalName(key), (candidate) => taken.has(candidate));
     taken.add(name.toLowerCase());
-    const entry = { name, label: name === key ? null : key, place: at(keyNode) };
+    const entry = { name, label: name === key ? null : labelOf(key), place: at(keyNode) };
     if (value.type === 'object') {
       const read = readEntry(getNodeValue(value), dialect);
       const server = checkEntry(name, read, (field, detail) => complain(fieldNode(value, read, field), detail));
@@ -113,10 +113,10 @@ function checkEntry(
   const { url } = read.server;
   const deferred = typeof url === 'string' && hasReference(url);
   const parsed = serverInputSchema.safeParse({ ...read.server, name, ...(deferred && { url: placeholderUrl }) });
-  const refused = parsed.success && parsed.data.type === 'stdio' ? refusedVariables(parsed.data.env ?? {}) : [];
-  for (const variable of refused) {
-    const key = `${read.keys.get('env') ?? 'env'}.${variable}`;
-    complain('env', `has a fault: "${key}": is refused: this variable would load foreign code`);
+  const refused = parsed.success ? rowFaults(parsed.data) : [];
+  for (const { pointer, detail } of refused) {
+    const [field = '', ...inner] = pointer.slice(1).split('/');
+    complain(field, `has a fault: "${[read.keys.get(field) ?? field, ...inner].join('.')}": ${detail}`);
   }
   if (refused.length > 0) return null;
   if (parsed.success) return deferred ? ({ ...parsed.data, url } as ServerInput) : parsed.data;

@@ -103,7 +103,7 @@ export function desiredOf(
     balancing: row.balancing,
     endpoints: endpointsOf(launch),
     hash: createHash('sha256').update(JSON.stringify(identity)).digest('hex'),
-    fault: fault ?? launchFaultOf(env) ?? tlsFaultOf(row.tls),
+    fault: fault ?? launchFaultOf(launch) ?? tlsFaultOf(row.tls),
   };
 }
 

@@ -16,7 +16,7 @@ import { secretsIn } from './expand';
 import { excerptOf, getNodeValue, type Node, nodeAt, parseJsonText } from './json-text';
 import { launchFaults } from './launch-rules';
 import { maskSecrets, maskValues } from './masking';
-import { freeName, legalName } from './names';
+import { freeName, labelOf, legalName, likenessOf } from './names';
 import { readServers, type ServerRow, serverResource } from './rows';
 import {
   type ImportChoices,
@@ -167,16 +167,27 @@ async function judge(db: Db | Tx, { entries, prompts }: Pasted): Promise<Candida
   const known = new Map((await readServers(db)).map((each) => [each.row.name.toLowerCase(), each.row]));
   const taken = await takenNames(db);
   const own = new Set<string>();
+  const likenesses = new Map([...known.values()].map((row) => [likenessOf(row.name), row.name]));
   return entries.map(({ name: pasted, read }) => {
     const name = freeName(legalName(pasted ?? nameFromEntry(read)), (each) => own.has(each));
     own.add(name.toLowerCase());
-    const label = pasted === null || pasted === name ? null : pasted;
+    const label = pasted === null || pasted === name ? null : labelOf(pasted);
     const declared = declareSecrets(read);
     const { server, faults } = checkPasted(name, label, read);
-    const warnings = server ? [...read.warnings, ...declared, ...referenceWarnings(server, prompts)] : faults;
+    const warnings = server
+      ? [...read.warnings, ...declared, ...referenceWarnings(server, prompts), ...likenessWarnings(name, likenesses)]
+      : faults;
     const state = server ? stateOf(server, known.get(name.toLowerCase()), taken) : 'invalid';
     return { name, label, server, extra: read.extra, state, warnings };
   });
+}
+
+/** @param seen names so far by their likeness; `name` joins them */
+function likenessWarnings(name: string, seen: Map<string, string>): string[] {
+  const other = seen.get(likenessOf(name));
+  seen.set(likenessOf(name), other ?? name);
+  if (other === undefined || other.toLowerCase() === name.toLowerCase()) return [];
+  return [`The name "${name}" is easily taken for "${other}".`];
 }
 
 function nameFromEntry({ server }: ReadEntry): string {

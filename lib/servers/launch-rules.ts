@@ -1,42 +1,93 @@
 // What a server's launch settings may not contain, whoever sends them.
 import { X509Certificate } from 'node:crypto';
-import ipaddr from 'ipaddr.js';
+import { posix, win32 } from 'node:path';
 import type { FieldFault } from '../errors';
 import { pointerOf } from '../input';
+import { leadsToRefused } from './addresses';
 import { expandSecrets } from './expand';
 import { isMasked } from './masking';
 import type { ServerInput, ServerTls } from './schema';
 
 /** Variables that make a child load foreign code; Windows does not tell cases apart. */
 const codeLoading = /^(NODE_OPTIONS|BASH_ENV|LD_.*|DYLD_.*)$/i;
+/** The hub finds the processes of a server by it (worker/upstream/environment.ts). */
+const markerName = 'MCPHUB_INSTANCE';
+
+/** Linux takes 128 KiB in one argument or variable, and 2 MiB of all of them. */
+const launchBytesMax = 256 * 1024;
+
+/** How a server is started or reached, filled in or not. */
+export interface Launch {
+  command?: string | null | undefined;
+  args?: string[] | undefined;
+  env?: Record<string, string> | undefined;
+  cwd?: string | null | undefined;
+  url?: string | null | undefined;
+  endpoints?: readonly { url: string }[] | undefined;
+}
 
 /** @returns all faults of a server that a caller wants to save */
 export function launchFaults(server: ServerInput): FieldFault[] {
   const shared = [...maskFaults('secrets', server.secrets), ...secretFaults(server)];
-  if (server.type === 'stdio') return [...envFaults(server.env ?? {}), ...maskFaults('env', server.env), ...shared];
-  const endpoints = (server.endpoints ?? []).flatMap(({ url }, at) =>
-    urlFaults(url, pointerOf(['endpoints', at, 'url'])),
-  );
-  const tls = certificateFault(server.tls);
-  const certificates = tls ? [{ pointer: '/tls/ca', detail: tls }] : [];
+  if (server.type !== 'stdio') {
+    const tls = certificateFault(server.tls);
+    const certificates = tls ? [{ pointer: '/tls/ca', detail: tls }] : [];
+    return [...rowFaults(server), ...certificates, ...maskFaults('headers', server.headers), ...shared];
+  }
+  const relative = server.cwd !== undefined && !isAbsolute(server.cwd) && !server.cwd.includes('..');
+  const detail = 'is relative: give the full path, for it does not say what it is relative to';
   return [
-    ...urlFaults(server.url, '/url'),
-    ...certificates,
-    ...endpoints,
-    ...maskFaults('headers', server.headers),
+    ...rowFaults(server),
+    ...(relative ? [{ pointer: '/cwd', detail }] : []),
+    ...maskFaults('env', server.env),
     ...shared,
   ];
 }
 
-/** Variables that no row may set, the servers file's neither. */
-export function refusedVariables(env: Record<string, string>): string[] {
-  return Object.keys(env).filter((name) => codeLoading.test(name));
+/** Faults that no row may have, one of the servers file neither; asked again when references are filled in. */
+export function rowFaults({ command, args = [], env = {}, cwd, url, endpoints = [] }: Launch): FieldFault[] {
+  return [
+    ...pathFaults('/command', command),
+    ...args.flatMap((arg, at) => (arg.includes('\0') ? [{ pointer: `/args/${at}`, detail: nulRule }] : [])),
+    ...envFaults(env),
+    ...sizeFaults(args, env),
+    ...pathFaults('/cwd', cwd),
+    ...climbFaults(cwd),
+    ...urlFaults('/url', url),
+    ...endpoints.flatMap((each, at) => urlFaults(pointerOf(['endpoints', at, 'url']), each.url)),
+  ];
 }
 
 /** Why a row that was saved nevertheless cannot be run, in a plain sentence; null if it can. */
-export function launchFaultOf(env: Record<string, string>): string | null {
-  const [name] = refusedVariables(env);
-  return name === undefined ? null : `The variable "${name}" would load foreign code: remove it from "env".`;
+export function launchFaultOf(launch: Launch): string | null {
+  const [fault] = rowFaults(launch);
+  if (!fault) return null;
+  return `The setting "${fault.pointer.slice(1).replaceAll('/', '.')}" ${fault.detail}.`;
+}
+
+const nulRule = 'must not contain NUL characters';
+
+function pathFaults(pointer: string, path: string | null | undefined): FieldFault[] {
+  const isPlain = !path || !/\p{Cc}/u.test(path);
+  return isPlain ? [] : [{ pointer, detail: 'must not contain line breaks or other control characters' }];
+}
+
+function climbFaults(cwd: string | null | undefined): FieldFault[] {
+  if (!cwd || isAbsolute(cwd) || !cwd.split(/[\\/]/).includes('..')) return [];
+  return [{ pointer: '/cwd', detail: 'must not lead out by "..": give the full path' }];
+}
+
+function isAbsolute(path: string): boolean {
+  // A reference at the beginning is filled in later, and looked at again.
+  return posix.isAbsolute(path) || win32.isAbsolute(path) || path.startsWith('${');
+}
+
+function sizeFaults(args: string[], env: Record<string, string>): FieldFault[] {
+  const sum = (texts: string[]) => texts.reduce((total, text) => total + Buffer.byteLength(text) + 1, 0);
+  const [ofArgs, ofEnv] = [sum(args), sum(Object.entries(env).flat())];
+  if (ofArgs + ofEnv <= launchBytesMax) return [];
+  const detail = `is too large: arguments and variables may have ${launchBytesMax / 1024} KiB together and have ${Math.ceil((ofArgs + ofEnv) / 1024)} KiB`;
+  return [{ pointer: ofArgs > ofEnv ? '/args' : '/env', detail }];
 }
 
 /** As launchFaultOf, for certificates. */
@@ -64,11 +115,17 @@ function certificateFault({ ca }: ServerTls = {}): string | null {
 }
 
 function envFaults(env: Record<string, string>): FieldFault[] {
-  return Object.keys(env).flatMap((name) => {
-    const pointer = pointerOf(['env', name]);
-    if (codeLoading.test(name)) return [{ pointer, detail: 'is refused: this variable would load foreign code' }];
-    return name.includes('=') ? [{ pointer, detail: 'is not a legal name of a variable' }] : [];
+  return Object.entries(env).flatMap(([name, value]) => {
+    const detail = envFault(name, value);
+    return detail === null ? [] : [{ pointer: pointerOf(['env', name]), detail }];
   });
+}
+
+function envFault(name: string, value: string): string | null {
+  if (codeLoading.test(name)) return 'is refused: this variable would load foreign code';
+  if (name === markerName) return 'is set by the hub itself';
+  if (/[=\s\p{Cc}]/u.test(name)) return 'is not a legal name of a variable';
+  return value.includes('\0') ? nulRule : null;
 }
 
 function maskFaults(field: 'env' | 'headers' | 'secrets', values: Record<string, string> = {}): FieldFault[] {
@@ -109,10 +166,7 @@ function secretFaults(server: ServerInput): FieldFault[] {
  * Refuses link-local and cloud-metadata addresses written as such. Names are resolved and checked at each connect, by
  * the guarded client: what a name means can change until then.
  */
-function urlFaults(url: string, pointer: string): FieldFault[] {
-  const host = new URL(url).hostname.replace(/^\[|\]$/g, '');
-  if (!ipaddr.isValid(host)) return [];
-  const address = ipaddr.process(host);
-  const metadata = address.range() === 'linkLocal' || address.toNormalizedString() === 'fd00:ec2:0:0:0:0:0:254';
-  return metadata ? [{ pointer, detail: 'address not allowed: link-local and metadata addresses' }] : [];
+function urlFaults(pointer: string, url: string | null | undefined): FieldFault[] {
+  if (!url || !URL.canParse(url) || !leadsToRefused(new URL(url))) return [];
+  return [{ pointer, detail: 'address not allowed: link-local and metadata addresses' }];
 }

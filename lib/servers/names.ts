@@ -65,6 +65,25 @@ export function legalName(foreign: string): string {
   return name.toLowerCase() === 'sse' ? 'sse-server' : name;
 }
 
+/**
+ * Equal for names that people take for each other: 0 and O, 1, l and I, "rn" and "m", "-" and "_". Such names are legal
+ * and only worth a warning.
+ */
+export function likenessOf(name: string): string {
+  return name
+    .replace(/0/g, 'o')
+    .replace(/[1I|]/g, 'l')
+    .toLowerCase()
+    .replace(/rn/g, 'm')
+    .replace(/vv/g, 'w')
+    .replace(/[-_]/g, '');
+}
+
+/** A foreign name as people may see it: without characters that are invisible or turn the text around. */
+export function labelOf(foreign: string): string {
+  return foreign.replace(/[\p{Cc}\p{Cf}\u115f\u1160\u3164]/gu, '');
+}
+
 /** `name`, or the first of name-2, name-3 … that `isTaken` (asked in lower case) refuses not. */
 export function freeName(name: string, isTaken: (lowerCaseName: string) => boolean): string {
   if (!isTaken(name.toLowerCase())) return name;

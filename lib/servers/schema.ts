@@ -47,11 +47,12 @@ const secretName = z
   .string()
   .regex(/^[A-Za-z_][A-Za-z0-9_]{0,63}$/, 'use 1 to 64 letters, digits or "_", not beginning with a digit');
 const secretsMax = 64;
+const hasCredentials = ({ username, password }: URL) => username !== '' || password !== '';
 export const remoteUrlSchema = z
   .url({ protocol: /^https?$/, error: 'must be an http or https URL' })
   .max(2048)
   .refine(
-    (value) => !URL.canParse(value) || new URL(value).username === '',
+    (value) => !URL.canParse(value) || !hasCredentials(new URL(value)),
     'put credentials into headers, not into the URL',
   );
 

@@ -7,6 +7,7 @@ import { readFileSync } from 'node:fs';
 import { isIP, type LookupFunction } from 'node:net';
 import ipaddr from 'ipaddr.js';
 import { HubError } from '../../lib/errors';
+import { type Address, hostOf, isMetadataHost, isNeverAllowed, withEmbedded } from '../../lib/servers/addresses';
 import { createProxies, type ProxyRoute } from './proxies';
 
 export interface Egress {
@@ -40,27 +41,18 @@ export interface EgressOptions {
 /** A name that a proxy is to resolve is looked up here no longer than this. */
 const lookAheadMs = 2_000;
 
-type Address = ipaddr.IPv4 | ipaddr.IPv6;
-
-/** Cloud metadata services outside the link-local range: AWS (IPv6), Alibaba, Azure, Oracle. */
-const metadata = ['fd00:ec2::254/128', '100.100.100.200/32', '168.63.129.16/32', '192.0.0.192/32'];
-const metadataHosts = new Set(['metadata.google.internal', 'metadata.goog', 'metadata']);
-const neverRanges = new Set(['linkLocal', 'multicast', 'broadcast', 'unspecified']);
-
 /**
  * @param mode `private-allowed`, `public-only`, or a comma-separated list of CIDRs, addresses and host names
  *   (`*.example.org` for all below a domain)
  */
 export function createEgress(mode: string, { resolve = systemLookup, env = {} }: EgressOptions = {}): Egress {
   const isStrict = mode !== 'private-allowed';
-  const refused = metadata.map((cidr) => parseCidr(cidr)).filter((each) => each !== null);
   const list = mode === 'private-allowed' || mode === 'public-only' ? null : parseList(mode);
 
   function allows(text: string, host = ''): boolean {
     if (!ipaddr.isValid(text)) return false;
     const addresses = withEmbedded(ipaddr.parse(text));
-    if (addresses.some((each) => neverRanges.has(each.range()) || refused.some((cidr) => inside(each, cidr))))
-      return false;
+    if (isNeverAllowed(addresses)) return false;
     if (mode === 'private-allowed') return true;
     if (list) return list.hosts(host) || addresses.every((each) => list.cidrs.some((cidr) => inside(each, cidr)));
     // Of the wrapping kinds (6to4, NAT64 …) the address inside decides.
@@ -72,7 +64,7 @@ export function createEgress(mode: string, { resolve = systemLookup, env = {} }:
     const literal = isIP(host) !== 0;
     if (!/^https?:$/.test(url.protocol)) throw notAllowed(url, 'only http and https are');
     if (url.username || url.password) throw notAllowed(url, 'put credentials into headers');
-    if (metadataHosts.has(host) || (literal && !allows(host, host))) throw notAllowed(url, 'see MCPHUB_EGRESS');
+    if (isMetadataHost(host) || (literal && !allows(host, host))) throw notAllowed(url, 'see MCPHUB_EGRESS');
   }
 
   const lookup: LookupFunction = (host, options, callback) => {
@@ -81,7 +73,7 @@ export function createEgress(mode: string, { resolve = systemLookup, env = {} }:
         callback(error, '', 0);
         return;
       }
-      const allowed = metadataHosts.has(host.toLowerCase()) ? [] : found.filter(({ address }) => allows(address, host));
+      const allowed = isMetadataHost(host.toLowerCase()) ? [] : found.filter(({ address }) => allows(address, host));
       const first = allowed[0];
       if (!first) {
         callback(refusal(`address of ${host} not allowed`), '', 0);
@@ -97,12 +89,12 @@ export function createEgress(mode: string, { resolve = systemLookup, env = {} }:
     const host = hostOf(url);
     const isListed = list?.hosts(host) ?? false;
     const found = isIP(host) === 0 ? await resolved(host) : [{ address: host }];
-    if (found === null && (!isStrict || isListed) && !metadataHosts.has(host)) return host;
+    if (found === null && (!isStrict || isListed) && !isMetadataHost(host)) return host;
     const good = (found ?? []).filter(({ address }) => allows(address, host));
     const [first] = good;
     // Which of its addresses a proxy takes is not known: in the open mode all have to be good.
-    if (!first || metadataHosts.has(host) || (!isStrict && good.length < (found ?? []).length)) {
-      const isUnknown = found === null && !metadataHosts.has(host);
+    if (!first || isMetadataHost(host) || (!isStrict && good.length < (found ?? []).length)) {
+      const isUnknown = found === null && !isMetadataHost(host);
       throw refusal(
         isUnknown
           ? `${host} cannot be resolved here, so whether its address is allowed is not known (see MCPHUB_EGRESS).`
@@ -146,32 +138,8 @@ function readIfThere(file: string): string {
   }
 }
 
-/** The URL's host without the brackets of IPv6. WHATWG URLs have already normalised decimal, octal and hex forms. */
-function hostOf(url: URL): string {
-  return url.hostname
-    .replace(/^\[|\]$/g, '')
-    .toLowerCase()
-    .replace(/\.$/, '');
-}
-
 function notAllowed(url: URL, why: string): HubError {
   return new HubError('INVALID_INPUT', `${url.origin}: address not allowed (${why}).`, { reason: 'address-refused' });
-}
-
-/** The address itself and, where it wraps an IPv4 address, that one too: mapped, compatible, NAT64, 6to4, Teredo. */
-function withEmbedded(address: Address): Address[] {
-  if (address.kind() === 'ipv4') return [address];
-  const bytes = address.toByteArray();
-  const at = (start: number, flip = 0) => new ipaddr.IPv4(bytes.slice(start, start + 4).map((byte) => byte ^ flip));
-  const starts = (...prefix: number[]) => prefix.every((byte, index) => bytes[index] === byte);
-  const zeros = (start: number, end: number) => bytes.slice(start, end).every((byte) => byte === 0);
-  if (zeros(0, 10) && bytes[10] === 0xff && bytes[11] === 0xff) return [at(12)];
-  if (zeros(0, 12) && !zeros(12, 15)) return [address, at(12)];
-  // RFC 6052 (64:ff9b::/96) and RFC 8215 (64:ff9b:1::/48, in its usual /96 layout).
-  if (starts(0x00, 0x64, 0xff, 0x9b)) return [at(12)];
-  if (starts(0x20, 0x02)) return [at(2)];
-  if (starts(0x20, 0x01, 0x00, 0x00)) return [at(4), at(12, 0xff)];
-  return [address];
 }
 
 interface Cidr {

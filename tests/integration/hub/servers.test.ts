@@ -182,7 +182,7 @@ describe('a server that cannot start is red within 2 s and says why', () => {
     ['no MCP, and running on', { command: process.execPath, args: [program, 'not-mcp', 'stay'] }, /MCP/],
     ['a missing folder', fixture('good', { cwd: '/no/such/folder' }), /folder|directory/],
     ['a remote port that is closed', { url: 'http://127.0.0.1:9/mcp' }, /127\.0\.0\.1:9|refused/],
-  ])('%s', async (what, entry, message) => {
+  ])('%s [F-ROW-01, F-START-04]', async (what, entry, message) => {
     const name = what.replace(/[^a-z]+/gi, '-');
     const before = await pids();
     const edited = edit({ [name]: entry });
