@@ -64,7 +64,9 @@ export async function listDesired(db: Db, processEnv: Record<string, string | un
     .from(servers)
     .leftJoin(serverCatalogs, eq(serverCatalogs.serverId, servers.id))
     .orderBy(sql`lower(${servers.name})`);
-  return rows.map(({ row, spokenVersion }) => desiredOf(row, processEnv, spokenVersion));
+  // To copy `process.env` calls into the system for each variable: once for all rows, and not for each.
+  const variables = { ...processEnv };
+  return rows.map(({ row, spokenVersion }) => desiredOf(row, variables, spokenVersion));
 }
 
 /** Pure. */
@@ -127,7 +129,7 @@ function secretFault({ key, name }: { key: string; name: string }): string {
 
 /** A secret of the entry's own comes before a variable of that name. */
 function expandLaunch(row: ServerRow, environment: Record<string, string | undefined>) {
-  const variables = { ...environment, ...row.secrets };
+  const variables = Object.keys(row.secrets).length === 0 ? environment : { ...environment, ...row.secrets };
   const unset = new Set<string>();
   const expand = (text: string) => {
     const result = expandText(text, variables);

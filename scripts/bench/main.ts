@@ -5,11 +5,13 @@ import { setTimeout as delay } from 'node:timers/promises';
 import { benchBig } from './big';
 import { benchCalls, benchLatency } from './calls';
 import { benchConnect, benchIdle, benchList } from './sessions';
+import { benchSoak } from './soak';
 import { benchMemory, benchServers, benchStart } from './start';
 import { benchStreams } from './streams';
+import { benchCycles, benchSupervise } from './supervise';
 import { Stage, say } from './support';
 
-const scenarios: Record<string, { what: string; run(stage: Stage): Promise<void> }> = {
+const scenarios: Record<string, { what: string; run(stage: Stage): Promise<void>; isAlone?: boolean }> = {
   calls: { what: '64 sessions that call without a pause', run: benchCalls },
   latency: { what: 'what a call takes longer: one session, 200 and 1,000 calls a second', run: benchLatency },
   list: { what: 'tools/list of 1,000 tools', run: benchList },
@@ -19,11 +21,15 @@ const scenarios: Record<string, { what: string; run(stage: Stage): Promise<void>
   start: { what: 'npm start until the first right call', run: benchStart },
   servers: { what: 'start with 100 servers, two of them stuck', run: benchServers },
   memory: { what: 'memory of an idle hub', run: benchMemory },
+  supervise: { what: '200 idle servers, and how soon an end is heard of', run: benchSupervise },
+  cycles: { what: '1,000 starts and stops of servers', run: benchCycles },
   streams: { what: '10,000 open streams and the calls beside them', run: benchStreams },
+  soak: { what: '5 minutes of crash loops, list storms and sessions; only by its name', run: benchSoak, isAlone: true },
 };
 
-/** No scenario needs half of it. */
+/** No scenario that runs with the others needs half of it. */
 const scenarioMs = 180_000;
+const aloneMs = 600_000;
 
 /**
  * @param args names of scenarios; none means all, one after the other
@@ -36,12 +42,14 @@ export async function bench(args: string[]): Promise<number> {
     for (const [name, { what }] of Object.entries(scenarios)) say(`  ${name.padEnd(9)} ${what}`);
     return 2;
   }
+  const together = Object.keys(scenarios).filter((name) => !scenarios[name]?.isAlone);
   let exitCode = 0;
-  for (const name of args.length > 0 ? args : Object.keys(scenarios)) {
+  for (const name of args.length > 0 ? args : together) {
     const stage = new Stage();
+    const mostMs = scenarios[name]?.isAlone ? aloneMs : scenarioMs;
     try {
-      const late = delay(scenarioMs, undefined, { ref: false }).then(() => {
-        throw new Error(`it took longer than ${scenarioMs / 1000} s`);
+      const late = delay(mostMs, undefined, { ref: false }).then(() => {
+        throw new Error(`it took longer than ${mostMs / 1000} s`);
       });
       await Promise.race([scenarios[name]?.run(stage), late]);
     } catch (error) {

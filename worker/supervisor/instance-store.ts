@@ -10,6 +10,7 @@ const flushMs = 500;
 /** An owner that is silent for so long has lost its rows to whoever claims them. */
 const leaseSeconds = 30;
 const renewMs = 10_000;
+const leaseExpiresAt = sql`now() + make_interval(secs => ${leaseSeconds})`;
 
 export interface InstanceRow {
   id: string;
@@ -44,10 +45,22 @@ export function createInstanceStore(db: Db, workerId: string, log: Log, isLeased
   const dirty = new Set<string>();
   let timer: NodeJS.Timeout | null = null;
   let writing: Promise<void> = Promise.resolve();
-  const renewal = isLeased ? undefined : setInterval(markAll, renewMs).unref();
+  const renewal = isLeased ? undefined : setInterval(renew, renewMs).unref();
 
-  function markAll(): void {
-    for (const key of owned.keys()) mark(key);
+  /** One statement for all rows. Where it meets fewer than there are, or fails, all are written again. */
+  function renew(): void {
+    writing = writing.then(async () => {
+      const renewed = await db
+        .update(instances)
+        .set({ leaseExpiresAt })
+        .where(eq(instances.workerId, workerId))
+        .returning({ id: instances.id })
+        .catch((error: unknown) => {
+          log.debug({ err: error }, 'the instance rows were not renewed');
+          return [];
+        });
+      if (renewed.length < owned.size) for (const key of owned.keys()) mark(key);
+    });
   }
 
   function mark(key: string): void {
@@ -86,7 +99,6 @@ export function createInstanceStore(db: Db, workerId: string, log: Log, isLeased
 
   /** Claims and writes in one conditional statement: a row that another worker holds stays as it is. */
   async function claim(rows: InstanceRow[]): Promise<void> {
-    const leaseExpiresAt = sql`now() + make_interval(secs => ${leaseSeconds})`;
     await db
       .insert(instances)
       .values(rows.map((row) => ({ ...row, workerId, epoch: 1, leaseExpiresAt })))

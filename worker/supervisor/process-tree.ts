@@ -1,8 +1,8 @@
 // Process trees as /proc shows them. Every process of a server carries MCPHUB_INSTANCE in its environment, so it is
 // found after it has left its parent, group and session; what dropped its environment is found by descent while that
 // lasts. Where there is no /proc (macOS, Windows) nothing is found, and the group's signals have to do.
-import { closeSync, openSync, readSync } from 'node:fs';
-import { readdir, readFile } from 'node:fs/promises';
+import { closeSync, openSync, readFileSync, readSync } from 'node:fs';
+import { readdir } from 'node:fs/promises';
 import { markerName } from '../upstream';
 
 export interface ProcessInfo {
@@ -43,21 +43,79 @@ const readPerTurn = 32;
 const statBytes = 4096;
 const killRounds = 40;
 const killPauseMs = 25;
-const markerLooks = 2;
+/** A child looks like its parent until it has become its own program; so long its environment is looked at again. */
+const settledMs = 2_000;
+
+/** All processes at one moment, as far as a list of them can be. */
+interface Snapshot {
+  processes: Map<number, ProcessInfo>;
+  markerOf(info: ProcessInfo): string | null;
+}
+
+interface Known {
+  marker: string | null;
+  firstSeenMs: number;
+  isSettled: boolean;
+}
 
 export function createProcessTrees(root = '/proc'): ProcessTrees {
   const statBuffer = Buffer.alloc(statBytes);
-  /** Of the processes of the last usage(), by pid and start. */
-  let markers = new Map<string, { marker: string | null; looked: number }>();
+  /** Of the processes of the last look, by pid and start. */
+  let known = new Map<string, Known>();
+  let looking: Promise<Snapshot> | null = null;
+  let nextLook: Promise<Snapshot> | null = null;
+
+  /**
+   * What runs now. A look that is under way may have missed what the caller knows of, so it waits for the next one; all
+   * who wait share that.
+   */
+  function look(): Promise<Snapshot> {
+    if (!looking) {
+      looking = lookOnce().finally(() => {
+        looking = null;
+      });
+      return looking;
+    }
+    nextLook ??= looking
+      .catch(() => {})
+      .then(() => {
+        nextLook = null;
+        return look();
+      });
+    return nextLook;
+  }
+
+  /** A few at a time and synchronously: reading a file of /proc costs less than handing the job to a thread. */
+  async function lookOnce(): Promise<Snapshot> {
+    const processes = new Map<number, ProcessInfo>();
+    const before = known;
+    const seen = new Map<string, Known>();
+    const numbers = await pids();
+    for (let at = 0; at < numbers.length; at += readPerTurn) {
+      if (at > 0) await new Promise((resolve) => setImmediate(resolve));
+      const nowMs = performance.now();
+      for (const pid of numbers.slice(at, at + readPerTurn)) {
+        const text = readStat(pid);
+        if (text === null) continue;
+        const info = parseStat(pid, text);
+        processes.set(pid, info);
+        seen.set(keyOf(info), learn(pid, before.get(keyOf(info)), nowMs));
+      }
+    }
+    known = seen;
+    return { processes, markerOf: (info) => seen.get(keyOf(info))?.marker ?? null };
+  }
+
+  function learn(pid: number, each: Known | undefined, nowMs: number): Known {
+    if (each?.isSettled) return each;
+    const firstSeenMs = each?.firstSeenMs ?? nowMs;
+    const marker = readMarker(pid) ?? each?.marker ?? null;
+    return { marker, firstSeenMs, isSettled: nowMs - firstSeenMs >= settledMs };
+  }
 
   async function pids(): Promise<number[]> {
     const names = await readdir(root).catch(() => []);
     return names.filter((name) => /^\d+$/.test(name)).map(Number);
-  }
-
-  async function stat(pid: number): Promise<ProcessInfo | null> {
-    const text = await readFile(`${root}/${pid}/stat`, 'latin1').catch(() => null);
-    return text === null ? null : parseStat(pid, text);
   }
 
   function parseStat(pid: number, text: string): ProcessInfo {
@@ -73,28 +131,6 @@ export function createProcessTrees(root = '/proc'): ProcessTrees {
     };
   }
 
-  async function all(): Promise<Map<number, ProcessInfo>> {
-    const infos = await Promise.all((await pids()).map(stat));
-    return new Map(infos.filter((info) => info !== null).map((info) => [info.pid, info]));
-  }
-
-  /**
-   * As `all`, a few at a time and synchronously: reading a file of /proc costs less than handing the job to a thread,
-   * and this runs every second or two.
-   */
-  async function allInTurns(): Promise<Map<number, ProcessInfo>> {
-    const found = new Map<number, ProcessInfo>();
-    const numbers = await pids();
-    for (let at = 0; at < numbers.length; at += readPerTurn) {
-      if (at > 0) await new Promise((resolve) => setImmediate(resolve));
-      for (const pid of numbers.slice(at, at + readPerTurn)) {
-        const text = readStat(pid);
-        if (text !== null) found.set(pid, parseStat(pid, text));
-      }
-    }
-    return found;
-  }
-
   function readStat(pid: number): string | null {
     let file: number | null = null;
     try {
@@ -108,33 +144,23 @@ export function createProcessTrees(root = '/proc'): ProcessTrees {
     }
   }
 
-  async function markerOf(pid: number): Promise<string | null> {
-    const environment = await readFile(`${root}/${pid}/environ`, 'latin1').catch(() => '');
+  function readMarker(pid: number): string | null {
+    let environment: string;
+    try {
+      environment = readFileSync(`${root}/${pid}/environ`, 'latin1');
+    } catch {
+      // It has ended, or is somebody else's.
+      return null;
+    }
     const entry = environment.split('\0').find((each) => each.startsWith(`${markerName}=`));
     return entry?.slice(markerName.length + 1) ?? null;
   }
 
-  /** Reads environments of processes that are new; forgets those that have ended. */
-  async function learnMarkers(processes: Map<number, ProcessInfo>): Promise<void> {
-    const before = markers;
-    markers = new Map();
-    for (const info of processes.values()) {
-      const key = `${info.pid}.${info.startTicks}`;
-      const known = before.get(key) ?? { marker: null, looked: 0 };
-      // A child looks like its parent until it has become its own program, so the first look may come too early.
-      if (known.marker === null && known.looked < markerLooks) {
-        known.marker = await markerOf(info.pid);
-        known.looked += 1;
-      }
-      markers.set(key, known);
-    }
-  }
-
   /** The marker of a process, or that of the nearest process above it: what dropped its environment still belongs. */
-  function ownerOf(info: ProcessInfo, processes: Map<number, ProcessInfo>): string | null {
+  function ownerOf(info: ProcessInfo, { processes, markerOf }: Snapshot): string | null {
     const seen = new Set<number>();
     for (let at: ProcessInfo | undefined = info; at && !seen.has(at.pid); at = processes.get(at.parent)) {
-      const marker = markers.get(`${at.pid}.${at.startTicks}`)?.marker;
+      const marker = markerOf(at);
       if (marker) return marker;
       seen.add(at.pid);
     }
@@ -142,12 +168,12 @@ export function createProcessTrees(root = '/proc'): ProcessTrees {
   }
 
   async function usage(): Promise<Map<string, TreeUsage>> {
-    const processes = await allInTurns();
-    await learnMarkers(processes);
+    const snapshot = await look();
+    const { processes } = snapshot;
     const own = ancestors(processes, process.pid);
     const sums = new Map<string, TreeUsage>();
     for (const info of processes.values()) {
-      const owner = own.has(info.pid) ? null : ownerOf(info, processes);
+      const owner = own.has(info.pid) ? null : ownerOf(info, snapshot);
       if (owner === null) continue;
       const sum = sums.get(owner) ?? { rssBytes: 0, cpuSeconds: 0, processes: 0 };
       sum.rssBytes += info.rssBytes;
@@ -158,34 +184,30 @@ export function createProcessTrees(root = '/proc'): ProcessTrees {
     return sums;
   }
 
-  /** Pids whose environment carries a marker that `matches`; never this process or one above it. */
-  async function marked(processes: Map<number, ProcessInfo>, matches: (marker: string) => boolean): Promise<number[]> {
+  /** Those whose marker `matches` and all below them or below `roots`; never this process or one above it. */
+  function matching(
+    { processes, markerOf }: Snapshot,
+    matches: (marker: string) => boolean,
+    roots: number[] = [],
+  ): ProcessInfo[] {
     const own = ancestors(processes, process.pid);
-    const found = await Promise.all(
-      [...processes.keys()].map(async (pid) => {
-        if (own.has(pid)) return null;
-        const marker = await markerOf(pid);
-        return marker !== null && matches(marker) ? pid : null;
-      }),
-    );
-    return found.filter((pid) => pid !== null);
-  }
-
-  async function findMatching(matches: (marker: string) => boolean, roots: number[] = []): Promise<ProcessInfo[]> {
-    const processes = await all();
-    const starts = [...(await marked(processes, matches)), ...roots];
+    const marked = [...processes.values()].filter((info) => {
+      const marker = own.has(info.pid) ? null : markerOf(info);
+      return marker !== null && matches(marker);
+    });
+    const starts = [...marked.map(({ pid }) => pid), ...roots];
     return withDescendants(processes, starts).filter((info) => !info.zombie);
   }
 
   async function killMatching(matches: (marker: string) => boolean, others: ProcessInfo[]): Promise<number> {
     const victims = new Set<string>();
     for (let round = 0; round < killRounds; round += 1) {
-      const stillThere = await Promise.all(others.map(({ pid }) => stat(pid)));
-      const known = others.filter((info, index) => isSame(info, stillThere[index]));
-      const found = [...(await findMatching(matches)), ...known];
+      const snapshot = await look();
+      const left = others.filter((info) => isSame(info, snapshot.processes.get(info.pid)));
+      const found = [...matching(snapshot, matches), ...left];
       if (found.length === 0) break;
       for (const info of found) {
-        victims.add(`${info.pid}.${info.startTicks}`);
+        victims.add(keyOf(info));
         signal(info.pid, 'SIGKILL');
       }
       await new Promise((resolve) => setTimeout(resolve, killPauseMs));
@@ -194,11 +216,15 @@ export function createProcessTrees(root = '/proc'): ProcessTrees {
   }
 
   return {
-    find: (marker, roots) => findMatching((each) => each === marker, roots),
+    find: async (marker, roots) => matching(await look(), (each) => each === marker, roots),
     kill: (marker, others = []) => killMatching((each) => each === marker, others),
     sweep: (installationId) => killMatching((each) => each.startsWith(`${installationId}:`), []),
     usage,
   };
+}
+
+function keyOf({ pid, startTicks }: ProcessInfo): string {
+  return `${pid}.${startTicks}`;
 }
 
 function isSame(info: ProcessInfo, now: ProcessInfo | null | undefined): boolean {

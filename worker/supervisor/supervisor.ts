@@ -14,6 +14,9 @@ import { createUsageWatch, measureMs } from './usage';
 
 /** A lost hint costs this delay at most. */
 const reconcileMs = 15_000;
+/** Of the time that may go into looking at processes: hundreds of them are looked at more rarely, but not too rarely. */
+const measureShareMax = 0.005;
+const measurePauseMaxMs = 5_000;
 /** Log events reach the browser at most ten times a second. */
 const logBatchMs = 100;
 
@@ -63,6 +66,7 @@ export function createSupervisor(options: SupervisorOptions): Supervisor {
   let swept = false;
   let stopped = false;
   let stopping: Promise<void> | null = null;
+  let measureFrom = 0;
 
   function emit<E extends keyof SupervisorEvents>(event: E, ...args: Parameters<SupervisorEvents[E]>): void {
     for (const listener of emitter.listeners(event)) {
@@ -198,6 +202,14 @@ export function createSupervisor(options: SupervisorOptions): Supervisor {
     timers.push(() => cancel());
   }
 
+  async function measure(): Promise<void> {
+    const begun = clock.monotonic();
+    if (begun < measureFrom) return;
+    await watchUsage([...pools.values()].flatMap(({ instances }) => instances));
+    const ended = clock.monotonic();
+    measureFrom = ended + Math.min((ended - begun) / measureShareMax, measurePauseMaxMs);
+  }
+
   async function stopAll(): Promise<void> {
     stopped = true;
     for (const cancel of timers) cancel();
@@ -214,7 +226,7 @@ export function createSupervisor(options: SupervisorOptions): Supervisor {
       await store?.reset();
       swept = true;
       repeat(reconcileMs, reconcile);
-      repeat(measureMs, () => watchUsage([...pools.values()].flatMap(({ instances }) => instances)));
+      repeat(measureMs, measure);
       await reconcile();
     },
     reconcile,
