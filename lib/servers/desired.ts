@@ -10,6 +10,7 @@ import type { ServerRow } from './rows';
 import {
   type Balancing,
   type HealthCheck,
+  type Isolation,
   remoteUrlSchema,
   type ServerEra,
   type ServerLimits,
@@ -35,8 +36,8 @@ export interface DesiredServer {
   /** Values that nobody may read in what is told of the server: logs, states, records of calls. */
   secretValues: string[];
   era: ServerEra;
-  /** The protocol version that it spoke when it was listed last; null before that. */
-  spokenVersion: string | null;
+  /** What it said of itself when it was listed last; null before that. */
+  said: Said | null;
   timeoutMs: number | null;
   limits: ServerLimits;
   tls: ServerTls | null;
@@ -46,6 +47,10 @@ export interface DesiredServer {
   balancing: Balancing;
   /** The addresses of a remote server, where it has several. */
   endpoints: { url: string; weight: number }[];
+  isolation: Isolation;
+  startOnDemand: boolean;
+  idleStopSeconds: number | null;
+  warmInstances: number;
   /** SHA-256 (hex) over everything that a running instance depends on; another hash means a restart. */
   hash: string;
   /** Set when the row cannot be used, e.g. a variable without a value: a plain sentence. */
@@ -54,26 +59,39 @@ export interface DesiredServer {
 
 /** Shorter ones would hide half of every text, and are no secrets. */
 const secretFromLength = 6;
+/** As in the handshake with a server. */
+export interface Said {
+  protocolVersion: string;
+  serverInfo: Record<string, unknown>;
+  capabilities: Record<string, unknown>;
+}
 
 type Launch = Pick<ServerRow, 'command' | 'args' | 'env' | 'cwd' | 'url' | 'headers' | 'endpoints'>;
 
 /** All servers, by name. */
 export async function listDesired(db: Db, processEnv: Record<string, string | undefined>): Promise<DesiredServer[]> {
   const rows = await db
-    .select({ row: servers, spokenVersion: serverCatalogs.protocolVersion })
+    .select({
+      row: servers,
+      said: {
+        protocolVersion: serverCatalogs.protocolVersion,
+        serverInfo: serverCatalogs.serverInfo,
+        capabilities: serverCatalogs.capabilities,
+      },
+    })
     .from(servers)
     .leftJoin(serverCatalogs, eq(serverCatalogs.serverId, servers.id))
     .orderBy(sql`lower(${servers.name})`);
   // To copy `process.env` calls into the system for each variable: once for all rows, and not for each.
   const variables = { ...processEnv };
-  return rows.map(({ row, spokenVersion }) => desiredOf(row, variables, spokenVersion));
+  return rows.map(({ row, said }) => desiredOf(row, variables, said));
 }
 
 /** Pure. */
 export function desiredOf(
   row: ServerRow,
   processEnv: Record<string, string | undefined>,
-  spokenVersion: string | null = null,
+  said: Said | null = null,
 ): DesiredServer {
   const { launch, fault } = row.source === 'file' ? expandLaunch(row, processEnv) : fillIn(row);
   const { command, args, env, cwd, url, headers } = launch;
@@ -96,14 +114,18 @@ export function desiredOf(
     headers,
     secretValues: Object.values(row.secrets).filter((value) => value.length >= secretFromLength),
     era: row.era,
-    spokenVersion,
+    said,
     timeoutMs: row.timeoutMs,
     limits: row.limits,
     tls: row.tls,
     healthCheck: row.healthCheck,
-    replicas: row.type === 'stdio' ? row.replicas : 1,
+    replicas: row.type === 'stdio' && row.isolation === 'shared' ? row.replicas : 1,
     balancing: row.balancing,
-    endpoints: endpointsOf(launch),
+    endpoints: row.isolation === 'shared' ? endpointsOf(launch) : [],
+    isolation: row.isolation,
+    startOnDemand: row.startOnDemand,
+    idleStopSeconds: row.idleStopSeconds,
+    warmInstances: row.warmInstances,
     hash: createHash('sha256').update(JSON.stringify(identity)).digest('hex'),
     fault: fault ?? launchFaultOf(launch) ?? tlsFaultOf(row.tls),
   };

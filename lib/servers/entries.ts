@@ -35,6 +35,10 @@ const words: Record<string, readonly string[]> = {
   endpoints: ['endpoints'],
   balancing: ['balancing'],
   repeatSafeCalls: ['repeatSafeCalls'],
+  isolation: ['isolation'],
+  startOnDemand: ['startOnDemand'],
+  idleStopSeconds: ['idleStopSeconds'],
+  warmInstances: ['warmInstances'],
 };
 
 const transports: Record<string, 'stdio' | 'streamable-http' | 'sse'> = {

@@ -28,6 +28,31 @@ export interface Launch {
 
 /** @returns all faults of a server that a caller wants to save */
 export function launchFaults(server: ServerInput): FieldFault[] {
+  return [...policyFaults(server), ...typeFaults(server)];
+}
+
+/** Settings that would have no effect beside others. */
+function policyFaults(server: ServerInput): FieldFault[] {
+  const { isolation = 'shared', startOnDemand = false, idleStopSeconds, warmInstances = 0 } = server;
+  const faults: FieldFault[] = [];
+  if (isolation === 'shared') {
+    const detail = 'needs "isolation" of "user" or "session": a shared server has nobody to wait for';
+    if (warmInstances > 0) faults.push({ pointer: '/warmInstances', detail });
+    if (idleStopSeconds !== undefined && !startOnDemand) {
+      faults.push({
+        pointer: '/idleStopSeconds',
+        detail: 'needs "startOnDemand", or "isolation" of "user" or "session"',
+      });
+    }
+    return faults;
+  }
+  const detail = 'belongs to shared servers: with "isolation" each caller has one instance';
+  if (server.type === 'stdio' && (server.replicas ?? 1) > 1) faults.push({ pointer: '/replicas', detail });
+  if (server.type !== 'stdio' && (server.endpoints ?? []).length > 0) faults.push({ pointer: '/endpoints', detail });
+  return faults;
+}
+
+function typeFaults(server: ServerInput): FieldFault[] {
   const shared = [...maskFaults('secrets', server.secrets), ...secretFaults(server)];
   if (server.type !== 'stdio') {
     const tls = certificateFault(server.tls);

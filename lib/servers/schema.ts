@@ -36,6 +36,17 @@ export type ServerState = (typeof serverStates)[number];
 export const balancings = ['round-robin', 'least-connections', 'weighted'] as const;
 export type Balancing = (typeof balancings)[number];
 
+/**
+ * Who shares an instance: all callers, the sessions of one user, or nobody. A client of 2026-07-28 has no session: its
+ * instance serves one call with all that belongs to it.
+ */
+export const isolations = ['shared', 'user', 'session'] as const;
+export type Isolation = (typeof isolations)[number];
+/** Instances of callers that an isolated server runs at most, unless `limits.instances` says otherwise. */
+export const instancesDefault = 32;
+/** Without use for so long an instance is stopped, unless `idleStopSeconds` says otherwise. */
+export const idleStopDefaults = { startOnDemand: 300, isolated: 1800 } as const;
+
 const text = z.string().max(8192);
 const stringMap = z.record(z.string().min(1).max(256), text);
 const headerName = z
@@ -77,11 +88,11 @@ export const serverLimitsSchema = z.strictObject({
   queuedCalls: wholeNumber.min(0).max(100_000).optional(),
   /** Starts without a person's wish; beyond them the server counts as crashed until an hour has passed. */
   restartsPerHour: wholeNumber.min(0).max(3_600).optional(),
+  /** Instances of callers, where `isolation` gives them their own. */
+  instances: wholeNumber.min(1).max(1_000).optional(),
 });
 export type ServerLimits = z.infer<typeof serverLimitsSchema>;
 export type ServerLimit = keyof ServerLimits;
-/** A connection to a remote server has no processes of its own. */
-
 /** How the certificate of a remote server is checked. */
 export const tlsSchema = z.strictObject({
   /** PEM certificates that are trusted besides those of the system. */
@@ -107,7 +118,8 @@ export const healthCheckSchema = z
   });
 export type HealthCheck = z.infer<typeof healthCheckSchema>;
 
-const remoteLimitsSchema = serverLimitsSchema.pick({ concurrentCalls: true, queuedCalls: true });
+/** A connection to a remote server has no processes of its own. */
+const remoteLimitsSchema = serverLimitsSchema.pick({ concurrentCalls: true, queuedCalls: true, instances: true });
 const replicasMax = 32;
 
 /** The fields of a server that a client may set. */
@@ -142,6 +154,13 @@ const serverFields = z.strictObject({
   balancing: z.enum(balancings),
   /** A request of a read-only or idempotent tool, or a read, whose connection broke is sent once more. */
   repeatSafeCalls: z.boolean(),
+  isolation: z.enum(isolations),
+  /** Not started until somebody needs it. */
+  startOnDemand: z.boolean(),
+  /** Stopped after so long without use: the server, if it starts on demand, and the instances of single callers. */
+  idleStopSeconds: wholeNumber.min(1).max(604_800),
+  /** Instances that stand ready for the next user or session. */
+  warmInstances: wholeNumber.min(0).max(32),
 });
 
 const mayBeAbsent = {
@@ -162,6 +181,10 @@ const mayBeAbsent = {
   endpoints: true,
   balancing: true,
   repeatSafeCalls: true,
+  isolation: true,
+  startOnDemand: true,
+  idleStopSeconds: true,
+  warmInstances: true,
 } as const;
 
 /** A new server: stdio needs `command`, the others need `url`; HTTP+SSE (`sse`) is of one era only. */
@@ -213,6 +236,10 @@ export const serverPatchSchema = serverFields.partial().extend({
   endpoints: serverFields.shape.endpoints.nullable().optional(),
   balancing: serverFields.shape.balancing.nullable().optional(),
   repeatSafeCalls: serverFields.shape.repeatSafeCalls.nullable().optional(),
+  isolation: serverFields.shape.isolation.nullable().optional(),
+  startOnDemand: serverFields.shape.startOnDemand.nullable().optional(),
+  idleStopSeconds: serverFields.shape.idleStopSeconds.nullable().optional(),
+  warmInstances: serverFields.shape.warmInstances.nullable().optional(),
 });
 export type ServerPatch = z.infer<typeof serverPatchSchema>;
 
@@ -266,6 +293,10 @@ export interface ServerView {
   endpoints: { url: string; weight: number }[];
   balancing: Balancing;
   repeatSafeCalls: boolean;
+  isolation: Isolation;
+  startOnDemand: boolean;
+  idleStopSeconds: number | null;
+  warmInstances: number;
   source: 'api' | 'file';
   sourceFile: string | null;
   groups: string[];
@@ -331,8 +362,17 @@ export const serverStatusSchema = z.object({
        * only instance.
        */
       circuit: z.enum(['closed', 'open', 'half-open']).optional(),
+      /**
+       * Of an isolated server: whose it is, a user's id or what stands for a session; "" for one that waits for its
+       * first caller. Absent for the instance that the lists come from.
+       */
+      whose: z.string().optional(),
+      /** It finishes its calls and is replaced, or not needed any more. */
+      draining: z.boolean().optional(),
     }),
   ),
+  /** Why a question of the server reached no client, and what helps; the last one since the hub started. */
+  inVain: z.string().nullish(),
   /** Limits of the row that cannot be held on this platform. */
   unenforced: z.array(z.string()).optional(),
   lastExit: z

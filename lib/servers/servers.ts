@@ -242,6 +242,10 @@ export function columnsOf(server: ServerInput) {
     endpoints: remote?.endpoints ?? [],
     balancing: server.balancing ?? 'round-robin',
     repeatSafeCalls: server.repeatSafeCalls ?? false,
+    isolation: server.isolation ?? 'shared',
+    startOnDemand: server.startOnDemand ?? false,
+    idleStopSeconds: server.idleStopSeconds ?? null,
+    warmInstances: server.warmInstances ?? 0,
   };
 }
 
@@ -259,6 +263,10 @@ export function settingsOf(row: ServerRow): Record<string, unknown> {
     ...(Object.keys(row.secrets).length > 0 && { secrets: row.secrets }),
     ...(row.balancing !== 'round-robin' && { balancing: row.balancing }),
     ...(row.repeatSafeCalls && { repeatSafeCalls: true }),
+    ...(row.isolation !== 'shared' && { isolation: row.isolation }),
+    ...(row.startOnDemand && { startOnDemand: true }),
+    ...(row.idleStopSeconds !== null && { idleStopSeconds: row.idleStopSeconds }),
+    ...(row.warmInstances > 0 && { warmInstances: row.warmInstances }),
   };
   const more = {
     ...(row.endpoints.length > 0 && { endpoints: row.endpoints }),

@@ -118,15 +118,19 @@ export function createHandSupervisor() {
     for (const listener of listeners[event] ?? []) (listener as (...all: typeof args) => void)(...args);
   }
 
+  function upstreamOf(serverId: string): Upstream {
+    const upstream = upstreams.get(serverId);
+    if (!upstream) throw new HubError('UPSTREAM_UNAVAILABLE', undefined, { server: serverId, reason: 'exited' });
+    return upstream;
+  }
+
   return {
     listed: (serverId: string, outcome: { tools: number; fault: string | null }) =>
       void listed.push({ serverId, ...outcome }),
     outcomes: listed,
-    upstreamOf(serverId: string): Upstream {
-      const upstream = upstreams.get(serverId);
-      if (!upstream) throw new HubError('UPSTREAM_UNAVAILABLE', undefined, { server: serverId, reason: 'exited' });
-      return upstream;
-    },
+    upstreamOf,
+    listingUpstreamOf: upstreamOf,
+    release: () => undefined,
     on<E extends keyof SupervisorEvents>(event: E, listener: SupervisorEvents[E]) {
       const set = (listeners[event] ?? new Set()) as Set<SupervisorEvents[E]>;
       (listeners as Record<string, unknown>)[event] = set.add(listener);

@@ -40,7 +40,15 @@ export type PeerMessage =
    */
   | { kind: 'server'; status: ServerStatus; at: string | null; handshake: Handshake | null }
   /** A server said something that belongs to no call. */
-  | { kind: 'notification'; serverId: string; method: string; params: Record<string, unknown> | undefined }
+  | {
+      kind: 'notification';
+      serverId: string;
+      method: string;
+      params: Record<string, unknown> | undefined;
+      whose?: string | undefined;
+    }
+  /** A session is over: what it had for itself ends. */
+  | { kind: 'released'; conversation: string }
   /** Calls of the sender time out and a ping did too. */
   | { kind: 'hung'; serverId: string }
   /** Whether somebody watches a room of the live updates at the sender. */

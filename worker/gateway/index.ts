@@ -1,6 +1,6 @@
 // The gateway: what an MCP client sees of the hub. It knows actors, names and sessions, but no processes: those are
 // behind the supervisor. Made by createGateway, begun by start(), ended by close().
-import { randomBytes } from 'node:crypto';
+import { randomBytes, randomUUID } from 'node:crypto';
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { Keyring } from '../../lib/access/keyring';
 import type { Actor } from '../../lib/access/schema';
@@ -27,7 +27,7 @@ import { createInputRounds } from './sessions/input-rounds';
 import { createLegacy } from './sessions/legacy';
 import { createPeers, type PeerLine } from './sessions/peers';
 import { createQuestions, type QuestionLimits } from './sessions/questions';
-import { createSessions, credentialOf, type Session } from './sessions/sessions';
+import { createSessions, credentialOf, type Session, userOf } from './sessions/sessions';
 import { createSse } from './sessions/sse';
 import { createStreams, type StreamLimits } from './sessions/streams';
 import { createListeners } from './stateless/listeners';
@@ -61,7 +61,7 @@ export const defaultLimits: GatewayLimits = {
 };
 
 export interface GatewayDeps {
-  supervisor: Pick<Supervisor, 'on' | 'upstreamOf' | 'listed'>;
+  supervisor: Pick<Supervisor, 'on' | 'upstreamOf' | 'listingUpstreamOf' | 'listed' | 'release'>;
   /** The actor of a bearer token, at once while it is known. @throws HubError UNAVAILABLE */
   resolveActor(token: string, address?: string, connection?: object): Actor | null | Promise<Actor | null>;
   catalogs: CatalogDeps['catalogs'];
@@ -160,6 +160,7 @@ export function createGateway(deps: GatewayDeps): Gateway {
       if (session.ended) for (const call of session.calls.values()) call.cancel('the session ended');
       questions.release(session);
       news.release(session);
+      if (session.ended) supervisor.release(session.conversation);
       if (session.ended) streams.endWhere((stream) => stream.session === session);
     },
     report: (error, message) => log.warn({ err: error }, message),
@@ -308,7 +309,14 @@ export function createGateway(deps: GatewayDeps): Gateway {
         actor,
         view: viewOf(actor, endpoint),
         params: { name: tool, arguments: args },
-        origin: { id: requestId, session: null, exchange: null, client: null, ...(signal && { signal }) },
+        origin: {
+          id: requestId,
+          session: null,
+          exchange: null,
+          client: null,
+          caller: { user: userOf(actor), conversation: randomUUID(), isPassing: true },
+          ...(signal && { signal }),
+        },
         requestId,
         clientName: 'dashboard',
         bodyBytes: Buffer.byteLength(JSON.stringify(args)),

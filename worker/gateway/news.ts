@@ -5,6 +5,7 @@ import { HubError } from '../../lib/errors';
 import type { Log } from '../../lib/log';
 import type { SessionMessage } from '../fleet/messages';
 import type { Supervisor } from '../supervisor/types';
+import type { Caller, Wish } from '../upstream/types';
 import { type ListKind, listKinds, type Target, type View } from './catalog/view';
 import { createServerLevels, logLevels, severityOf } from './log-levels';
 import type { Relay } from './relay';
@@ -25,8 +26,13 @@ export const changedNotification: Record<ListKind, string> = {
   prompts: 'notifications/prompts/list_changed',
 };
 
+/** Whether something of an instance is for this caller. @param whose of an isolated server: whose instance it is */
+export function isTheirs(whose: string | undefined, { user, conversation }: Caller): boolean {
+  return whose === undefined || whose === user || whose === conversation;
+}
+
 /** Who hears of resources: a session on its stream, or anything that hears for itself. */
-export interface Subscriber {
+export interface Subscriber extends Caller {
   /** Exposed URIs. */
   readonly subscriptions: Set<string>;
   hear(method: string, params?: Record<string, unknown>): void;
@@ -68,10 +74,25 @@ export function createNews({ supervisor, streams, relay, questions, viewFor, tel
     return [...(subscribers.get(serverId)?.keys() ?? [])];
   }
 
-  /** Tells the server what is subscribed to now; nobody waits for it. */
+  /** Tells the server what is subscribed to now. @returns whether it refused a resource to somebody */
+  async function settle(serverId: string): Promise<(who: Caller, uri: string) => boolean> {
+    const upstream = supervisor.upstreamOf(serverId);
+    if (!upstream.watchFor) {
+      const refused = await upstream.watch(watchedOf(serverId));
+      return (_who, uri) => refused.includes(uri);
+    }
+    const wishes: Wish[] = [];
+    for (const [uri, callers] of subscribers.get(serverId) ?? []) {
+      for (const caller of callers.keys()) wishes.push({ caller: plainOf(caller), uri });
+    }
+    const refused = await upstream.watchFor(wishes);
+    return (who, uri) => refused.some((wish) => wish.uri === uri && wish.caller.conversation === who.conversation);
+  }
+
+  /** Tells the server; nobody waits for it. */
   async function watch(serverId: string): Promise<void> {
     try {
-      await supervisor.upstreamOf(serverId).watch(watchedOf(serverId));
+      await settle(serverId);
     } catch (error) {
       log.debug({ err: error, serverId }, 'a server did not take the subscriptions');
     }
@@ -88,21 +109,22 @@ export function createNews({ supervisor, streams, relay, questions, viewFor, tel
   }
 
   const unsubscribe = [
-    supervisor.on('notification', (serverId, method, params) => {
+    supervisor.on('notification', (serverId, method, params, whose) => {
       if (method === 'notifications/resources/updated') {
         const { uri } = params ?? {};
         if (typeof uri !== 'string') return;
         for (const [session, exposed] of subscribersOf(serverId, uri) ?? []) {
+          if (!isTheirs(whose, session)) continue;
           const known = { ...params, uri: exposed };
           if ('hear' in session) session.hear(method, known);
           else streams.send(session, method, known);
         }
       } else if (method === 'notifications/message') {
         // A shared server does not say whose call it speaks of; with one call under way it is clear.
-        relay.onlyCallOf(serverId)?.origin.client?.notify(method, params);
+        if (whose === undefined) relay.onlyCallOf(serverId)?.origin.client?.notify(method, params);
       } else if (method === 'notifications/elicitation/complete') {
         const session = questions.takeElicitation(params?.elicitationId);
-        if (session) streams.send(session, method, params);
+        if (session && isTheirs(whose, session)) streams.send(session, method, params);
       }
     }),
     supervisor.on('opened', (serverId, upstream) => {
@@ -140,8 +162,8 @@ export function createNews({ supervisor, streams, relay, questions, viewFor, tel
       subscribers.set(server.id, byUri.set(uri, sessions.set(session, exposed)));
       session.subscriptions.add(exposed);
       try {
-        const refused = await supervisor.upstreamOf(server.id).watch(watchedOf(server.id));
-        if (refused.includes(uri)) {
+        const isRefused = await settle(server.id);
+        if (isRefused(session, uri)) {
           throw new HubError('INVALID_INPUT', `The server "${server.name}" refused the subscription.`);
         }
       } catch (error) {
@@ -215,7 +237,7 @@ export function createNews({ supervisor, streams, relay, questions, viewFor, tel
         if (session.ended) return;
         for (const { server } of view.servers) {
           try {
-            const client = { capabilities, owner: session.id };
+            const client = { capabilities, owner: session.id, ...plainOf(session) };
             supervisor.upstreamOf(server.id).notify('notifications/roots/list_changed', undefined, client);
           } catch (error) {
             // It does not run; when it does, it asks for them anyway.
@@ -232,6 +254,10 @@ export function createNews({ supervisor, streams, relay, questions, viewFor, tel
       for (const stop of unsubscribe.splice(0)) stop();
     },
   };
+}
+
+function plainOf({ user, conversation, isPassing }: Caller): Caller {
+  return { user, conversation, isPassing };
 }
 
 export type News = ReturnType<typeof createNews>;

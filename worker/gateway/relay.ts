@@ -3,7 +3,7 @@
 import { HubError, isHubError } from '../../lib/errors';
 import { Slots, type Slotted } from '../slots';
 import type { Supervisor } from '../supervisor/types';
-import type { CallOptions, ClientSide, UpstreamAnswer } from '../upstream/types';
+import type { Caller, CallOptions, ClientSide, UpstreamAnswer } from '../upstream/types';
 import type { ServerNode } from './catalog/endpoints';
 import type { Target } from './catalog/view';
 import type { RequestId } from './http/json';
@@ -47,6 +47,8 @@ export interface Origin {
   exchange: Outlet | null;
   /** What servers may learn of the client and ask it; null where nobody can be asked. */
   client: AskedClient | null;
+  /** Whose request it is, where the client does not say so. */
+  caller?: Caller | undefined;
   signal?: AbortSignal;
 }
 
@@ -160,6 +162,7 @@ export function createRelay(supervisor: Pick<Supervisor, 'upstreamOf'>, limits: 
         timeoutMs,
         onProgress: progressToken === undefined || !exchange ? undefined : progressTo(exchange, progressToken, running),
         client: client ?? undefined,
+        caller: origin.caller,
       };
       if (exchange?.outlivesAnswer) options.progressLasts = true;
       const untilMs = performance.now() + timeoutMs;

@@ -7,7 +7,7 @@ import { asHubError } from '../../lib/errors';
 import type { LogLine, ServerLimits, ServerState, ServerStatus } from '../../lib/servers/schema';
 import { hideSecrets } from '../../lib/telemetry/redact';
 import type { Egress } from '../upstream';
-import { type CloseReason, type EraMemory, eraOf, openUpstream, type Upstream } from '../upstream';
+import { type ClientSide, type CloseReason, type EraMemory, eraOf, openUpstream, type Upstream } from '../upstream';
 import { createExitRecord, stableMs } from './backoff';
 import { type Breach, type InstanceUsage, launcherFor, type Platform, unenforced } from './limits';
 import type { LogRing } from './log-ring';
@@ -29,6 +29,12 @@ export interface Clock {
   monotonic(): number;
   /** @returns a function that ends the timer */
   after(ms: number, run: () => void): () => void;
+}
+
+/** What an instance works towards. */
+export interface Target extends DesiredServer {
+  /** It shall not run until somebody needs it. */
+  isAsleep?: boolean;
 }
 
 export interface InstanceEvents {
@@ -64,6 +70,8 @@ export interface InstanceOptions {
   ordinal: number;
   /** Starts of the instance in whose place it comes. */
   startsBefore: number;
+  /** Whose it alone is, or shall be: it is "ready" before that is known. */
+  borrower?: Promise<ClientSide>;
   /** The log of its server. */
   ring: Pick<LogRing, 'push'>;
   emit<E extends keyof InstanceEvents>(event: E, ...args: Parameters<InstanceEvents[E]>): void;
@@ -88,7 +96,7 @@ export interface Instance {
   readonly lastExit: LastExit | null;
   readonly view: InstanceView;
   /** Sets what shall be and acts on it; another hash restarts the server at once. Never rejects, nor do the others. */
-  want(desired: DesiredServer): Promise<void>;
+  want(desired: Target): Promise<void>;
   /** Ends what runs and starts it at once with a fresh back-off. Resolves when the new start is under way. */
   restart(): Promise<void>;
   /** Ends it for good. Resolves when no process is left. */
@@ -119,18 +127,18 @@ interface Life {
   gone: Promise<void>;
 }
 
-export function createInstance(first: DesiredServer, options: InstanceOptions): Instance {
+export function createInstance(first: Target, options: InstanceOptions): Instance {
   const { clock } = options;
   const id = randomUUID();
   const marker = `${options.installationId}:${id}`;
   const { ring, ordinal } = options;
   const exits = createExitRecord();
-  let goal = first;
+  let goal: Target = first;
   let removed = false;
   let restartWanted = false;
   let state = initialState('stopped', clock.now());
   /** What the connections of this configuration found out; a new one is asked anew. */
-  let eras: EraMemory = { era: first.spokenVersion === null ? null : eraOf(first.spokenVersion) };
+  let eras: EraMemory = { era: first.said === null ? null : eraOf(first.said.protocolVersion) };
   let life: Life | null = null;
   let cancelRetry: (() => void) | null = null;
   let cancelStable: (() => void) | null = null;
@@ -195,7 +203,7 @@ export function createInstance(first: DesiredServer, options: InstanceOptions): 
   }
 
   function shallRun(): boolean {
-    return goal.enabled && goal.running && goal.fault === null && !removed;
+    return goal.enabled && goal.running && goal.fault === null && !goal.isAsleep && !removed;
   }
 
   async function settle(): Promise<void> {
@@ -222,9 +230,15 @@ export function createInstance(first: DesiredServer, options: InstanceOptions): 
   function rest(): void {
     stopRetry();
     exits.reset();
-    const to: ServerState = !goal.enabled ? 'disabled' : !goal.running || removed ? 'stopped' : 'crashed';
+    const to = restingState();
     const cause = to === 'crashed' ? { reason: 'config-fault', message: goal.fault ?? '' } : null;
     if (state.state !== to || state.message !== (cause?.message ?? null)) move(to, cause);
+  }
+
+  function restingState(): ServerState {
+    if (!goal.enabled) return 'disabled';
+    if (!goal.running || removed) return 'stopped';
+    return goal.fault === null ? 'asleep' : 'crashed';
   }
 
   function begin(): void {
@@ -267,6 +281,7 @@ export function createInstance(first: DesiredServer, options: InstanceOptions): 
           handshakeTimeoutMs: options.handshakeTimeoutMs,
           random: options.random,
           memory: eras,
+          borrower: options.borrower,
           process: {
             marker,
             ownEnv: options.ownEnv,
@@ -293,6 +308,10 @@ export function createInstance(first: DesiredServer, options: InstanceOptions): 
             note(`Started ${goal.command} (pid ${started}).`);
           },
           stderr: takeStderr,
+          prepared: () => {
+            endTurn();
+            if (!mine.ended && state.state === 'starting') move('ready');
+          },
           inVain: (message) => {
             note(message);
             observe({ kind: 'in-vain', message });

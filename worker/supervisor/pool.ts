@@ -1,12 +1,19 @@
-// The instances of one server: as many as its row says, each with its own life. An edit starts the new instance before
-// the old one ends. Seen from outside it is one server with one state and one upstream; which instance a call goes to is
-// decided in whole.ts, when there are several.
+// The instances of one server: as many as its row says, each with its own life, and those of single callers (guests.ts).
+// An edit starts the new instance before the old one ends. Seen from outside it is one server with one state and one
+// upstream; which instance a call goes to is decided in whole.ts, when there are several. A server that starts on demand
+// sleeps until a call needs it, and again when nobody does.
 import { HubError } from '../../lib/errors';
-import type { LogLine, ServerState, ServerStatus } from '../../lib/servers/schema';
-import type { Upstream } from '../upstream';
+import type { Said } from '../../lib/servers/desired';
+import { idleStopDefaults, type LogLine, type ServerState, type ServerStatus } from '../../lib/servers/schema';
+import type { Handshake, Upstream } from '../upstream';
+import { eraOf } from '../upstream';
+import { readServerInfo } from '../upstream/handshake';
+import { refused } from '../upstream/later';
 import { type Candidate, hashOf } from './balancing';
 import { type Circuit, createCircuit } from './circuit';
-import { createInstance, type Instance, type InstanceOptions } from './instance';
+import { Gate } from './gate';
+import { createGuests, type Guests } from './guests';
+import { createInstance, type Instance, type InstanceOptions, type Target } from './instance';
 import { createLogRing, type LogRing } from './log-ring';
 import type { DesiredServer, Observation, SupervisorEvents } from './types';
 import { createWhole } from './whole';
@@ -14,6 +21,10 @@ import { createWhole } from './whole';
 /** An instance that is no longer wanted finishes the calls it has, so long at most. */
 const drainMs = 30_000;
 const drainLookMs = 50;
+/** Time for a server to take what nobody waits for. */
+const asideMs = 10_000;
+/** How soon a server that was in use is looked at again, whether it may sleep. */
+const sleepLookMs = 1_000;
 
 /** The state of a server is that of its best instance. */
 const rank: readonly ServerState[] = [
@@ -31,7 +42,8 @@ const rank: readonly ServerState[] = [
 
 export type PoolEvents = Pick<SupervisorEvents, 'status' | 'opened' | 'notification' | 'observed'>;
 
-export interface PoolOptions extends Omit<InstanceOptions, 'ordinal' | 'startsBefore' | 'ring' | 'emit' | 'logged'> {
+export interface PoolOptions
+  extends Omit<InstanceOptions, 'ordinal' | 'startsBefore' | 'borrower' | 'ring' | 'emit' | 'logged'> {
   emit<E extends keyof PoolEvents>(event: E, ...args: Parameters<PoolEvents[E]>): void;
   /** New lines of the ring; the receiver batches them. */
   logged(line: LogLine): void;
@@ -39,8 +51,13 @@ export interface PoolOptions extends Omit<InstanceOptions, 'ordinal' | 'startsBe
 
 export interface Pool {
   readonly ring: LogRing;
-  /** For calls and for the hub's own requests; null while no instance is ready. Asked for each call. */
+  /**
+   * For calls, asked for each of them; null while none can be made. What starts on demand, and what a caller has for
+   * itself, is started by a call over it.
+   */
   readonly upstream: Upstream | null;
+  /** The one that lists are asked from, if it is open: nothing is started for that. */
+  readonly listing: Upstream | null;
   readonly status: ServerStatus;
   /** All, also those that shall take a place soon. */
   readonly instances: readonly Instance[];
@@ -54,6 +71,8 @@ export interface Pool {
   /** Ends all for good. Resolves when no process is left. */
   remove(): Promise<void>;
   listed(outcome: { tools: number; fault: string | null }): void;
+  /** A session is over. */
+  release(conversation: string): void;
 }
 
 /** One place in the pool: the instance in it, and the one that shall come into it. */
@@ -84,13 +103,13 @@ export class Member implements Candidate {
 }
 
 interface Plan {
-  target: DesiredServer;
+  target: Target;
   weight: number;
   /** Where it is, if the instances are in different places. */
   url: string | null;
 }
 
-function planOf(desired: DesiredServer): Plan[] {
+function planOf(desired: Target): Plan[] {
   if (desired.type === 'stdio') {
     return Array.from({ length: desired.replicas }, () => ({ target: desired, weight: 1, url: null }));
   }
@@ -106,10 +125,21 @@ export function createPool(first: DesiredServer, options: PoolOptions): Pool {
   const { clock } = options;
   const ring = createLogRing({ now: clock.now });
   const members: Member[] = [];
-  const leaving = new Set<Promise<void>>();
+  /** They finish their calls, or end already. */
+  const leaving = new Map<Instance, Promise<void>>();
   let goal = first;
   let version = clock.now();
   let removed = false;
+  /** Calls take the way of servers that always run and that all callers share. */
+  let isPlain = true;
+  /** What has never been listed, or was changed since, is started once to be known. */
+  let isAwake = !first.startOnDemand || first.said === null;
+  let isLearnt = first.said !== null;
+  let handshake: Handshake | null = first.said && storedHandshake(first.said);
+  let inVain: string | null = null;
+  let levelParams: Record<string, unknown> | undefined;
+  let cancelSleep: (() => void) | null = null;
+  let guests: Guests | null = null;
   const whole = createWhole(members, {
     balancing: first.balancing,
     unavailable: () => unavailable(status()),
@@ -135,7 +165,7 @@ export function createPool(first: DesiredServer, options: PoolOptions): Pool {
       emit: (event, ...args) => {
         if (event === 'opened') opened(ordinal, instance, args[0] as Upstream);
         else if (event === 'changed') changed(ordinal, instance);
-        else if (event === 'observed') options.emit('observed', goal.id, args[0] as Observation, ordinal);
+        else if (event === 'observed') observed(args[0] as Observation, ordinal);
         else options.emit('notification', goal.id, ...(args as [string, Record<string, unknown> | undefined]));
       },
     });
@@ -149,7 +179,14 @@ export function createPool(first: DesiredServer, options: PoolOptions): Pool {
     if (member.instance !== instance) return;
     member.circuit = createCircuit(clock.monotonic, tell);
     whole.opened(upstream);
+    handshake = upstream.handshake;
+    gate.use.touch();
+    if (levelParams && members.length === 1 && handshake.era === 'legacy') {
+      upstream.call('logging/setLevel', levelParams, { timeoutMs: asideMs }).answer.catch(() => {});
+    }
     options.emit('opened', goal.id, members.length === 1 ? upstream : whole.upstream);
+    gate.changed();
+    sleepLater();
   }
 
   function changed(ordinal: number, instance: Instance): void {
@@ -162,7 +199,15 @@ export function createPool(first: DesiredServer, options: PoolOptions): Pool {
     // What cannot start is what was asked for: it is shown. And nobody waits for a successor of what has ended.
     const hasFailed = next === instance && instance.view.nextRetryAt !== null;
     if (next && (hasFailed || (instance === member.instance && !instance.upstream))) replace(member);
+    gate.changed();
     if (instance === member.instance || instance === member.next) tell();
+  }
+
+  function observed(observation: Observation, ordinal: number): void {
+    options.emit('observed', goal.id, observation, ordinal);
+    if (observation.kind !== 'in-vain') return;
+    inVain = observation.message;
+    tell();
   }
 
   function replace(member: Member): void {
@@ -181,8 +226,128 @@ export function createPool(first: DesiredServer, options: PoolOptions): Pool {
         await new Promise<void>((resolve) => void clock.after(drainLookMs, resolve));
       }
       await instance.remove();
-    })().finally(() => leaving.delete(done));
-    leaving.add(done);
+    })().finally(() => {
+      leaving.delete(instance);
+      if (!removed) tell();
+    });
+    leaving.set(instance, done);
+  }
+
+  /** Ends an instance that takes no place. */
+  function end(instance: Instance): void {
+    const done = instance.remove().finally(() => {
+      leaving.delete(instance);
+      if (!removed) tell();
+    });
+    leaving.set(instance, done);
+  }
+
+  function openUpstream(): Upstream | null {
+    if (members.length === 1) return (members[0] as Member).instance.upstream;
+    return whole.isReady() ? whole.upstream : null;
+  }
+
+  const gate = new Gate({
+    server: () => goal.name,
+    open: () => (isAwake ? openUpstream() : null),
+    need: wake,
+    failure: () => (members.some(({ instance }) => mayCome(instance)) ? null : unavailable(status())),
+    now: clock.monotonic,
+  });
+
+  /** The server as one that a call starts. */
+  const onDemand: Upstream = {
+    get handshake() {
+      return knownHandshake();
+    },
+    get inflight() {
+      return gate.use.active;
+    },
+    call(method, params, callOptions) {
+      const { client, caller } = callOptions;
+      if (client || caller || method === 'tools/call') return gate.call(method, params, callOptions);
+      // The hub's own requests start nothing; what they set holds for the next start, too.
+      if (method === 'logging/setLevel') levelParams = params;
+      const open = openUpstream();
+      return open ? open.call(method, params, callOptions) : refused(unavailable(status()));
+    },
+    notify: (method, params, client) => openUpstream()?.notify(method, params, client),
+    async watch(uris) {
+      gate.use.isWatched = uris.length > 0;
+      gate.use.touch();
+      if (uris.length === 0) return (await openUpstream()?.watch(uris)) ?? [];
+      return (await gate.opened()).watch(uris);
+    },
+    keepsSession: () => openUpstream()?.keepsSession?.() ?? false,
+    faultOfTool: (tool) => openUpstream()?.faultOfTool?.(tool) ?? null,
+    close: async () => undefined,
+  };
+
+  function knownHandshake(): Handshake {
+    const known = openUpstream()?.handshake ?? handshake;
+    if (known) return known;
+    throw unavailable(status());
+  }
+
+  function wake(): void {
+    if (isAwake) return;
+    isAwake = true;
+    gate.use.touch();
+    planOf(targetOf()).forEach(settle);
+    sleepLater();
+  }
+
+  function sleepLater(): void {
+    if (cancelSleep || removed || !isAwake || !goal.startOnDemand) return;
+    const idleMs = (goal.idleStopSeconds ?? idleStopDefaults.startOnDemand) * 1000;
+    if (!isLearnt || (openUpstream()?.inflight ?? 0) > 0) gate.use.touch();
+    const leftMs = idleMs - gate.use.idleMs;
+    if (leftMs <= 0) {
+      isAwake = false;
+      planOf(targetOf()).forEach(settle);
+      return;
+    }
+    cancelSleep = clock.after(gate.use.isFree ? leftMs : Math.min(leftMs, sleepLookMs), () => {
+      cancelSleep = null;
+      sleepLater();
+    });
+  }
+
+  function targetOf(): Target {
+    return { ...goal, isAsleep: !isAwake };
+  }
+
+  function guestsOf(): Guests {
+    let made = 0;
+    return createGuests(goal, {
+      clock,
+      make(borrower, emit) {
+        made += 1;
+        const mark = `[#${made}]`;
+        const instance = createInstance(goal, {
+          ...options,
+          ordinal: members.length,
+          startsBefore: 0,
+          borrower,
+          ring: { push: (stream, text) => ring.push(stream, `${mark} ${text}`) },
+          emit,
+        });
+        void instance.want(goal);
+        return instance;
+      },
+      retire,
+      end,
+      ending: () => leaving.size,
+      listing: openUpstream,
+      handshake: knownHandshake,
+      opened: (its) => {
+        handshake = its;
+      },
+      changed: tell,
+      notification: (method, params, whose) => options.emit('notification', goal.id, method, params, whose),
+      observed: (observation) => observed(observation, members.length),
+      failureOf: (instance) => (mayCome(instance) ? null : unavailable({ ...instance.view, name: goal.name })),
+    });
   }
 
   function settle(plan: Plan, ordinal: number): void {
@@ -193,7 +358,7 @@ export function createPool(first: DesiredServer, options: PoolOptions): Pool {
     member.weight = weight;
     member.url = url;
     member.seed = hashOf(url ?? String(ordinal));
-    const mayStay = member.instance.hash === target.hash || !member.instance.upstream || !shallRun();
+    const mayStay = member.instance.hash === target.hash || !member.instance.upstream || !shallRun() || !isAwake;
     if (mayStay) {
       if (member.next) retire(member.next);
       member.next = null;
@@ -206,7 +371,10 @@ export function createPool(first: DesiredServer, options: PoolOptions): Pool {
 
   function status(): ServerStatus {
     const views = members.map(({ instance }) => instance.view);
-    const best = views.toSorted((one, other) => rank.indexOf(one.state) - rank.indexOf(other.state))[0];
+    const guestViews = guests?.instances.map(({ view }) => view) ?? [];
+    const best = [...views, ...guestViews].toSorted(
+      (one, other) => rank.indexOf(one.state) - rank.indexOf(other.state),
+    )[0];
     const missing = views[0]?.unenforced ?? [];
     const exits = members.flatMap(({ instance }) => instance.lastExit ?? []);
     return {
@@ -219,10 +387,15 @@ export function createPool(first: DesiredServer, options: PoolOptions): Pool {
       since: best?.since ?? new Date(clock.now()).toISOString(),
       attempt: best?.attempt ?? 0,
       nextRetryAt: best?.nextRetryAt ?? null,
-      ready: members.filter(({ upstream }) => upstream !== null).length,
-      total: shallRun() ? members.length : 0,
+      ready: members.filter(({ upstream }) => upstream !== null).length + guestViews.filter(isReady).length,
+      total: (shallRun() && isAwake ? members.length : 0) + guestViews.length,
       tools: Math.max(0, ...views.map(({ tools }) => tools)),
-      instances: members.flatMap((member) => shownOf(member)),
+      instances: [
+        ...members.flatMap((member) => shownOf(member)),
+        ...(guests?.shown() ?? []),
+        ...[...leaving.keys()].flatMap(({ view: { shown } }) => (shown ? [{ ...shown, draining: true }] : [])),
+      ],
+      ...(inVain !== null && { inVain }),
       ...(missing.length > 0 && { unenforced: missing }),
       lastExit: exits.toSorted((one, other) => (one.at < other.at ? 1 : -1))[0] ?? null,
     };
@@ -241,6 +414,11 @@ export function createPool(first: DesiredServer, options: PoolOptions): Pool {
     });
   }
 
+  /** With those of callers and those that leave. */
+  function everyInstance(): Instance[] {
+    return [...all(), ...(guests?.instances ?? []), ...leaving.keys()];
+  }
+
   function all(): Instance[] {
     return members.flatMap(({ instance, next }) => (next ? [instance, next] : [instance]));
   }
@@ -248,14 +426,18 @@ export function createPool(first: DesiredServer, options: PoolOptions): Pool {
   return {
     ring,
     get upstream() {
-      if (members.length === 1) return (members[0] as Member).instance.upstream;
-      return whole.isReady() ? whole.upstream : null;
+      if (isPlain) return openUpstream();
+      if (!shallRun()) return null;
+      return guests && goal.isolation !== 'shared' ? guests.upstream : onDemand;
+    },
+    get listing() {
+      return openUpstream();
     },
     get status() {
       return status();
     },
     get instances() {
-      return all();
+      return everyInstance();
     },
     get placed() {
       return members.map(({ instance }) => instance);
@@ -266,9 +448,16 @@ export function createPool(first: DesiredServer, options: PoolOptions): Pool {
     want(desired) {
       const renamed = desired.name !== goal.name;
       const before = members.length;
+      const isStarted = desired.running && !goal.running;
+      const isOther = desired.hash !== goal.hash;
       goal = desired;
+      isPlain = !desired.startOnDemand && desired.isolation === 'shared';
+      // Who starts a server wants to see it run; what was changed may have other tools.
+      if (isOther) isLearnt = false;
+      if (!desired.startOnDemand || isStarted || isOther) isAwake = true;
+      if (isStarted || isOther) gate.use.touch();
       whole.balance(desired.balancing);
-      const plans = planOf(desired);
+      const plans = planOf(targetOf());
       for (const member of members.splice(plans.length)) {
         retire(member.instance);
         if (member.next) retire(member.next);
@@ -276,19 +465,31 @@ export function createPool(first: DesiredServer, options: PoolOptions): Pool {
       plans.forEach(settle);
       // What was set on the only connection is unknown to those that joined it.
       if (members.length !== before && whole.isReady()) options.emit('opened', goal.id, currentUpstream());
+      if (desired.isolation !== 'shared') guests ??= guestsOf();
+      guests?.want(desired);
+      sleepLater();
       if (renamed || (before > 0 && members.length !== before)) tell();
     },
     async restart() {
+      wake();
+      gate.use.touch();
+      guests?.clear();
       for (const member of members) replace(member);
       await Promise.all(members.map(({ instance }) => instance.restart()));
     },
     async remove() {
       removed = true;
-      await Promise.all([...all().map((instance) => instance.remove()), ...leaving]);
+      cancelSleep?.();
+      gate.close(new HubError('INTERRUPTED', `The server "${goal.name}" was stopped.`, { server: goal.name }));
+      guests?.close();
+      await Promise.all([...all().map((instance) => instance.remove()), ...leaving.values()]);
     },
     listed(outcome) {
+      isLearnt = true;
+      gate.use.touch();
       for (const instance of all()) instance.listed(outcome);
     },
+    release: (conversation) => guests?.release(conversation),
   };
 
   function currentUpstream(): Upstream {
@@ -296,8 +497,25 @@ export function createPool(first: DesiredServer, options: PoolOptions): Pool {
   }
 }
 
+/** Whether waiting for it is of use. */
+function mayCome({ view: { state, nextRetryAt } }: Instance): boolean {
+  if (state === 'retrying') return nextRetryAt === null;
+  return state === 'starting' || state === 'stopping' || state === 'ready' || state === 'degraded';
+}
+
+function isReady({ state }: Pick<ServerStatus, 'state'>): boolean {
+  return state === 'ready' || state === 'degraded';
+}
+
+/** What it said of itself in an earlier life. */
+function storedHandshake({ protocolVersion, serverInfo, capabilities }: Said): Handshake {
+  return { era: eraOf(protocolVersion), protocolVersion, serverInfo: readServerInfo(serverInfo), capabilities };
+}
+
 /** What a caller gets for a server without an open upstream. */
-export function unavailable(status: ServerStatus | undefined): HubError {
+export function unavailable(
+  status: Pick<ServerStatus, 'name' | 'state' | 'message' | 'reason' | 'nextRetryAt'> | undefined,
+): HubError {
   if (!status) return new HubError('UPSTREAM_UNAVAILABLE', 'The server is not known to the supervisor.');
   const { name, state, message, reason, nextRetryAt } = status;
   const code = state === 'needs-auth' ? 'UPSTREAM_NEEDS_AUTH' : 'UPSTREAM_UNAVAILABLE';

@@ -83,8 +83,16 @@ export function createSharedSupervisor(options: SharedOptions): SharedSupervisor
     return share.has(serverId) || (desired.has(serverId) && !isShared(serverId));
   }
 
+  /** One worker runs it, for all. */
   function isShared(serverId: string): boolean {
-    return desired.get(serverId)?.type === 'stdio';
+    const server = desired.get(serverId);
+    return server !== undefined && runsOnce(server);
+  }
+
+  /** Its upstream is there whether it runs or not: calls start what they need. */
+  function isLazy(serverId: string): boolean {
+    const server = desired.get(serverId);
+    return server !== undefined && (server.startOnDemand || server.isolation !== 'shared');
   }
 
   function answersFor(serverId: string): boolean {
@@ -98,7 +106,9 @@ export function createSharedSupervisor(options: SharedOptions): SharedSupervisor
     desired = new Map(all.map((each) => [each.id, each]));
     for (const serverId of before.keys()) if (!desired.has(serverId)) forget(serverId);
     const had = share;
-    share = await leases.share(all.filter(({ type }) => type === 'stdio').map(({ id }) => id));
+    share = await leases.share(all.filter(runsOnce).map(({ id }) => id));
+    // What every worker connects to from now on needs no way to the others.
+    for (const serverId of remotes.keys()) if (!isShared(serverId)) retire(serverId);
     for (const serverId of share) if (!had.has(serverId)) takeOver(serverId);
     // What the new owner said of it was not believed as long as the server was thought to be ours.
     if ([...had].some((serverId) => !share.has(serverId) && desired.has(serverId))) fleet.send({ kind: 'hello' });
@@ -164,18 +174,35 @@ export function createSharedSupervisor(options: SharedOptions): SharedSupervisor
     if (before?.owner === from && before.status.version > status.version) return;
     known.set(id, { status, owner: from });
     const life = `${from} ${lifeOf(status)}`;
+    const remote = remotes.get(id);
     if (at === null || handshake === null) retire(id);
-    else if (remotes.get(id)?.life !== life) open(id, { from, at, life, name: status.name, handshake });
+    else if (remote?.owner === from && isLazy(id)) renew(id, remote, life, status, handshake);
+    else if (remote?.life !== life) open(id, { from, at, life, status, handshake });
     emit('status', status);
+  }
+
+  /** It woke, or sleeps; who waits for it over the way that we have goes on waiting. */
+  function renew(serverId: string, remote: Remote, life: string, status: ServerStatus, handshake: Handshake): void {
+    const isOther = remote.life !== life;
+    remote.life = life;
+    remote.upstream.handshake = handshake;
+    if (isOther && isListable(status)) emit('opened', serverId, remote.upstream);
   }
 
   function open(
     serverId: string,
-    { from, at, life, name, handshake }: { from: Tag; at: string; life: string; name: string; handshake: Handshake },
+    {
+      from,
+      at,
+      life,
+      status,
+      handshake,
+    }: { from: Tag; at: string; life: string; status: ServerStatus; handshake: Handshake },
   ): void {
     retire(serverId);
+    const isIsolated = desired.get(serverId)?.isolation !== 'shared';
     const upstream = openForwarded(
-      { server: { id: serverId, name }, socketPath: at, handshake, worker: fleet.self },
+      { server: { id: serverId, name: status.name }, socketPath: at, handshake, worker: fleet.self, isIsolated },
       {
         notification: (method, params) => emit('notification', serverId, method, params),
         hung: () => fleet.send({ kind: 'hung', serverId }, from),
@@ -185,7 +212,7 @@ export function createSharedSupervisor(options: SharedOptions): SharedSupervisor
       },
     );
     remotes.set(serverId, { owner: from, life, upstream });
-    emit('opened', serverId, upstream);
+    if (!isLazy(serverId) || isListable(status)) emit('opened', serverId, upstream);
   }
 
   /** What ran at workers that have ended is between two owners now. */
@@ -219,16 +246,21 @@ export function createSharedSupervisor(options: SharedOptions): SharedSupervisor
   }
 
   /** Log messages are only passed on while it is clear whose call they belong to, over all workers. */
-  function spoke(serverId: string, method: string, params: Record<string, unknown> | undefined): void {
-    if (isShared(serverId) && method === 'notifications/message') {
+  function spoke(
+    serverId: string,
+    method: string,
+    params: Record<string, unknown> | undefined,
+    whose: string | undefined,
+  ): void {
+    if (isShared(serverId) && whose === undefined && method === 'notifications/message') {
       if (inflightAt(serverId) !== 1) return;
       const elsewhere = forwarder.onlyCallAt(serverId);
       if (elsewhere) elsewhere(method, params);
       else emit('notification', serverId, method, params);
       return;
     }
-    emit('notification', serverId, method, params);
-    if (isShared(serverId)) fleet.send({ kind: 'notification', serverId, method, params });
+    emit('notification', serverId, method, params, whose);
+    if (isShared(serverId)) fleet.send({ kind: 'notification', serverId, method, params, whose });
   }
 
   function inflightAt(serverId: string): number {
@@ -253,9 +285,10 @@ export function createSharedSupervisor(options: SharedOptions): SharedSupervisor
 
   const unsubscribe = [
     fleet.on('server', ({ status, at, handshake }, from) => hear(from, status, at, handshake)),
-    fleet.on('notification', ({ serverId, method, params }, from) => {
-      if (known.get(serverId)?.owner === from) emit('notification', serverId, method, params);
+    fleet.on('notification', ({ serverId, method, params, whose }, from) => {
+      if (known.get(serverId)?.owner === from) emit('notification', serverId, method, params, whose);
     }),
+    fleet.on('released', ({ conversation }) => local.release(conversation)),
     fleet.on('hung', ({ serverId }) => {
       if (share.has(serverId)) void local.restart(serverId);
     }),
@@ -295,6 +328,19 @@ export function createSharedSupervisor(options: SharedOptions): SharedSupervisor
       if (isLocal(serverId)) return local.upstreamOf(serverId);
       throw unavailable(known.get(serverId)?.status);
     },
+    listingUpstreamOf(serverId) {
+      const remote = remotes.get(serverId);
+      const status = known.get(serverId)?.status;
+      if (!remote) {
+        if (share.has(serverId)) return sharedUpstream(local.listingUpstreamOf(serverId), fleet.self);
+        if (isLocal(serverId)) return local.listingUpstreamOf(serverId);
+      } else if (!isLazy(serverId) || (status && isListable(status))) return remote.upstream;
+      throw unavailable(status);
+    },
+    release(conversation) {
+      local.release(conversation);
+      fleet.send({ kind: 'released', conversation });
+    },
     logs(serverId, after, limit) {
       const owner = known.get(serverId)?.owner;
       if (!owner || owner === fleet.self || !fleet.members.includes(owner)) return local.logs(serverId, after, limit);
@@ -315,6 +361,18 @@ export function createSharedSupervisor(options: SharedOptions): SharedSupervisor
     },
     kill: local.kill,
   };
+}
+
+/** What needs one process, or one place where it is known who uses what. */
+function runsOnce({ type, isolation, startOnDemand }: DesiredServer): boolean {
+  return type === 'stdio' || isolation !== 'shared' || startOnDemand;
+}
+
+/** The instance that lists come from runs. */
+function isListable({ instances }: ServerStatus): boolean {
+  return instances.some(({ state, whose, draining }) => {
+    return whose === undefined && !draining && (state === 'ready' || state === 'degraded');
+  });
 }
 
 /** One of several instances may come and go: the server lives on. */

@@ -242,6 +242,15 @@ export function createSupervisor(options: SupervisorOptions): Supervisor {
       if (!upstream) throw unavailable(pool?.status);
       return upstream;
     },
+    listingUpstreamOf(serverId) {
+      const pool = pools.get(serverId);
+      const upstream = pool?.listing;
+      if (!upstream) throw unavailable(pool?.status);
+      return upstream;
+    },
+    release(conversation) {
+      for (const pool of pools.values()) pool.release(conversation);
+    },
     logs: (serverId, after, limit) => pools.get(serverId)?.ring.since(after, limit) ?? { lines: [], dropped: 0 },
     listed: (serverId, outcome) => pools.get(serverId)?.listed(outcome),
     on(event, listener) {

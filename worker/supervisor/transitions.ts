@@ -10,9 +10,9 @@ export const moves: Record<ServerState, readonly ServerState[]> = {
   starting: ['ready', 'retrying', 'crashed', 'needs-auth', 'stopping'],
   ready: ['degraded', 'retrying', 'crashed', 'needs-auth', 'stopping'],
   degraded: ['ready', 'retrying', 'crashed', 'needs-auth', 'stopping'],
-  retrying: ['starting', 'ready', 'crashed', 'needs-auth', 'stopping', 'stopped', 'disabled'],
-  crashed: ['starting', 'ready', 'retrying', 'needs-auth', 'stopping', 'stopped', 'disabled'],
-  'needs-auth': ['starting', 'retrying', 'crashed', 'stopping', 'stopped', 'disabled'],
+  retrying: ['starting', 'ready', 'crashed', 'needs-auth', 'stopping', 'stopped', 'disabled', 'asleep'],
+  crashed: ['starting', 'ready', 'retrying', 'needs-auth', 'stopping', 'stopped', 'disabled', 'asleep'],
+  'needs-auth': ['starting', 'retrying', 'crashed', 'stopping', 'stopped', 'disabled', 'asleep'],
   // A stop ends in one of the resting states; a restart goes on to "starting" from here.
   stopping: ['starting', 'stopped', 'disabled', 'asleep', 'crashed'],
 };

@@ -25,7 +25,13 @@ export interface SupervisorEvents {
   /** An upstream was initialised and is usable; emitted before the state becomes "ready" is shown. */
   opened(serverId: string, upstream: Upstream): void;
   /** A notification of the server that belongs to no call. */
-  notification(serverId: string, method: string, params: Record<string, unknown> | undefined): void;
+  notification(
+    serverId: string,
+    method: string,
+    params: Record<string, unknown> | undefined,
+    /** Of an isolated server: whose instance it comes from, `user` or `conversation` of a Caller. */
+    whose?: string,
+  ): void;
   /** @param ordinal place of the instance among those of its server */
   observed(serverId: string, observation: Observation, ordinal: number): void;
   /** The row is gone: forget what is cached of the server. */
@@ -50,10 +56,15 @@ export interface Supervisor {
   status(serverId: string): ServerStatus | undefined;
   statuses(): ServerStatus[];
   /**
-   * An open upstream of the server for one call. Synchronous: it never waits for a start.
+   * The upstream of the server for one call. Synchronous: it waits for nothing. Where the server starts on demand, or
+   * gives each caller an instance, the call itself waits for the start.
    * @throws HubError UPSTREAM_UNAVAILABLE with the server's state and reason
    */
   upstreamOf(serverId: string): Upstream;
+  /** The open upstream that lists are asked from; starts nothing. @throws HubError as upstreamOf, also while asleep */
+  listingUpstreamOf(serverId: string): Upstream;
+  /** A session is over: what it had for itself ends. */
+  release(conversation: string): void;
   /**
    * Lines of the ring with `seq` above `after`, oldest first, and how many were dropped before them. A promise where
    * another worker has to be asked. @throws HubError UNAVAILABLE (by the promise) when that one has just ended

@@ -4,6 +4,7 @@
 import type { HubError } from '../../lib/errors';
 import type { Balancing } from '../../lib/servers/schema';
 import type { Call, CallOptions, ClientSide, Upstream } from '../upstream';
+import { refused } from '../upstream/later';
 import { type Balancer, balancers, type Candidate, placeOf } from './balancing';
 import type { Circuit } from './circuit';
 
@@ -146,10 +147,4 @@ function boundTo({ handshake, keepsSession }: Upstream, { owner }: Pick<ClientSi
   if (tasks || extensions?.[tasksExtension]) return '';
   const isStateful = handshake.era === 'legacy' && (keepsSession?.() === true || resources?.subscribe === true);
   return isStateful ? owner : null;
-}
-
-function refused(error: HubError): Call {
-  const answer = Promise.reject(error);
-  answer.catch(() => {});
-  return { answer, cancel: () => undefined };
 }

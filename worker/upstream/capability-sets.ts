@@ -29,7 +29,7 @@ export const everything: Capabilities = canonical({
 });
 
 /** Only what a server can ask for, in one order: equal sets have equal texts. */
-function canonical(capabilities: Capabilities): Capabilities {
+export function canonical(capabilities: Capabilities): Capabilities {
   const { sampling, elicitation, roots } = capabilities;
   const set: Capabilities = {};
   if (isObject(sampling)) set.sampling = pick(sampling, ['context', 'tools']);

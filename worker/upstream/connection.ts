@@ -7,7 +7,7 @@ import { everyTick } from './deadlines';
 import { type Envelope, subscriptionIdKey } from './modern';
 import { type Heard, PendingCall, PendingCalls, type Sending } from './pending';
 import { notOffered, Questions, whyInVain } from './questions';
-import type { Call, CallOptions, ClientAnswer, Sighting } from './types';
+import type { Call, CallOptions, ClientAnswer, ClientSide, Sighting } from './types';
 
 /** No call lasts longer, whatever progress it reports. */
 const hardEndMs = 600_000;
@@ -63,6 +63,11 @@ export interface Connection {
   call(method: string, params: Record<string, unknown> | undefined, options: CallOptions): Call;
   /** A request that stays open for the notifications which belong to it (subscriptions/listen); it has no deadline. */
   listen(method: string, params: Record<string, unknown>, heard: Heard): Call;
+  /**
+   * All calls are of one caller: what the server asks or says beside them is for the call under way, or, before there is
+   * one, for this client.
+   */
+  lend(client: ClientSide): void;
   /** Writes requests as the envelope says from now on, or as the legacy revisions do for null. */
   speak(envelope: Envelope | null): void;
   notify(method: string, params?: Record<string, unknown>): void;
@@ -94,6 +99,9 @@ export function createConnection(server: string, wire: Wire, events: ConnectionE
   const lasting = new Map<string, PendingCall>();
   let hasProgress = false;
   let withdrawn: { id: string; atMs: number }[] = [];
+  let borrower: ClientSide | null = null;
+  /** What the server asks the borrower while no call is under way. */
+  let aside: Questions | null = null;
   const stopTicking = everyTick(checkDeadlines);
 
   function call(method: string, params: Record<string, unknown> | undefined, options: CallOptions): Call {
@@ -278,8 +286,10 @@ export function createConnection(server: string, wire: Wire, events: ConnectionE
     const listener = listenerOf(params, onlyFor);
     if (listener) {
       listener(method, params);
-    } else if (!onlyFor || concernsAll(method)) {
+    } else if ((!onlyFor && !borrower) || concernsAll(method)) {
       events.notification(method, params);
+    } else if (!onlyFor) {
+      explaining()?.options.client?.notify(method, params);
     } else {
       // On the stream of a call it belongs to that call, and to nobody once the call is over.
       pending.find(onlyFor)?.options.client?.notify(method, params);
@@ -300,11 +310,36 @@ export function createConnection(server: string, wire: Wire, events: ConnectionE
     }
   }
 
+  /**
+   * The call that explains what the server says beside all calls, where one caller has lent the connection: any of one
+   * session, and of several conversations the only one.
+   */
+  function explaining(): PendingCall | undefined {
+    if (!borrower) return undefined;
+    let found: PendingCall | undefined;
+    for (const call of pending) {
+      const { client } = call.options;
+      if (!client) continue;
+      if (found && found.options.client?.conversation !== client.conversation) return undefined;
+      if (!found || call.startedAt > found.startedAt) found = call;
+    }
+    return found;
+  }
+
+  /** Whether calls of several conversations are under way, so that nothing tells which of them a question is about. */
+  function isBetweenCallers(): boolean {
+    return borrower !== null && !explaining() && [...pending].some(({ options }) => options.client);
+  }
+
   /** A legacy server takes a question back; a modern one ends a subscription (basic/patterns/cancellation). */
   function receiveCancelled(requestId: unknown, onlyFor: string | undefined): void {
     const listening = typeof requestId === 'string' ? pending.find(requestId) : undefined;
     if (listening?.heard) fail(listening.id, interrupted('ended it'));
     else if (onlyFor) pending.find(onlyFor)?.questions?.takeBack(requestId);
+    else if (borrower) {
+      aside?.takeBack(requestId);
+      for (const { questions } of pending) questions?.takeBack(requestId);
+    }
   }
 
   function interrupted(what: string): HubError {
@@ -348,8 +383,9 @@ export function createConnection(server: string, wire: Wire, events: ConnectionE
       counters.badMessages += 1;
       return;
     }
-    const call = onlyFor ? pending.find(onlyFor) : undefined;
-    const inVain = whyInVain(call?.options.client, method);
+    const call = onlyFor ? pending.find(onlyFor) : explaining();
+    const client = call?.options.client ?? (isBetweenCallers() ? undefined : (borrower ?? undefined));
+    const inVain = whyInVain(client, method, borrower !== null);
     if (inVain) events.inVain?.(inVain);
     if (method === 'ping') {
       respond(id, { kind: 'result', value: {} });
@@ -357,6 +393,11 @@ export function createConnection(server: string, wire: Wire, events: ConnectionE
       call.questions ??= new Questions(call.options.client);
       void call.questions.ask(id, method, params).then((answer) => {
         call.heardAt = performance.now();
+        if (answer) respond(id, answer);
+      });
+    } else if (client) {
+      aside ??= new Questions(client);
+      void aside.ask(id, method, params).then((answer) => {
         if (answer) respond(id, answer);
       });
     } else {
@@ -393,6 +434,9 @@ export function createConnection(server: string, wire: Wire, events: ConnectionE
     counters,
     call,
     listen,
+    lend(client) {
+      borrower ??= client;
+    },
     speak(next) {
       envelope = next;
     },
@@ -408,6 +452,7 @@ export function createConnection(server: string, wire: Wire, events: ConnectionE
     end(error) {
       if (ended) return;
       ended = error;
+      aside?.end();
       stopTicking();
       lasting.clear();
       for (const call of pending) {

@@ -19,13 +19,15 @@ export interface FaceOptions {
   target: { name: string };
   random: () => number;
   notification: UpstreamEvents['notification'];
+  /** The connection is one caller's. */
+  isOwn?: boolean;
 }
 
 /** `renew`: a new session knows none of the subscriptions. */
 export function legacyFace(
   { connection }: Link,
   handshake: Handshake,
-  { target }: FaceOptions,
+  { target, isOwn = false }: FaceOptions,
 ): Face & { renew(): Promise<void> } {
   const subscriptions = createSubscriptions(
     target.name,
@@ -35,9 +37,9 @@ export function legacyFace(
   return {
     handshake,
     call: connection.call,
-    // It is shared by all callers, and declares nothing of any client.
+    // Shared by all callers, it declares nothing of any client.
     notify: (method, params, client) => {
-      if (!client) connection.notify(method, params);
+      if (!client || isOwn) connection.notify(method, params);
     },
     watch: subscriptions.watch,
     renew: subscriptions.renew,

@@ -8,7 +8,18 @@ import { createConnection, type Wire } from './connection';
 import { createEgress } from './egress';
 import { type HttpTransport, openHttp } from './http';
 import { maxMessageBytes, type TransportEvents } from './transport';
-import type { Call, CallOptions, ClientAnswer, ClientSide, CloseReason, Handshake, Upstream } from './types';
+import type {
+  Call,
+  Caller,
+  CallOptions,
+  ClientAnswer,
+  ClientOf,
+  ClientSide,
+  CloseReason,
+  Handshake,
+  Upstream,
+  Wish,
+} from './types';
 
 /** Path on the owner's socket, followed by the id of the server. */
 export const forwardingPath = '/upstreams/';
@@ -21,6 +32,8 @@ const workerHeader = 'x-mcphub-worker';
 
 /** In `_meta` of a forwarded request: what its client declared. Taken out again by the owner. */
 const clientKey = 'io.mcphub/client';
+/** Likewise: whose call it is, where no client says so. */
+const callerKey = 'io.mcphub/caller';
 /** The caller keeps the deadline of a call, and gives up by closing the request; this only ends what was forgotten. */
 const hardEndMs = 600_000;
 const hubError = Buffer.from('{"hub":');
@@ -31,6 +44,8 @@ export interface ForwardedOptions {
   handshake: Handshake;
   /** Names the worker that asks. */
   worker: string;
+  /** Each caller has an instance of the server: see Upstream.watchFor. */
+  isIsolated: boolean;
 }
 
 export interface ForwardedEvents {
@@ -42,6 +57,8 @@ export interface ForwardedEvents {
 }
 
 export interface Forwarded extends Upstream {
+  /** As the owner told it last. */
+  handshake: Handshake;
   /** Fails all calls with this error, now and in future. */
   end(error: HubError): void;
 }
@@ -93,7 +110,8 @@ export function openForwarded(options: ForwardedOptions, events: ForwardedEvents
       return connection.inflight;
     },
     call(method, params, options): Call {
-      return connection.call(method, options.client ? withClient(params, options.client) : params, options);
+      const { client, caller } = options;
+      return connection.call(method, client || caller ? withClient(params, client, caller) : params, options);
     },
     notify(method, params, client) {
       connection.notify(method, client ? withClient(params, client) : params);
@@ -102,6 +120,12 @@ export function openForwarded(options: ForwardedOptions, events: ForwardedEvents
       const { kind, value } = await connection.call(watchMethod, { uris }, { timeoutMs: watchMs }).answer;
       return kind === 'result' ? (value as { refused: string[] }).refused : uris;
     },
+    ...(options.isIsolated && {
+      async watchFor(wishes: readonly Wish[]) {
+        const { kind, value } = await connection.call(watchMethod, { wishes }, { timeoutMs: watchMs }).answer;
+        return kind === 'result' ? (value as { refused: Wish[] }).refused : wishes;
+      },
+    }),
     end(error) {
       connection.end(error);
       void opened.close(stopped);
@@ -112,26 +136,35 @@ export function openForwarded(options: ForwardedOptions, events: ForwardedEvents
 
 type Params = Record<string, unknown> | undefined;
 
-type Declared = Pick<ClientSide, 'capabilities' | 'owner' | 'logLevel'>;
+type Declared = ClientOf & Pick<ClientSide, 'logLevel'>;
 
-function withClient(params: Params, { capabilities, owner, logLevel }: Declared): Params {
-  const meta = params?._meta as object | undefined;
-  return { ...params, _meta: { ...meta, [clientKey]: { capabilities, owner, logLevel } } };
+function withClient(params: Params, client: Declared | undefined, caller?: Caller): Params {
+  const meta: Record<string, unknown> = { ...(params?._meta as object | undefined) };
+  if (client) {
+    const { capabilities, owner, logLevel, user, conversation, isPassing } = client;
+    meta[clientKey] = { capabilities, owner, logLevel, user, conversation, isPassing };
+  }
+  if (caller) {
+    const { user, conversation, isPassing } = caller;
+    meta[callerKey] = { user, conversation, isPassing };
+  }
+  return { ...params, _meta: meta };
 }
 
 /** @returns what was declared, and the params as the client sent them */
 function withoutClient(params: Params): {
   params: Params;
   declared: Declared | null;
+  caller: Caller | undefined;
 } {
   const meta = params?._meta as Record<string, unknown> | undefined;
-  const declared = meta?.[clientKey];
-  if (!declared) return { params, declared: null };
-  const { [clientKey]: _ours, ...rest } = meta ?? {};
+  const { [clientKey]: declared = null, [callerKey]: caller, ...rest } = meta ?? {};
+  if (!declared && !caller) return { params, declared: null, caller: undefined };
   const { _meta, ...others } = params ?? {};
   return {
     params: Object.keys(rest).length > 0 ? { ...others, _meta: rest } : others,
-    declared: declared as Declared,
+    declared: declared as Declared | null,
+    caller: caller as Caller | undefined,
   };
 }
 
@@ -196,13 +229,18 @@ export function createForwarder(upstreamOf: (serverId: string, worker: string) =
     sent: Params,
     response: ServerResponse,
   ): Promise<void> {
-    const { params, declared } = withoutClient(sent);
+    const { params, declared, caller } = withoutClient(sent);
     const stream = new ForwardedCall(response);
     if (method === watchMethod) {
-      const refused = await upstream().watch((params?.uris ?? []) as string[]);
-      return stream.end(Buffer.from(JSON.stringify({ jsonrpc: '2.0', id, result: { refused } })));
+      const wishes = params?.wishes as Wish[] | undefined;
+      const refused = wishes
+        ? await upstream().watchFor?.(wishes)
+        : await upstream().watch((params?.uris ?? []) as string[]);
+      return stream.end(
+        Buffer.from(JSON.stringify({ jsonrpc: '2.0', id, result: { refused: refused ?? wishes ?? [] } })),
+      );
     }
-    const options: CallOptions = { timeoutMs: hardEndMs };
+    const options: CallOptions = { timeoutMs: hardEndMs, caller };
     const progressToken = (params?._meta as { progressToken?: unknown } | undefined)?.progressToken;
     if (progressToken !== undefined) {
       options.onProgress = (progress) => stream.notify('notifications/progress', { ...progress, progressToken });

@@ -1,6 +1,6 @@
 // The door of this folder: opens one upstream, whatever its transport and era.
 import { asHubError, HubError } from '../../lib/errors';
-import { everything, mute } from './capability-sets';
+import { type Capabilities, canonical, everything, mute } from './capability-sets';
 import type { Egress } from './egress';
 import { openInEra } from './era';
 import { type Face, legacyFace, modernFace } from './face';
@@ -9,7 +9,7 @@ import { createLink, errorOf } from './link';
 import { createEnvelope } from './modern';
 import { openRemote } from './remote';
 import { openStdio } from './stdio';
-import type { ClientInfo, CloseReason, EraMemory, OpenEvents, Upstream, UpstreamTarget } from './types';
+import type { ClientInfo, ClientSide, CloseReason, EraMemory, OpenEvents, Upstream, UpstreamTarget } from './types';
 
 export { createEgress, type Egress } from './egress';
 export { childEnvironment, markerName } from './environment';
@@ -34,6 +34,11 @@ export interface OpenOptions {
   random?: () => number;
   /** What earlier connections found; without it each one finds out anew. */
   memory?: EraMemory;
+  /**
+   * The connection serves one caller only: its first client, whose capabilities are declared. Until that is known all is
+   * made ready but the legacy handshake.
+   */
+  borrower?: Promise<ClientSide> | undefined;
   /** stdio only. */
   process: {
     /** Value of MCPHUB_INSTANCE in the child. */
@@ -59,6 +64,10 @@ export async function openUpstream(
   const timeoutMs = options.handshakeTimeoutMs ?? handshakeMs;
   let garbage = '';
   let doubtTimer: NodeJS.Timeout | null = null;
+  let onEnd: () => void = () => {};
+  const ending = new Promise<void>((resolve) => {
+    onEnd = resolve;
+  });
   const toldInVain = new Set<string>();
   const inVain = (message: string) => {
     if (toldInVain.has(message)) return;
@@ -73,18 +82,35 @@ export async function openUpstream(
       sighted: events.sighted,
       closed: (reason) => {
         if (doubtTimer) clearTimeout(doubtTimer);
+        onEnd();
         events.closed(reason);
       },
     },
     (reason) => explain(reason, garbage),
   );
   const { connection } = link;
+  const { borrower } = options;
+  let isLent = false;
+  void borrower?.then((first) => {
+    isLent = true;
+    connection.lend(first);
+  });
   const onAbort = () => void link.close(reasonOfAbort(options.signal));
   options.signal.addEventListener('abort', onAbort, { once: true });
   try {
     if (options.signal.aborted) throw new HubError('CANCELLED', undefined, { reason: 'stopped' });
     const { notification } = events;
-    const remote = { target, client, egress: options.egress, memory, timeoutMs, random, notification, inVain };
+    const remote = {
+      target,
+      client,
+      egress: options.egress,
+      memory,
+      timeoutMs,
+      random,
+      notification,
+      inVain,
+      ...(borrower && { declared }),
+    };
     const face = target.type === 'stdio' ? await openProgram() : await openRemote(link, remote);
     link.opened();
     return {
@@ -112,6 +138,15 @@ export async function openUpstream(
     if (doubtTimer) clearTimeout(doubtTimer);
   }
 
+  /** What the borrower can do, once there is one. @throws HubError when the connection ends before */
+  async function declared(): Promise<Capabilities> {
+    if (!borrower) return mute;
+    if (!isLent) events.prepared?.();
+    const client = await Promise.race([borrower, ending]);
+    if (client) return canonical(client.capabilities);
+    throw new HubError('CANCELLED', undefined, { reason: 'stopped' });
+  }
+
   async function openProgram(): Promise<Face> {
     link.attach((transportEvents) =>
       openStdio(
@@ -124,9 +159,9 @@ export async function openUpstream(
       timeoutMs,
       speak: (version) =>
         connection.speak(version === null ? null : createEnvelope(version, client, false, everything)),
-      initialize: () => shakeHands(connection, client, mute, timeoutMs, () => {}),
+      initialize: async () => shakeHands(connection, client, await declared(), timeoutMs, () => {}),
     });
-    const faceOptions = { target, random, notification: events.notification };
+    const faceOptions = { target, random, notification: events.notification, isOwn: borrower !== undefined };
     return handshake.era === 'modern'
       ? modernFace(link, handshake, faceOptions)
       : legacyFace(link, handshake, faceOptions);

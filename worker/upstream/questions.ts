@@ -15,12 +15,13 @@ const capabilityOf: Record<string, string> = {
 type Params = Record<string, unknown> | undefined;
 
 /** In one sentence why a server asks in vain, with what helps; null where the client is asked. */
-export function whyInVain(client: ClientSide | undefined, method: string): string | null {
+export function whyInVain(client: ClientSide | undefined, method: string, isLent = false): string | null {
   const capability = Object.hasOwn(capabilityOf, method) ? capabilityOf[method] : undefined;
   if (capability === undefined || client?.capabilities[capability]) return null;
   const what = `The server asked "${method}" in vain:`;
   if (client) return `${what} the client of that call did not declare "${capability}". Use one that does.`;
-  return `${what} nothing told for which call. Over streamable HTTP, and in revision 2026-07-28, servers can ask.`;
+  if (isLent) return `${what} calls of several sessions were under way. With the isolation "session" it can ask.`;
+  return `${what} nothing told for which call. With the isolation "session", over streamable HTTP and in revision 2026-07-28 servers can ask.`;
 }
 
 export class Questions {

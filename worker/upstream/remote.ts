@@ -2,7 +2,7 @@
 // comes first; a server that knows neither of its eras may still be one of HTTP+SSE (basic/transports, backwards
 // compatibility, 2025-03-26 and later).
 import { asHubError, HubError } from '../../lib/errors';
-import { createCapabilitySets, everything, mute } from './capability-sets';
+import { type Capabilities, createCapabilitySets, everything, mute } from './capability-sets';
 import type { Egress } from './egress';
 import { isRefusal, openInEra } from './era';
 import { type Face, legacyFace, modernFace } from './face';
@@ -30,6 +30,8 @@ export interface RemoteOptions {
   random: () => number;
   notification: UpstreamEvents['notification'];
   inVain(message: string): void;
+  /** Of a connection for one caller: what its client can do, once that is known. @throws HubError */
+  declared?(): Promise<Capabilities>;
 }
 
 /** @throws HubError */
@@ -55,9 +57,11 @@ export async function openRemote(link: Link, options: RemoteOptions): Promise<Fa
         connection.speak(version === null ? null : createEnvelope(version, client, true, everything));
         http.speak(version, version === null ? undefined : calls.mirror);
       },
-      initialize: () => initialize(link, http, everything, options),
+      initialize: async () => initialize(link, http, (await options.declared?.()) ?? everything, options),
     });
-    if (handshake.era === 'legacy') return legacyHttp(link, http, handshake, options);
+    if (handshake.era === 'legacy') {
+      return options.declared ? ownHttp(link, http, handshake, options) : legacyHttp(link, http, handshake, options);
+    }
     const face = modernFace(link, handshake, options);
     const stopAsking = askSometimes(
       () => http.listening || face.isListening() || connection.inflight > 0,
@@ -160,6 +164,21 @@ function legacyHttp(link: Link, http: HttpTransport, handshake: Handshake, optio
   };
 }
 
+/** The connection of one caller: one session, with what its client can do. */
+function ownHttp(link: Link, http: HttpTransport, handshake: Handshake, options: RemoteOptions): Face {
+  const { connection } = link;
+  const face = legacyFace(link, handshake, { ...options, isOwn: true });
+  void options.declared?.().then((capabilities) => {
+    renewWith(link, http, capabilities, options, () => void face.renew());
+  });
+  http.listen();
+  const stopAsking = askSometimes(
+    () => http.listening || connection.inflight > 0,
+    () => connection.call('ping', undefined, { timeoutMs: askEveryMs }).answer,
+  );
+  return { ...face, keepsSession: () => http.hasSession, stop: stopAsking };
+}
+
 /** A session that the server forgot is made anew; a server that refuses that has changed and is opened from the start. */
 function renewWith(
   link: Link,
@@ -185,8 +204,9 @@ async function openOldRemote(link: Link, options: RemoteOptions): Promise<Face> 
   const { connection } = link;
   const sse = link.attach((events) => openSse({ target, egress }, events));
   await sse.open(timeoutMs);
-  const handshake = await shakeHands(connection, client, mute, timeoutMs, (version) => sse.speak(version));
-  const face = legacyFace(link, handshake, options);
+  const declared = (await options.declared?.()) ?? mute;
+  const handshake = await shakeHands(connection, client, declared, timeoutMs, (version) => sse.speak(version));
+  const face = legacyFace(link, handshake, { ...options, isOwn: options.declared !== undefined });
   const stopAsking = askSometimes(
     () => connection.inflight > 0,
     () => connection.call('ping', undefined, { timeoutMs: askEveryMs }).answer,

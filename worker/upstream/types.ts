@@ -14,8 +14,18 @@ export type ClientAnswer =
   | { kind: 'result'; value: unknown }
   | { kind: 'error'; value: { code: number; message: string; data?: unknown } };
 
+/** Who calls, as far as it decides whose instance of an isolated server answers. */
+export interface Caller {
+  /** The user of the hub; where there is none, the credential. */
+  readonly user: string;
+  /** Stands for the session or, for a client without one, for one call with all that belongs to it. Cannot be guessed. */
+  readonly conversation: string;
+  /** It has no session: the conversation is over with its last call. */
+  readonly isPassing: boolean;
+}
+
 /** The client behind a call, as far as a server may learn of it or speak to it while the call is under way. */
-export interface ClientSide {
+export interface ClientSide extends Caller {
   /** As the client declared them; copied into each request to a modern server, and part of a legacy connection's key. */
   readonly capabilities: Record<string, unknown>;
   /** Whose client it is, as far as a server may remember something of it (its roots): its session, or else its credential. */
@@ -57,6 +67,8 @@ export interface CallOptions {
   progressLasts?: boolean;
   /** Absent for requests of the hub itself: such a call can ask nobody. */
   client?: ClientSide | undefined;
+  /** Whose call it is, where that is nobody who can be asked, or somebody else's conversation is meant than the client's. */
+  caller?: Caller | undefined;
 }
 
 export interface Call {
@@ -65,6 +77,15 @@ export interface Call {
   /** Tells the upstream (notifications/cancelled) and rejects `answer` with CANCELLED at once; a second call does nothing. */
   cancel(reason: string): void;
 }
+
+/** A resource whose updates somebody wants to hear. */
+export interface Wish {
+  caller: Caller;
+  uri: string;
+}
+
+/** A client as far as something is told of it. */
+export type ClientOf = Pick<ClientSide, 'capabilities' | 'owner' | keyof Caller>;
 
 export interface UpstreamEvents {
   /** A notification that belongs to no call, e.g. notifications/tools/list_changed. */
@@ -91,7 +112,7 @@ export interface Upstream {
   readonly inflight: number;
   call(method: string, params: Record<string, unknown> | undefined, options: CallOptions): Call;
   /** @param client whose news this is: told only over a connection whose server may ask this client about it */
-  notify(method: string, params?: Record<string, unknown>, client?: Pick<ClientSide, 'capabilities' | 'owner'>): void;
+  notify(method: string, params?: Record<string, unknown>, client?: ClientOf): void;
   /**
    * Makes the resources whose updates the server tells equal to these URIs (server/resources: subscriptions;
    * basic/patterns/subscriptions, 2026-07-28). They stay so when a session or stream has to be opened anew.
@@ -99,6 +120,11 @@ export interface Upstream {
    * @throws HubError METHOD_NOT_FOUND where the server offers no subscriptions, else as a call does
    */
   watch(uris: readonly string[]): Promise<readonly string[]>;
+  /**
+   * In place of `watch`, where each caller has an instance of its own: all that anybody wants to hear of this server.
+   * @returns those that were refused
+   */
+  watchFor?(wishes: readonly Wish[]): Promise<readonly Wish[]>;
   /** Whether the server keeps a session for this connection. Absent: it does not. */
   keepsSession?(): boolean;
   /** Why a tool cannot be called over this connection, in plain words, or null. Absent: every tool can. */
@@ -187,6 +213,8 @@ export interface OpenEvents extends UpstreamEvents {
   spawned(pid: number): void;
   /** Whole lines of stderr, without their ends; stdio only. */
   stderr(lines: string[]): void;
+  /** All is done but what needs the borrower (OpenOptions.borrower): it stands ready. */
+  prepared?(): void;
   /** The server asked its client something and was refused: why, and what helps. Once for each reason. */
   inVain?(message: string): void;
   sighted?(sighting: Sighting): void;

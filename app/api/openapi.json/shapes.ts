@@ -9,6 +9,7 @@ import {
   healthCheckSchema,
   type ImportPlan,
   type ImportResult,
+  isolations,
   logLineSchema,
   type ServerView,
   serverEras,
@@ -61,6 +62,15 @@ const server = z.object({
   repeatSafeCalls: z
     .boolean()
     .meta({ description: 'Read-only and idempotent tools, and reads, are asked once more when a connection broke' }),
+  isolation: z.enum(isolations).meta({
+    description:
+      'Who shares an instance: all callers, the sessions of one user, or nobody (a client of 2026-07-28: one call)',
+  }),
+  startOnDemand: z.boolean().meta({ description: 'Not started until somebody needs it' }),
+  idleStopSeconds: count.nullable().meta({
+    description: 'Stopped after so long without use: the server that starts on demand, the instances of callers',
+  }),
+  warmInstances: count.meta({ description: 'Instances that stand ready for the next user or session' }),
   source: z.enum(['api', 'file']).meta({ description: 'Rows of the servers file are read-only here' }),
   sourceFile: z.string().nullable(),
   groups: z.array(z.string()),

@@ -162,7 +162,9 @@ describe('the official client', () => {
       expect((await hub.post(changed, { session: each })).status).toBe(202);
     }
     await until(() => told.length > 0, 5000);
-    expect(told).toEqual([[changed.method, undefined, { capabilities: everything, owner: expect.any(String) }]]);
+    expect(told).toEqual([
+      [changed.method, undefined, expect.objectContaining({ capabilities: everything, owner: expect.any(String) })],
+    ]);
   });
 
   it('what was declared survives a restart of the hub [F-TRAP-04]', async () => {

@@ -23,7 +23,7 @@ const loggedFaults = 20;
 const reloadEveryMs = 30_000;
 
 export interface CatalogDeps {
-  supervisor: Pick<Supervisor, 'on' | 'upstreamOf' | 'listed'>;
+  supervisor: Pick<Supervisor, 'on' | 'listingUpstreamOf' | 'listed'>;
   catalogs: {
     load(): Promise<ReadonlyMap<string, Listing>>;
     store(serverId: string, listing: Listing): Promise<CatalogDiff>;
@@ -126,7 +126,7 @@ export function createCatalog({ supervisor, catalogs, loadEndpoints, bus, log, c
     state.isListing = true;
     state.relistsPaidUntilMs = Math.max(state.relistsPaidUntilMs, performance.now()) + relistEveryMs;
     try {
-      const listing = await listOf(supervisor.upstreamOf(serverId), listings.get(serverId));
+      const listing = await listOf(supervisor.listingUpstreamOf(serverId), listings.get(serverId));
       if (isClosed || work.get(serverId) !== state) return;
       state.failures = 0;
       const failed = listing.faults.find((fault) => fault.name === '');
@@ -174,7 +174,7 @@ export function createCatalog({ supervisor, catalogs, loadEndpoints, bus, log, c
 
   function isOpen(serverId: string): boolean {
     try {
-      return Boolean(supervisor.upstreamOf(serverId));
+      return Boolean(supervisor.listingUpstreamOf(serverId));
     } catch {
       return false;
     }

@@ -231,6 +231,18 @@ export class SessionClient implements AskedClient {
     return this.session.id;
   }
 
+  get user(): string {
+    return this.session.user;
+  }
+
+  get conversation(): string {
+    return this.session.conversation;
+  }
+
+  get isPassing(): boolean {
+    return false;
+  }
+
   get logLevel(): string | undefined {
     const { logLevel } = this.session;
     return logLevel === null ? undefined : logLevels[logLevel];

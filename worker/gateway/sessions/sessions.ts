@@ -7,6 +7,7 @@ import type { Keyring } from '../../../lib/access/keyring';
 import type { Actor } from '../../../lib/access/schema';
 import { HubError } from '../../../lib/errors';
 import { SmallMap } from '../../slots';
+import type { Caller } from '../../upstream/types';
 import type { ListKind } from '../catalog/view';
 import type { EndedSessions } from './ended-sessions';
 
@@ -41,7 +42,8 @@ export interface RunningCall {
   cancel(reason: string): void;
 }
 
-export class Session {
+/** The session also tells whose it is, see Caller. */
+export class Session implements Caller {
   readonly id: string;
   readonly endpointKey: string;
   /** These three are settled by `initialize`; over HTTP+SSE that comes after the session began. */
@@ -49,6 +51,8 @@ export class Session {
   clientName: string;
   clientCapabilities: Record<string, unknown>;
   readonly credential: string;
+  readonly user: string;
+  readonly isPassing = false;
   readonly issuedAtMs: number;
   ended = false;
   endedCheckedAtMs = performance.now();
@@ -61,14 +65,22 @@ export class Session {
   /** Digest of each list as the client last saw it. */
   readonly seenLists = new Map<ListKind, string>();
 
-  constructor(id: string, sealed: SealedSession) {
+  #conversation: string | null = null;
+
+  constructor(id: string, sealed: SealedSession, actor: Actor) {
     this.id = id;
+    this.user = userOf(actor);
     this.credential = sealed.k;
     this.endpointKey = sealed.e;
     this.protocolVersion = sealed.v;
     this.clientCapabilities = sealed.c;
     this.clientName = sealed.n;
     this.issuedAtMs = sealed.t;
+  }
+
+  get conversation(): string {
+    this.#conversation ??= createHash('sha256').update(this.id).digest('base64url').slice(0, 22);
+    return this.#conversation;
   }
 }
 
@@ -89,6 +101,11 @@ export interface SessionsDeps {
 /** The same for all requests with one key; a session is bound to it. */
 export function credentialOf(actor: Actor): string {
   return `${actor.kind}:${actor.id}`;
+}
+
+/** Who shares an instance of a server that gives each user one: where there is no user, it is the credential. */
+export function userOf(actor: Actor): string {
+  return actor.userId ?? credentialOf(actor);
 }
 
 export function createSessions({ keyring, ended, now = Date.now, released, adopted, isBusy, report }: SessionsDeps) {
@@ -153,7 +170,7 @@ export function createSessions({ keyring, ended, now = Date.now, released, adopt
   async function openSealed(id: string, actor: Actor, endpointKey: string): Promise<Session> {
     const sealed = keyring.open('session', id) as SealedSession | null;
     if (!sealed || typeof sealed.k !== 'string' || typeof sealed.t !== 'number') throw gone();
-    const session = check(new Session(id, sealed), actor, endpointKey);
+    const session = check(new Session(id, sealed, actor), actor, endpointKey);
     adopted?.(session);
     try {
       if (await ended.has(hashOf(id))) throw gone();
@@ -193,7 +210,7 @@ export function createSessions({ keyring, ended, now = Date.now, released, adopt
         t: now(),
         r: randomBytes(6).toString('base64url'),
       };
-      const session = new Session(keyring.seal('session', sealed), sealed);
+      const session = new Session(keyring.seal('session', sealed), sealed, actor);
       opened.set(session.id, session);
       return session;
     },

@@ -1,5 +1,6 @@
 // subscriptions/listen (revision 2026-07-28, basic/patterns/subscriptions): streams on which clients without sessions
 // hear what they asked to hear, and nothing else. Each lives as long as its request.
+import { randomUUID } from 'node:crypto';
 import type { ServerResponse } from 'node:http';
 import { can } from '../../../lib/access/can';
 import type { Actor } from '../../../lib/access/schema';
@@ -10,6 +11,7 @@ import { ignoreErrors, isGone, keepAliveMs, streamHeaders, toEvent, unreadMaxByt
 import type { RequestId } from '../http/json';
 import type { Visit } from '../http/visit';
 import { changedNotification, type News, type Subscriber } from '../news';
+import { userOf } from '../sessions/sessions';
 import type { Streams } from '../sessions/streams';
 import type { TaskListener, TaskNews } from '../tasks/task-news';
 import { isObject, serverInfoKey, subscriptionIdKey } from './envelope';
@@ -39,6 +41,10 @@ export interface ListenersDeps {
 class Listener implements Subscriber {
   readonly subscriptions = new Set<string>();
   readonly actor: Actor;
+  readonly user: string;
+  /** It hears for itself alone, as long as it is open. */
+  readonly conversation = randomUUID();
+  readonly isPassing = true;
   readonly endpointKey: string;
   /** Digest of each list that the client wants to hear about, as it was last told. */
   readonly seen = new Map<ListKind, string>();
@@ -49,6 +55,7 @@ class Listener implements Subscriber {
 
   constructor({ actor, endpoint, response }: Visit, id: RequestId) {
     this.actor = actor;
+    this.user = userOf(actor);
     this.endpointKey = endpoint.key;
     this.#id = id;
     this.#response = response;

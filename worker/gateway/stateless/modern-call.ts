@@ -2,6 +2,7 @@
 // of the client and where everything that belongs to it goes. A question of a server cannot be put to such a client
 // directly: the POST is answered with "input_required", the call is parked, and the client's retry takes it up again
 // (revision 2026-07-28, basic/patterns/mrtr).
+import { randomUUID } from 'node:crypto';
 import type { ServerResponse } from 'node:http';
 import { HubError } from '../../../lib/errors';
 import type { ClientAnswer, UpstreamAnswer } from '../../upstream/types';
@@ -12,7 +13,7 @@ import type { RequestId } from '../http/json';
 import { severityOf } from '../log-levels';
 import type { AskedClient, Outlet, Running } from '../relay';
 import { failed, whyNotAsk } from '../sessions/questions';
-import { credentialOf } from '../sessions/sessions';
+import { credentialOf, userOf } from '../sessions/sessions';
 import { type Envelope, isObject } from './envelope';
 import { inputMethods, toInputRequest } from './input-requests';
 import type { Asking } from './request-state';
@@ -72,6 +73,7 @@ export class ModernCall implements AskedClient, Outlet {
   #outcome: Outcome | null = null;
   #questions: Map<string, Question> | null = null;
   #asked = 0;
+  #conversation: string | null = null;
 
   constructor(asking: Asking, { capabilities, logLevel }: Envelope, view: View, host: CallHost) {
     this.asking = asking;
@@ -83,6 +85,19 @@ export class ModernCall implements AskedClient, Outlet {
 
   get owner(): string {
     return credentialOf(this.asking.actor);
+  }
+
+  get user(): string {
+    return userOf(this.asking.actor);
+  }
+
+  get conversation(): string {
+    this.#conversation ??= randomUUID();
+    return this.#conversation;
+  }
+
+  get isPassing(): boolean {
+    return true;
   }
 
   /** From now on everything goes to this POST; when its client closes it, the call is cancelled. */

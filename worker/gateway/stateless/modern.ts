@@ -215,7 +215,7 @@ export function createModern(deps: ModernDeps) {
     let typed = typedResult(reply.body);
     let { body } = reply;
     if (typed?.resultType === 'task' && eraOf(targetOf(asking, view)?.server.id ?? '') === 'modern') {
-      body = tasks.created(asking, call.capabilities, targetOf(asking, view), typed);
+      body = tasks.created(asking, call, targetOf(asking, view), typed);
     } else if (typed && typed.resultType !== 'complete') {
       const server = targetOf(asking, view)?.server.id ?? '';
       if (typed.resultType === 'input_required' && eraOf(server) !== 'legacy') {

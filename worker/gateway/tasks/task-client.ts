@@ -11,17 +11,20 @@ type Params = Record<string, unknown> | undefined;
 export const statusNotification = 'notifications/tasks/status';
 
 /** For whom the connection with a session was made that a task lives in. */
-export type TaskHome = Pick<AskedClient, 'capabilities' | 'owner'>;
+export type TaskHome = Pick<AskedClient, 'capabilities' | 'owner'> & {
+  /** Where each session has an instance, that of the one which began it. */
+  conversation?: string | undefined;
+};
 
 /** The connection that calls of this client take now: by what servers can ask it, and by whose roots they are. */
-export function homeOf({ capabilities, owner }: TaskHome): TaskHome {
+export function homeOf({ capabilities, owner, conversation }: TaskHome): TaskHome {
   const { sampling, elicitation, roots } = capabilities;
   const asked = {
     ...(isObject(sampling) && { sampling }),
     ...(isObject(elicitation) && { elicitation }),
     ...(isObject(roots) && { roots }),
   };
-  return { capabilities: asked, owner: isObject(roots) ? owner : '' };
+  return { capabilities: asked, owner: isObject(roots) ? owner : '', conversation };
 }
 
 /** Where the progress of a task goes: to the call that begins it, and from then on to a stream of its session. */
@@ -82,6 +85,18 @@ export class TaskClient implements AskedClient {
 
   get owner(): string {
     return this.home.owner;
+  }
+
+  get user(): string {
+    return this.client.user;
+  }
+
+  get conversation(): string {
+    return this.home.conversation ?? this.client.conversation;
+  }
+
+  get isPassing(): boolean {
+    return this.client.isPassing;
   }
 
   get logLevel(): string | undefined {

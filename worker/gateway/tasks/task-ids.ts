@@ -25,7 +25,7 @@ export interface TaskRef {
   tool: string;
   era: Era;
   /** A task of a session lives in the connection that was made for such a client, at this worker. */
-  home: Pick<ClientSide, 'capabilities' | 'owner'>;
+  home: Pick<ClientSide, 'capabilities' | 'owner'> & { conversation?: string | undefined };
   worker: string;
 }
 

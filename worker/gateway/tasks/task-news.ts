@@ -8,7 +8,7 @@ import type { Reply } from '../http/exchange';
 import type { AskedClient } from '../relay';
 import type { RpcRequest } from '../rpc-request';
 import { failed } from '../sessions/questions';
-import { credentialOf } from '../sessions/sessions';
+import { credentialOf, userOf } from '../sessions/sessions';
 
 /** The task's own rhythm counts within these bounds. */
 const pollMs = { least: 500, usual: 2000, most: 10_000 };
@@ -42,6 +42,9 @@ export function createTaskNews(get: (request: RpcRequest) => Promise<NonNullable
     const client: AskedClient = {
       capabilities,
       owner: credentialOf(actor),
+      user: userOf(actor),
+      conversation: taskId,
+      isPassing: true,
       target: null,
       ask: async () => failed(new HubError('METHOD_NOT_FOUND', 'The client can be asked nothing here.')),
       notify: () => undefined,

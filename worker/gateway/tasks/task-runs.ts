@@ -71,7 +71,7 @@ export function createTaskRuns(relay: Pick<Relay, 'send' | 'leavePlace'>) {
     const steps = exchange && new Steps(exchange, token);
     const client = origin.client && new TaskClient(origin.client, homeOf(origin.client), null, null, null);
     // What is sent for the call is not the call: it is neither cancelled nor found by the client's id.
-    const own: Origin = { id, session: null, exchange: steps, client };
+    const own: Origin = { id, session: null, exchange: steps, client, caller: origin.caller };
     session?.calls.set(id, running);
     exchange?.started?.(running);
     signal?.addEventListener('abort', leave);
@@ -137,8 +137,8 @@ export function createTaskRuns(relay: Pick<Relay, 'send' | 'leavePlace'>) {
   }
 
   /** Nobody waits for it; a task that has ended cannot be cancelled, and a server may not know how to. */
-  function cancelTask(taskId: string, { id, client }: Origin, { server }: Target): void {
-    const origin = { id, session: null, exchange: null, client };
+  function cancelTask(taskId: string, { id, client, caller }: Origin, { server }: Target): void {
+    const origin = { id, session: null, exchange: null, client, caller };
     relay.send(origin, server, 'tasks/cancel', { taskId }).catch(() => {});
   }
 

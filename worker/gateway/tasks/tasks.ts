@@ -4,11 +4,12 @@ import { LRUCache } from 'lru-cache';
 import { can } from '../../../lib/access/can';
 import { HubError } from '../../../lib/errors';
 import type { Supervisor } from '../../supervisor/types';
-import type { Era, UpstreamAnswer } from '../../upstream/types';
+import type { Caller, Era, UpstreamAnswer } from '../../upstream/types';
 import { mapResultUris } from '../catalog/rewrite';
 import type { Item, Target, View } from '../catalog/view';
 import type { Reply } from '../http/exchange';
-import type { Origin, Relay } from '../relay';
+import { isTheirs } from '../news';
+import type { AskedClient, Origin, Relay } from '../relay';
 import { progressTokenOf, type RpcRequest } from '../rpc-request';
 import type { Session } from '../sessions/sessions';
 import { isObject } from '../stateless/envelope';
@@ -46,12 +47,16 @@ interface Opened {
 
 export function createTasks({ relay, ids, supervisor, eraOf, tell, self }: TasksDeps) {
   const runs = createTaskRuns(relay);
-  const followers = new LRUCache<string, { session: string; id: string }>({ max: followedMax, ttl: followedMs });
+  const followers = new LRUCache<string, { session: string; id: string; caller: Caller }>({
+    max: followedMax,
+    ttl: followedMs,
+  });
 
-  const unsubscribe = supervisor.on('notification', (serverId, method, params) => {
+  const unsubscribe = supervisor.on('notification', (serverId, method, params, whose) => {
     if (method !== statusNotification || typeof params?.taskId !== 'string') return;
     const follower = followers.get(keyOf(serverId, params.taskId));
-    if (follower) tell(follower.session, method, relabel(params, params.taskId, follower.id));
+    if (follower && isTheirs(whose, follower.caller))
+      tell(follower.session, method, relabel(params, params.taskId, follower.id));
   });
 
   /**
@@ -87,7 +92,8 @@ export function createTasks({ relay, ids, supervisor, eraOf, tell, self }: Tasks
     const task = serverTaskId(result.task);
     const ref: TaskRef = { server: server.id, task, tool: target.name, era: 'legacy', home, worker: self };
     const id = ids.seal({ actor, endpoint: view.endpoint }, ref);
-    if (origin.session) followers.set(keyOf(server.id, task), { session: origin.session.id, id });
+    const { session } = origin;
+    if (session) followers.set(keyOf(server.id, task), { session: session.id, id, caller: session });
     return { kind: 'result', value: relabel(result, task, id), raw: null };
   }
 
@@ -109,7 +115,11 @@ export function createTasks({ relay, ids, supervisor, eraOf, tell, self }: Tasks
   /** The request's origin, with the client as the task's server knows it. */
   function originOf({ origin }: RpcRequest, { task, id }: Opened): Origin {
     const { client, exchange, session } = origin;
-    if (!client || !session) return origin;
+    if (!client) return origin;
+    const { user, conversation, isPassing } = client;
+    if (!session) {
+      return { ...origin, caller: { user, conversation: task.home.conversation ?? conversation, isPassing } };
+    }
     return { ...origin, client: new TaskClient(client, task.home, exchange, task.task, id) };
   }
 
@@ -162,7 +172,7 @@ export function createTasks({ relay, ids, supervisor, eraOf, tell, self }: Tasks
      */
     created(
       { actor, endpoint, method }: Asking,
-      capabilities: Record<string, unknown>,
+      { capabilities, conversation }: Pick<AskedClient, 'capabilities' | 'conversation'>,
       target: Target | undefined,
       answer: Record<string, unknown>,
     ): string {
@@ -179,7 +189,7 @@ export function createTasks({ relay, ids, supervisor, eraOf, tell, self }: Tasks
         task,
         tool: name,
         era: 'modern',
-        home: { capabilities: {}, owner: '' },
+        home: { capabilities: {}, owner: '', conversation },
         worker: '',
       };
       return JSON.stringify(relabel(answer, task, ids.seal({ actor, endpoint }, ref)));

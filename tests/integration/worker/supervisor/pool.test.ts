@@ -34,6 +34,9 @@ async function begin(rows: DesiredServer[]) {
 const client = (owner: string): ClientSide => ({
   capabilities: {},
   owner,
+  user: 'user',
+  conversation: owner,
+  isPassing: false,
   ask: () => Promise.reject(new Error('nobody is asked here')),
   notify: () => undefined,
 });

@@ -47,6 +47,9 @@ function clientOf(
   return {
     capabilities,
     owner: 'somebody',
+    user: 'user',
+    conversation: 'session',
+    isPassing: false,
     asked,
     told,
     ask: async (method, params, signal) => {

@@ -49,6 +49,9 @@ const seenBy = async (upstream: Upstream): Promise<{ pid: number; method: string
 const client = (capabilities: Json, more: Json = {}) => ({
   capabilities,
   owner: 'somebody',
+  user: 'user',
+  conversation: 'session',
+  isPassing: false,
   ask: async () => ({ kind: 'error' as const, value: { code: -32603, message: 'nobody is asked here' } }),
   notify: () => undefined,
   ...more,

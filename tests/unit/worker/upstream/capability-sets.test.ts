@@ -36,7 +36,15 @@ function fakeLink(name: string) {
 
 const client = (capabilities: Json, owner = 'somebody'): CallOptions => ({
   timeoutMs: 1000,
-  client: { capabilities, owner, ask: async () => ({ kind: 'result', value: {} }), notify: () => undefined },
+  client: {
+    capabilities,
+    owner,
+    user: 'user',
+    conversation: owner,
+    isPassing: false,
+    ask: async () => ({ kind: 'result', value: {} }),
+    notify: () => undefined,
+  },
 });
 
 function sets(open?: () => Promise<Link>) {

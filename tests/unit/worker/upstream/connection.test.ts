@@ -174,6 +174,9 @@ describe('a connection', () => {
     const client = {
       capabilities: { roots: {} },
       owner: 'somebody',
+      user: 'user',
+      conversation: 'session',
+      isPassing: false,
       ask: async (method: string) => {
         asked.push(method);
         return { kind: 'result' as const, value: {} };
