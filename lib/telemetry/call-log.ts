@@ -8,7 +8,7 @@ import type { Db } from '../db/types';
 import type { Log } from '../log';
 import { hideSecrets, redactArguments, redactText, storable } from './redact';
 
-/** One finished call. `arguments` is kept by reference until it is redacted and stored. */
+/** One finished call. `arguments` is kept by reference until its row is made. */
 export type CallEntry = Omit<typeof requestLogs.$inferInsert, 'id'>;
 
 export interface CallLogOptions {
@@ -33,14 +33,17 @@ export interface CallLog {
   readonly dropped: number;
 }
 
-/** Arguments waiting in memory; beyond it, rows are kept without theirs. */
-const maxWaitingBytes = 64 * 1024 * 1024;
+/** Rows waiting in memory; beyond it, they are kept without their arguments. */
+const maxWaitingChars = 64 * 1024 * 1024;
+/** Rows are made of so many calls at a time: those of a whole batch at once would hold up the calls that come meanwhile. */
+const portionRows = 16;
 const retryMaxMs = 10_000;
 
 export function createCallLog(db: Db, log: Log, options: CallLogOptions = {}): CallLog {
   const { flushMs = 50, batchRows = 500, maxRows = 50_000, onDropped } = options;
-  const queue: CallEntry[] = [];
-  let waitingBytes = 0;
+  let fresh: CallEntry[] = [];
+  const queue: Row[] = [];
+  let waitingChars = 0;
   let dropped = 0;
   let failures = 0;
   let closed = false;
@@ -61,7 +64,34 @@ export function createCallLog(db: Db, log: Log, options: CallLogOptions = {}): C
     timer.unref();
   }
 
+  function makeRows(): void {
+    const entries = fresh;
+    fresh = [];
+    for (const entry of entries) {
+      try {
+        const row = rowOf(entry, waitingChars < maxWaitingChars);
+        waitingChars += row.json.length;
+        queue.push(row);
+      } catch (error) {
+        log.error({ err: error, requestId: entry.requestId }, 'a call record cannot be stored');
+        drop(1);
+      }
+    }
+  }
+
+  function enqueue(): void {
+    makeRows();
+    if (queue.length >= batchRows && failures === 0 && !running) {
+      clearTimeout(timer);
+      timer = undefined;
+      schedule(0);
+    } else {
+      schedule(flushMs);
+    }
+  }
+
   function flush(): Promise<void> {
+    makeRows();
     running ??= drain().finally(() => {
       running = undefined;
       if (queue.length > 0) schedule(failures > 0 ? Math.min(flushMs * 2 ** failures, retryMaxMs) : flushMs);
@@ -72,7 +102,7 @@ export function createCallLog(db: Db, log: Log, options: CallLogOptions = {}): C
   async function drain(): Promise<void> {
     while (queue.length > 0) {
       try {
-        await insertHead(queue.slice(0, batchRows).map(storedRow));
+        await insertHead(queue.slice(0, batchRows));
         failures = 0;
       } catch (error) {
         if (failures++ === 0) {
@@ -87,14 +117,14 @@ export function createCallLog(db: Db, log: Log, options: CallLogOptions = {}): C
    * Writes the first rows of the queue and takes them off it. A row that the database refuses for itself must not hold
    * up the others: halves are tried until it is alone.
    */
-  async function insertHead(rows: StoredRow[]): Promise<void> {
+  async function insertHead(rows: Row[]): Promise<void> {
     try {
       await db.execute(insertRows(rows));
       takeOff(rows.length);
     } catch (error) {
       if (isDatabaseUnavailable(error)) throw error;
       if (rows.length === 1) {
-        log.error({ cause: rootMessage(error), requestId: rows[0]?.request_id }, 'a call record cannot be stored');
+        log.error({ cause: rootMessage(error), requestId: rows[0]?.requestId }, 'a call record cannot be stored');
         takeOff(1);
         drop(1);
         return;
@@ -107,24 +137,17 @@ export function createCallLog(db: Db, log: Log, options: CallLogOptions = {}): C
 
   function takeOff(rows: number): void {
     // In place: an array that is left behind would keep its rows until the old generation is collected.
-    for (const { requestBytes } of queue.splice(0, rows)) waitingBytes -= requestBytes;
+    for (const { json } of queue.splice(0, rows)) waitingChars -= json.length;
   }
 
   return {
     record(entry) {
-      if (closed || queue.length >= maxRows) {
+      if (closed || queue.length + fresh.length >= maxRows) {
         drop(1);
         return;
       }
-      waitingBytes += entry.requestBytes;
-      queue.push(waitingBytes > maxWaitingBytes ? { ...entry, arguments: null } : entry);
-      if (queue.length >= batchRows && failures === 0 && !running) {
-        clearTimeout(timer);
-        timer = undefined;
-        schedule(0);
-      } else {
-        schedule(flushMs);
-      }
+      if (fresh.push(entry) >= portionRows) enqueue();
+      else schedule(flushMs);
     },
     flush,
     async close() {
@@ -146,14 +169,19 @@ export function createCallLog(db: Db, log: Log, options: CallLogOptions = {}): C
  * All rows as one JSON parameter: a statement with a parameter per cell costs the query builder, the driver and the
  * database several times as much as the rows themselves.
  */
-function insertRows(rows: StoredRow[]): SQL {
+function insertRows(rows: Row[]): SQL {
   return sql`insert into ${requestLogs} (${columnNames}) select ${columnNames}
-    from json_to_recordset(${JSON.stringify(rows)}::json) as r(${columnTypes})`;
+    from json_to_recordset(${`[${rows.map(({ json }) => json).join()}]`}::json) as r(${columnTypes})`;
 }
 
 type Snake<S extends string> = S extends `${infer Head}${infer Tail}`
   ? `${Head extends Lowercase<Head> ? Head : `_${Lowercase<Head>}`}${Snake<Tail>}`
   : S;
+/** A record as it is sent to the database. It is text at once, so that a batch is no work that calls have to wait for. */
+interface Row {
+  requestId: string;
+  json: string;
+}
 /** A record under the names of its columns. */
 type StoredRow = { [K in keyof Required<CallEntry> as Snake<K>]: CallEntry[K] };
 
@@ -164,9 +192,9 @@ const columnTypes = sql.raw(
   columns.map((column) => `${casing.getColumnCasing(column)} ${column.getSQLType()}`).join(', '),
 );
 
-/** As far as names and texts of strangers are concerned, a row is made safe here, when nobody waits for it. */
-function storedRow(entry: CallEntry): StoredRow {
-  return {
+/** As far as names and texts of strangers are concerned, a row is made safe here. */
+function rowOf(entry: CallEntry, withArguments: boolean): Row {
+  const row: StoredRow = {
     at: entry.at,
     request_id: clean(entry.requestId, 128),
     user_id: entry.userId,
@@ -183,8 +211,12 @@ function storedRow(entry: CallEntry): StoredRow {
     duration_ms: entry.durationMs,
     request_bytes: entry.requestBytes,
     response_bytes: entry.responseBytes,
-    arguments: entry.arguments === undefined ? null : redactArguments(entry.arguments, undefined, entry.serverId),
+    arguments:
+      entry.arguments === undefined || !withArguments
+        ? null
+        : redactArguments(entry.arguments, undefined, entry.serverId),
   };
+  return { requestId: entry.requestId, json: JSON.stringify(row) };
 }
 
 function hidden({ serverId }: CallEntry, text: string): string {
