@@ -4,9 +4,9 @@ import type { ReferenceEra } from '../support/reference';
 
 export interface Deviation {
   revision: string;
-  /** "direct": the suite against the reference server itself; else the era of the server behind the hub. */
-  behind: 'direct' | ReferenceEra | 'any';
-  /** `scenario:check`, or a whole scenario, or "*" for all, of which then at least one check must fail. */
+  /** "direct": the suite against the reference server itself; "client": it is what the hub connects to. */
+  behind: 'direct' | 'client' | ReferenceEra | 'any';
+  /** `scenario:check`, or a whole scenario, or a group of them as `group/*`, or "*" for all, of which then at least one check must fail. */
   check: string;
   reason: string;
 }
@@ -25,7 +25,15 @@ const tasks = [
   'tasks-mrtr-composition',
 ];
 
+const noOauth = 'Servers get the headers of their row; the hub signs in nowhere by OAuth yet.';
+
 export const deviations: Deviation[] = [
+  ...['2025-11-25', '2026-07-28'].map((revision) => ({
+    revision,
+    behind: 'client' as const,
+    check: 'auth/*',
+    reason: noOauth,
+  })),
   ...tasks.map((check) => ({ revision: '2026-07-28', behind: 'any' as const, check, reason: noTasks })),
   {
     revision: '2025-11-25',
@@ -53,7 +61,10 @@ export const deviations: Deviation[] = [
 /** @returns one sentence for each failure that nobody listed and each entry that has expired */
 export function faultsOf(failed: string[], listed: Deviation[], messages: Map<string, string>): string[] {
   const covers = ({ check }: Deviation, failure: string) =>
-    check === '*' || failure === check || failure.startsWith(`${check}:`);
+    check === '*' ||
+    (check.endsWith('/*') && failure.startsWith(check.slice(0, -1))) ||
+    failure === check ||
+    failure.startsWith(`${check}:`);
   return [
     ...failed
       .filter((failure) => !listed.some((entry) => covers(entry, failure)))

@@ -30,21 +30,33 @@ interface Check {
 const brokenOff: Check = { id: 'broke-off', status: 'FAILURE', errorMessage: 'the scenario could not run' };
 
 /** All scenarios of a revision against a server. @param url the MCP endpoint, without credential */
-export async function runServerSuite(url: string, revision: string): Promise<Findings> {
+export function runServerSuite(url: string, revision: string): Promise<Findings> {
+  return runSuite(['server', '--url', url], revision);
+}
+
+/**
+ * All scenarios of a revision against a client.
+ * @param command a shell line; it is started for each scenario, several at once, with the URL of that scenario's server
+ */
+export function runClientSuite(command: string, revision: string, env: Record<string, string>): Promise<Findings> {
+  return runSuite(['client', '--command', command], revision, env);
+}
+
+async function runSuite(side: string[], revision: string, env: Record<string, string> = {}): Promise<Findings> {
   const dir = mkdtempSync(join(tmpdir(), 'mcphub-conformance-'));
   try {
-    const args = ['server', '--url', url, '--requirements', revision, '--output-dir', dir];
-    const { exitCode, printed } = await run(args);
+    const { exitCode, printed } = await run([...side, '--requirements', revision, '--output-dir', dir], env);
     return { exitCode, printed, ...read(dir) };
   } finally {
     rmSync(dir, { recursive: true, force: true });
   }
 }
 
-function run(args: string[]): Promise<{ exitCode: number | null; printed: string }> {
+function run(args: string[], env: Record<string, string>): Promise<{ exitCode: number | null; printed: string }> {
   return new Promise((resolve, reject) => {
     const child = spawn(process.execPath, ['--import', preload, program, ...args], {
       stdio: ['ignore', 'pipe', 'pipe'],
+      env: { ...process.env, ...env },
     });
     let printed = '';
     for (const stream of [child.stdout, child.stderr]) {
@@ -57,14 +69,14 @@ function run(args: string[]): Promise<{ exitCode: number | null; printed: string
   });
 }
 
-/** One folder per scenario, `server-{scenario}-{time}`, with its checks. */
+/** One folder per scenario, `server-{scenario}-{time}` or, for clients, `{scenario}-{time}`, with its checks. */
 function read(dir: string): Omit<Findings, 'exitCode' | 'printed'> {
   const failed = new Set<string>();
   const messages = new Map<string, string>();
   const scenarios: string[] = [];
   let passed = 0;
-  for (const folder of readdirSync(dir)) {
-    const scenario = /^server-(.+)-\d{4}-\d\d-\d\dT[\dZ-]+$/.exec(folder)?.[1];
+  for (const folder of readdirSync(dir).flatMap((each) => withinGroup(dir, each))) {
+    const scenario = /^(?:server-)?(.+)-\d{4}-\d\d-\d\dT[\dZ-]+$/.exec(folder)?.[1];
     if (!scenario) throw new Error(`The suite wrote a folder of another name: ${folder}`);
     scenarios.push(scenario);
     const file = join(dir, folder, 'checks.json');
@@ -78,4 +90,10 @@ function read(dir: string): Omit<Findings, 'exitCode' | 'printed'> {
     }
   }
   return { scenarios, passed, failed: [...failed].sort(), messages };
+}
+
+/** Scenarios with a slash in their name lie in a folder of their group. */
+function withinGroup(dir: string, folder: string): string[] {
+  if (/Z$/.test(folder)) return [folder];
+  return readdirSync(join(dir, folder)).map((each) => `${folder}/${each}`);
 }

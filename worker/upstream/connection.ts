@@ -36,6 +36,11 @@ export interface Wire {
 }
 
 export interface ConnectionEvents {
+  /**
+   * The server keeps a session for this connection alone: what it asks outside of all calls concerns those who used it.
+   * Many servers ask there during a call (basic/transports, 2025-11-25, says that they should not).
+   */
+  hasOwnSession?: boolean;
   notification(method: string, params: Record<string, unknown> | undefined): void;
   /** The server asked something that no client was asked: why, in a sentence for people. */
   inVain?(message: string): void;
@@ -95,6 +100,8 @@ export function createConnection(server: string, wire: Wire, events: ConnectionE
   let ended: HubError | null = null;
   let envelope: Envelope | null = null;
   let standing = 0;
+  /** Whose calls came this way so far; null: of several. */
+  let soleOwner: string | null | undefined;
   /** By the progress token. */
   const lasting = new Map<string, PendingCall>();
   let hasProgress = false;
@@ -123,6 +130,8 @@ export function createConnection(server: string, wire: Wire, events: ConnectionE
       return call;
     }
     const { method, options } = call;
+    const owner = options.client?.owner;
+    if (owner !== undefined && owner !== soleOwner) soleOwner = soleOwner === undefined ? owner : null;
     pending.add(call);
     const { id } = call;
     const token = options.onProgress ? id : undefined;
@@ -315,7 +324,7 @@ export function createConnection(server: string, wire: Wire, events: ConnectionE
    * session, and of several conversations the only one.
    */
   function explaining(): PendingCall | undefined {
-    if (!borrower) return undefined;
+    if (!borrower && !hasOneCaller()) return undefined;
     let found: PendingCall | undefined;
     for (const call of pending) {
       const { client } = call.options;
@@ -336,10 +345,15 @@ export function createConnection(server: string, wire: Wire, events: ConnectionE
     const listening = typeof requestId === 'string' ? pending.find(requestId) : undefined;
     if (listening?.heard) fail(listening.id, interrupted('ended it'));
     else if (onlyFor) pending.find(onlyFor)?.questions?.takeBack(requestId);
-    else if (borrower) {
+    else if (borrower || hasOneCaller()) {
       aside?.takeBack(requestId);
       for (const { questions } of pending) questions?.takeBack(requestId);
     }
+  }
+
+  /** Nobody else ever used the session that the server keeps for this connection. */
+  function hasOneCaller(): boolean {
+    return events.hasOwnSession === true && typeof soleOwner === 'string';
   }
 
   function interrupted(what: string): HubError {

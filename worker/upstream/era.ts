@@ -6,8 +6,8 @@ import { isObject, protocolVersions, type RpcErrorValue, readServerInfo, refused
 import { modernVersions, serverInfoKey } from './modern';
 import type { Era, EraMemory, Handshake } from './types';
 
-/** Legacy servers may leave an unknown request without an answer. */
-const silenceMs = 2_000;
+/** Legacy programs may leave an unknown request without an answer. */
+const programSilenceMs = 2_000;
 const headerMismatchCode = -32020;
 const missingCapabilityCode = -32021;
 const versionRefusedCode = -32022;
@@ -15,6 +15,8 @@ const versionRefusedCode = -32022;
 export interface EraWays {
   connection: Connection;
   timeoutMs: number;
+  /** So long without an answer to `server/discover` means that it is not known; default: as for a program. */
+  silenceMs?: number;
   /** Makes connection and transport write requests of a modern version, or of the legacy revisions for null. */
   speak(version: string | null): void;
   /** The legacy handshake. */
@@ -30,7 +32,7 @@ export interface EraWays {
 export async function openInEra(
   wanted: 'auto' | Era | undefined,
   memory: EraMemory,
-  { connection, timeoutMs, speak, initialize }: EraWays,
+  { connection, timeoutMs, silenceMs = programSilenceMs, speak, initialize }: EraWays,
 ): Promise<Handshake> {
   /** The connection has gone on to the legacy handshake; an answer that still comes must not change how it speaks. */
   let isLate = false;

@@ -6,6 +6,8 @@ import type { Transport, TransportEvents } from './transport';
 import type { CloseReason, Sighting } from './types';
 
 export interface LinkEvents {
+  /** See ConnectionEvents. */
+  hasOwnSession?: boolean;
   notification(method: string, params: Record<string, unknown> | undefined): void;
   inVain?: ((message: string) => void) | undefined;
   sighted?: ((sighting: Sighting) => void) | undefined;
@@ -43,6 +45,7 @@ export function createLink(
     server,
     { send: (text, id, method, params) => transport?.send(text, id, method, params) },
     {
+      hasOwnSession: events.hasOwnSession ?? false,
       notification: events.notification,
       inVain: (message) => events.inVain?.(message),
       sighted: (sighting) => events.sighted?.(sighting),

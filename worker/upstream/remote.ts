@@ -18,6 +18,8 @@ import type { ClientInfo, CloseReason, EraMemory, Handshake, UpstreamEvents, Ups
 const askEveryMs = 30_000;
 /** A server that forgot its session is listed anew for that no more often than this. */
 const supposeNewEveryMs = 60_000;
+/** Over HTTP an unknown request gets an answer: who is silent is slow. */
+const silenceMs = 10_000;
 /** Answers to `initialize` after which HTTP+SSE is worth a try. */
 const perhapsSse = new Set(['http-400', 'http-404', 'http-405']);
 
@@ -53,6 +55,7 @@ export async function openRemote(link: Link, options: RemoteOptions): Promise<Fa
     const handshake = await openInEra(target.era, memory, {
       connection,
       timeoutMs,
+      silenceMs,
       speak(version) {
         connection.speak(version === null ? null : createEnvelope(version, client, true, everything));
         http.speak(version, version === null ? undefined : calls.mirror);
@@ -134,6 +137,7 @@ function legacyHttp(link: Link, http: HttpTransport, handshake: Handshake, optio
           notification(method, params);
         }
       },
+      hasOwnSession: true,
       inVain: options.inVain,
       closed,
     });

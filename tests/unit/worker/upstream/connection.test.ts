@@ -12,7 +12,7 @@ interface Sent {
 
 const open: Connection[] = [];
 
-function connect() {
+function connect(hasOwnSession = false) {
   const sent: Sent[] = [];
   const aborted: string[] = [];
   const notes: string[] = [];
@@ -27,6 +27,7 @@ function connect() {
       },
     },
     {
+      hasOwnSession,
       notification: (method) => notes.push(method),
       hung: () => (hung += 1),
       inVain: (message) => inVain.push(message),
@@ -130,6 +131,50 @@ describe('a connection', () => {
     const silent = connection.call('tools/call', {}, { timeoutMs: 250 });
     vi.advanceTimersByTime(300);
     await expect(silent.answer).rejects.toMatchObject({ code: 'UPSTREAM_TIMEOUT' });
+  });
+
+  it('a question outside of all calls goes to the only caller that ever used a session, if it is clear for which call', async () => {
+    const caller = (owner: string, conversation = owner) => {
+      const asked: string[] = [];
+      const client = {
+        owner,
+        user: owner,
+        conversation,
+        isPassing: false,
+        capabilities: { elicitation: {} },
+        ask: async (method: string) => {
+          asked.push(method);
+          return { kind: 'result' as const, value: { action: 'accept' } };
+        },
+        notify: () => undefined,
+      };
+      return { asked, options: { ...patient, client } };
+    };
+    const question = { id: 7, method: 'elicitation/create', params: {} };
+    const outcome = async ({ sent, ask }: ReturnType<typeof connect>) => {
+      const before = sent.length;
+      ask('', question);
+      await new Promise((resolve) => setImmediate(resolve));
+      return sent.slice(before).map(({ error }) => error?.code ?? 'answered');
+    };
+    const [mine, theirs] = [caller('mine'), caller('theirs')];
+    const shared = connect();
+    shared.connection.call('tools/call', {}, mine.options).answer.catch(() => {});
+    expect(await outcome(shared)).toEqual([-32601]);
+    const own = connect(true);
+    expect(await outcome(own)).toEqual([-32601]);
+    own.connection.call('tools/call', {}, mine.options).answer.catch(() => {});
+    expect(await outcome(own)).toEqual(['answered']);
+    expect(mine.asked).toEqual(['elicitation/create']);
+    const second = own.connection.call('tools/call', {}, caller('mine', 'another').options);
+    second.answer.catch(() => {});
+    expect(await outcome(own)).toEqual([-32601]);
+    second.cancel('enough');
+    const other = own.connection.call('tools/call', {}, theirs.options);
+    other.answer.catch(() => {});
+    other.cancel('enough');
+    expect(await outcome(own)).toEqual([-32601]);
+    expect([mine.asked.length, theirs.asked.length]).toEqual([1, 0]);
   });
 
   it('hands on progress after the answer where the call says so, as one that begins a task does', async () => {
