@@ -331,7 +331,8 @@ export function createInstance(first: Target, options: InstanceOptions): Instanc
       await upstream.close();
     } catch (error) {
       const { extras, message } = asHubError(error);
-      ended(mine, { reason: extras.reason ?? 'handshake-failed', message });
+      const { reason = 'handshake-failed', retryAfterMs } = extras;
+      ended(mine, { reason, message, ...(retryAfterMs !== undefined && { retryAfterMs }) });
     } finally {
       endTurn();
       pid = null;
@@ -384,15 +385,17 @@ export function createInstance(first: Target, options: InstanceOptions): Instanc
       ...(goal.type === 'stdio' && { stderr }),
     };
     note(message);
-    if (!mine.stopping) retryAfter(mine, { reason: reason.reason, message });
+    if (!mine.stopping) retryAfter(mine, { reason: reason.reason, message }, reason.retryAfterMs);
   }
 
-  function retryAfter(mine: Life, cause: Cause): void {
+  /** @param atLeastMs how long the server wants to be left alone */
+  function retryAfter(mine: Life, cause: Cause, atLeastMs = 0): void {
     const now = clock.monotonic();
     const needsAuth = cause.reason === 'needs-auth';
     const upMs = mine.readyAt === null ? 0 : now - mine.readyAt;
     observe({ kind: 'ended', reason: cause.reason, upMs: mine.readyAt === null ? null : upMs });
-    const delay = needsAuth ? needsAuthRetryMs : exits.ended(now, upMs, options.random(), goal.limits.restartsPerHour);
+    const own = needsAuth ? needsAuthRetryMs : exits.ended(now, upMs, options.random(), goal.limits.restartsPerHour);
+    const delay = Math.max(own, atLeastMs);
     nextRetryAt = clock.now() + delay;
     cancelRetry = clock.after(delay, () => {
       stopRetry();

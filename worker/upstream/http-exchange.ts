@@ -9,6 +9,7 @@ import {
   isConnectFault,
   neverSent,
   parseUrl,
+  readRetryAfter,
   statusError,
   tooLarge,
   unanswered,
@@ -90,6 +91,7 @@ export class Exchange implements Dispatcher.DispatchHandler, Sending {
   private sessionUsed: string | null = null;
   private location: string | undefined;
   private contentType = '';
+  private retryAfter: string | undefined;
   private lastEventId: string | null = null;
   private retryMs = streamRetryMs;
   private failures = 0;
@@ -165,6 +167,7 @@ export class Exchange implements Dispatcher.DispatchHandler, Sending {
     this.status = status;
     this.location = one(headers.location);
     this.contentType = mediaType(one(headers['content-type']));
+    if (status >= 400) this.retryAfter = one(headers['retry-after']);
     if (status === 200 && this.method === 'initialize') this.channel.adoptSession(one(headers['mcp-session-id']));
     if (openingMethods.has(this.method)) this.tellFacts(headers);
     const isStream = status === 200 && this.contentType === 'text/event-stream';
@@ -321,12 +324,14 @@ export class Exchange implements Dispatcher.DispatchHandler, Sending {
     } else if (this.id === undefined) {
       // A notification: 202, or a refusal that nobody waits for.
       this.noted();
+    } else if (isBusy(this.status) && isRepeated(this.method)) {
+      this.fail(statusError(this.channel.server, this.status, this.retryAfter));
     } else if (body.length > 0 && this.contentType.endsWith('json') && this.deliver(body)) {
       if (this.settled) return;
-      if (this.status >= 400) this.fail(statusError(this.channel.server, this.status));
+      if (this.status >= 400) this.fail(statusError(this.channel.server, this.status, this.retryAfter));
       else this.endedWithoutAnswer();
     } else if (this.status >= 400) {
-      this.fail(statusError(this.channel.server, this.status));
+      this.fail(statusError(this.channel.server, this.status, this.retryAfter));
     } else if (this.status === 202 || this.status === 204 || body.length === 0) {
       this.endedWithoutAnswer();
     } else {
@@ -399,13 +404,14 @@ export class Exchange implements Dispatcher.DispatchHandler, Sending {
         () => this.channel.later(this.retryMs, () => this.start()),
         () => this.relisten(),
       );
-    } else if (this.status >= 500) {
-      this.relisten();
+    } else if (this.status >= 500 || this.status === 429) {
+      this.relisten(readRetryAfter(this.retryAfter));
     }
     // Anything else, 405 above all: the server offers no such stream.
   }
 
-  private relisten(): void {
+  /** @param atLeastMs how long the server wants to be left alone */
+  private relisten(atLeastMs = 0): void {
     this.channel.listening = false;
     this.failures += 1;
     if (this.failures > streamFailuresMax) {
@@ -417,8 +423,18 @@ export class Exchange implements Dispatcher.DispatchHandler, Sending {
     }
     const delay = Math.min(this.retryMs * 2 ** (this.failures - 1), Math.max(this.retryMs, streamRetryMaxMs));
     // Never earlier than the server wants it.
-    this.channel.later(delay * (1 + 0.4 * this.channel.random()), () => this.start());
+    this.channel.later(Math.max(delay, atLeastMs) * (1 + 0.4 * this.channel.random()), () => this.start());
   }
+}
+
+/** The server does not want to be asked just now (RFC 6585, 4; RFC 9110, 15.6.4). */
+function isBusy(status: number): boolean {
+  return status === 429 || status === 503;
+}
+
+/** Requests of the hub's own, which it sends again after a while: no answer but the status counts then. */
+function isRepeated(method: string): boolean {
+  return method === 'initialize' || method === 'server/discover' || method.endsWith('/list');
 }
 
 function one(value: string | string[] | undefined): string | undefined {

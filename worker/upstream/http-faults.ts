@@ -15,8 +15,8 @@ export function unavailable(server: string, message: string, reason: string, cau
 }
 
 /** No connection was made for the request. */
-export function neverSent(server: string, message: string, cause: unknown): HubError {
-  const extras = { server, reason: 'connect-failed', retryable: true, didNotRun: true, cause };
+export function neverSent(server: string, message: string, cause: ConnectFault): HubError {
+  const extras = { server, reason: 'connect-failed', retryable: !cause.isFinal, didNotRun: true, cause };
   return new HubError('UPSTREAM_UNAVAILABLE', message, extras);
 }
 
@@ -33,13 +33,31 @@ export function tooLarge(server: string): HubError {
   return badAnswer(`The answer of "${server}" is larger than ${maxMessageBytes / 1024 / 1024} MiB.`);
 }
 
-export function statusError(server: string, status: number): HubError {
+/** A server that asks for more is asked again after so long all the same. */
+export const retryAfterMaxMs = 300_000;
+
+/**
+ * The value of Retry-After in milliseconds (RFC 9110, 10.2.3: seconds or a date), `retryAfterMaxMs` at most; undefined
+ * where there is none, or none that can be read. @param nowMs wall clock
+ */
+export function readRetryAfter(value: string | undefined, nowMs = Date.now()): number | undefined {
+  const text = value?.trim();
+  if (!text) return undefined;
+  const isDate = /^[A-Z][a-z]{2}/.test(text);
+  const ms = /^\d{1,9}$/.test(text) ? Number(text) * 1000 : isDate ? Date.parse(text) - nowMs : Number.NaN;
+  return Number.isFinite(ms) ? Math.min(Math.max(0, ms), retryAfterMaxMs) : undefined;
+}
+
+/** @param retryAfter the header of that name */
+export function statusError(server: string, status: number, retryAfter?: string): HubError {
   const message =
     status === 407
       ? `The proxy before "${server}" wants a sign-in (HTTP status 407).`
       : `The server "${server}" answered with HTTP status ${status}.`;
   const code = status === 429 ? 'BUSY' : 'UPSTREAM_UNAVAILABLE';
-  return new HubError(code, message, { server, reason: `http-${status}`, retryable: status === 429 || status >= 500 });
+  const retryAfterMs = status === 429 || status === 503 ? readRetryAfter(retryAfter) : undefined;
+  const extras = { server, reason: `http-${status}`, retryable: status === 429 || status >= 500 };
+  return new HubError(code, message, retryAfterMs === undefined ? extras : { ...extras, retryAfterMs });
 }
 
 /** A connection that was not made: nothing of the request has been sent. */

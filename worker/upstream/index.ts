@@ -8,6 +8,7 @@ import { shakeHands } from './handshake';
 import { createLink, errorOf } from './link';
 import { createEnvelope } from './modern';
 import { openRemote } from './remote';
+import { openPatiently } from './retries';
 import { openStdio } from './stdio';
 import type { ClientInfo, ClientSide, CloseReason, EraMemory, OpenEvents, Upstream, UpstreamTarget } from './types';
 
@@ -52,16 +53,22 @@ export interface OpenOptions {
 }
 
 /**
- * Starts or connects to a server and shakes hands.
+ * Starts or connects to a server and shakes hands; one behind a URL is asked again after a fault that may pass.
  * @throws HubError whose `extras.reason` is that of `closed`, once nothing of the attempt is left
  */
-export async function openUpstream(
+export function openUpstream(target: UpstreamTarget, options: OpenOptions, events: OpenEvents): Promise<Upstream> {
+  const { handshakeTimeoutMs: timeoutMs = handshakeMs, random = Math.random, signal } = options;
+  if (target.type === 'stdio') return openOnce(target, options, events, timeoutMs);
+  return openPatiently((own, leftMs) => openOnce(target, options, own, leftMs), events, { timeoutMs, random, signal });
+}
+
+async function openOnce(
   target: UpstreamTarget,
   options: OpenOptions,
   events: OpenEvents,
+  timeoutMs: number,
 ): Promise<Upstream> {
   const { client, memory = { era: null }, random = Math.random } = options;
-  const timeoutMs = options.handshakeTimeoutMs ?? handshakeMs;
   let garbage = '';
   let doubtTimer: NodeJS.Timeout | null = null;
   let onEnd: () => void = () => {};
@@ -198,6 +205,7 @@ function explain(reason: CloseReason, garbage: string): CloseReason {
 
 function reasonOf(error: unknown, timeoutMs: number): CloseReason {
   const { code, message, extras } = asHubError(error);
+  const { retryAfterMs } = extras;
   if (code === 'UPSTREAM_TIMEOUT') {
     return {
       reason: 'handshake-failed',
@@ -206,5 +214,6 @@ function reasonOf(error: unknown, timeoutMs: number): CloseReason {
   }
   const known = ['connect-failed', 'needs-auth', 'stopped'];
   if (extras.reason === 'address-refused') return { reason: 'connect-failed', message };
-  return { reason: known.includes(extras.reason ?? '') ? String(extras.reason) : 'handshake-failed', message };
+  const reason = known.includes(extras.reason ?? '') ? String(extras.reason) : 'handshake-failed';
+  return { reason, message, ...(retryAfterMs !== undefined && { retryAfterMs }) };
 }

@@ -101,8 +101,13 @@ export function createLink(
 }
 
 /** What calls get that were under way, or are made later. */
-export function errorOf({ reason, message }: CloseReason, server: string, wasOpen: boolean, cause?: unknown): HubError {
-  const extras = { server, reason, cause };
+export function errorOf(
+  { reason, message, retryAfterMs }: CloseReason,
+  server: string,
+  wasOpen: boolean,
+  cause?: unknown,
+): HubError {
+  const extras = { server, reason, cause, ...(retryAfterMs !== undefined && { retryAfterMs }) };
   if (reason === 'needs-auth') return new HubError('UPSTREAM_NEEDS_AUTH', message, extras);
   const code = wasOpen && reason !== 'connect-failed' ? 'INTERRUPTED' : 'UPSTREAM_UNAVAILABLE';
   return new HubError(code, message, { ...extras, retryable: true });

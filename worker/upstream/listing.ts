@@ -1,5 +1,6 @@
 // Lists everything that a server offers: all pages, item by item, so that an odd item or an odd page costs only itself.
 import { asHubError, HubError } from '../../lib/errors';
+import { delayBefore, retries } from './retries';
 import type { Listing, Upstream } from './types';
 
 /** Limits of one upstream. */
@@ -10,9 +11,6 @@ const maxNameChars = 128;
 const maxDescriptionBytes = 16 * 1024;
 const maxSchemaBytes = 256 * 1024;
 const maxUriBytes = 8 * 1024;
-/** A list is asked for again after a passing fault. */
-const attempts = 3;
-const retryMs = 500;
 
 type Item = Record<string, unknown>;
 type Fault = Listing['faults'][number];
@@ -160,9 +158,10 @@ async function readPage(
       throw new HubError('UPSTREAM_BAD_ANSWER', `${kind.method} was refused: ${message.slice(0, 500)}`);
     } catch (error) {
       const { extras, code } = asHubError(error);
-      const passing = extras.retryable && code !== 'UPSTREAM_TIMEOUT';
-      if (!passing || attempt === attempts) throw error;
-      await new Promise((resolve) => setTimeout(resolve, random() * retryMs * 2 ** attempt));
+      const passing = extras.retryable && code !== 'UPSTREAM_TIMEOUT' && attempt <= retries;
+      const delay = passing ? delayBefore(attempt, error, random(), deadline - performance.now()) : null;
+      if (delay === null) throw error;
+      await new Promise((resolve) => setTimeout(resolve, delay));
     }
   }
 }

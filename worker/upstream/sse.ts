@@ -6,7 +6,7 @@ import { HubError } from '../../lib/errors';
 import type { Egress } from './egress';
 import { createEventStream } from './event-stream';
 import { checkedUrl, reservedHeaders } from './http';
-import { isConnectFault, parseUrl, statusError, unavailable } from './http-faults';
+import { isConnectFault, neverSent, parseUrl, statusError, unavailable } from './http-faults';
 import type { LineSplitter } from './lines';
 import { openOriginPool } from './origin-pool';
 import { maxMessageBytes, type Transport, type TransportEvents } from './transport';
@@ -94,6 +94,7 @@ export function openSse({ target, egress }: SseOptions, events: TransportEvents)
     let reader: LineSplitter | null = null;
     let status = 0;
     let location: string | undefined;
+    let retryAfter: string | undefined;
     pool.dispatch(
       { method: 'GET', path, headers },
       {
@@ -104,6 +105,7 @@ export function openSse({ target, egress }: SseOptions, events: TransportEvents)
         onResponseStart(controller, code, received) {
           status = code;
           location = one(received.location);
+          retryAfter = one(received['retry-after']);
           const type = one(received['content-type'])?.split(';', 1)[0]?.trim().toLowerCase();
           const encoding = one(received['content-encoding'])?.trim().toLowerCase() ?? 'identity';
           if (code === 200 && type === 'text/event-stream' && encoding === 'identity') reader = readEvents();
@@ -118,13 +120,14 @@ export function openSse({ target, egress }: SseOptions, events: TransportEvents)
           if (reader) lose(unavailable(name, `"${name}" has ended its event stream.`, 'cut'), 'cut');
           else if (status >= 300 && status < 400) redirect(path, location);
           else if (status === 401) lose(needsAuth(name, url), 'needs-auth');
-          else lose(statusError(name, status));
+          else lose(statusError(name, status, retryAfter));
         },
         onResponseError(_controller, error) {
           if (closing) return;
           const message = isConnectFault(error) ? error.message : `The connection to "${name}" broke.`;
           const reason = reader ? 'cut' : 'connect-failed';
-          lose(unavailable(name, message, reason, error), reason);
+          const neverWent = isConnectFault(error);
+          lose(neverWent ? neverSent(name, message, error) : unavailable(name, message, reason, error), reason);
         },
       },
     );
@@ -155,15 +158,19 @@ export function openSse({ target, egress }: SseOptions, events: TransportEvents)
     const headers = ['content-type', 'application/json', 'accept', '*/*', ...commonHeaders()];
     const signal = AbortSignal.any([posts.signal, AbortSignal.timeout(postMs)]);
     try {
-      const { statusCode, body } = await pool.request({ method: 'POST', path, headers, body: text, signal });
+      const {
+        statusCode,
+        headers: received,
+        body,
+      } = await pool.request({ method: 'POST', path, headers, body: text, signal });
       await body.dump({ limit: maxReplyBytes, signal });
       if (statusCode < 300) return;
       if (statusCode === 401) lose(needsAuth(name, url), 'needs-auth');
-      else if (id !== undefined) events.failed(id, statusError(name, statusCode));
+      else if (id !== undefined) events.failed(id, statusError(name, statusCode, one(received['retry-after'])));
     } catch (error) {
       if (closing) return;
       const fault = error as Error;
-      if (isConnectFault(fault)) lose(unavailable(name, fault.message, 'connect-failed', fault));
+      if (isConnectFault(fault)) lose(neverSent(name, fault.message, fault));
       else if (id !== undefined) events.failed(id, cut(name, fault));
     }
   }

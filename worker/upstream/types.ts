@@ -103,6 +103,8 @@ export interface CloseReason {
   atOnce?: boolean;
   exitCode?: number | null;
   signal?: string | null;
+  /** The server wants to be left alone for so long. */
+  retryAfterMs?: number;
 }
 
 /** One open, initialised connection. Ids and progress tokens on the wire are its own. */

@@ -7,6 +7,7 @@
 //   /gzip           compressed answers                /bomb       16 MiB and more out of few bytes
 //   /huge           a body over the limit             /cut        a stream that breaks off
 //   /resume         a stream that ends early and goes on by GET with Last-Event-ID
+//   /busy?status=503&method=initialize&times=2&after=1   so many such requests get the status and Retry-After
 //   /sessionless    no session id                     /strange-400  lost sessions as 400, code -32000
 // POST /control/drop-sessions forgets all sessions, GET /control/seen lists what arrived.
 import { randomUUID } from 'node:crypto';
@@ -68,6 +69,16 @@ async function control(response, path) {
   reply(response, 200, path === '/control/seen' ? seen : { streams: streams.size });
 }
 
+const busyAnswers = new Map();
+
+function isBusy(url, method) {
+  const wanted = new URL(url, 'http://x').searchParams;
+  const given = busyAnswers.get(url) ?? 0;
+  if (method !== wanted.get('method') || given >= Number(wanted.get('times') ?? Infinity)) return false;
+  busyAnswers.set(url, given + 1);
+  return true;
+}
+
 /** @returns whether the path's own behaviour has answered the request */
 function misbehave(request, response, path, message) {
   const origin = `http://${request.headers.host}`;
@@ -81,6 +92,13 @@ function misbehave(request, response, path, message) {
     reply(response, 307, '', { location: `${origin.replace('127.0.0.1', 'localhost')}/mcp` });
   } else if (path === '/html') {
     reply(response, 200, '<html>hello</html>', { 'content-type': 'text/html' });
+  } else if (path === '/busy' && isBusy(request.url, message?.method)) {
+    const { status, after } = Object.fromEntries(new URL(request.url, origin).searchParams);
+    const wish = after?.startsWith('date+')
+      ? new Date(Date.now() + Number(after.slice(5)) * 1000).toUTCString()
+      : after;
+    const headers = { 'content-type': 'text/html', ...(wish && { 'retry-after': wish }) };
+    reply(response, Number(status), '<h1>secret stack</h1>', headers);
   } else if (path.startsWith('/status/')) {
     reply(response, Number(path.slice('/status/'.length)), '<h1>secret stack</h1>', { 'content-type': 'text/html' });
   } else if (message?.method === 'tools/call' && path === '/huge') {
@@ -153,7 +171,8 @@ const server = createServer(async (request, response) => {
   if (path.startsWith('/control/')) return control(response, path);
   const content = await body(request);
   const message = content ? JSON.parse(content) : undefined;
-  seen.push({ verb: request.method, path, method: message?.method, headers: request.headers });
+  const atMs = performance.now();
+  seen.push({ verb: request.method, path, url: request.url, method: message?.method, headers: request.headers, atMs });
   if (misbehave(request, response, path, message) || !checkSession(request, response, path, message)) return;
   if (request.method === 'DELETE') {
     sessions.delete(request.headers['mcp-session-id']);
