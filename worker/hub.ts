@@ -184,6 +184,13 @@ export async function startWorkerHub(options: WorkerOptions): Promise<WorkerHub>
     }),
   );
 
+  metrics.healthFrom(() =>
+    supervisor.statuses().flatMap(({ id, name, instances }) => {
+      if (!supervision.answersFor(id) || !instances.some(({ health: checked }) => checked)) return [];
+      return [{ name, failing: instances.filter(({ health: checked }) => checked?.ok === false).length }];
+    }),
+  );
+
   const stopping = new AbortController();
 
   /** The schema, once the database is there. A fault of the schema itself ends the worker. */

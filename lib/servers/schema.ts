@@ -369,6 +369,18 @@ export const serverStatusSchema = z.object({
       whose: z.string().optional(),
       /** It finishes its calls and is replaced, or not needed any more. */
       draining: z.boolean().optional(),
+      /** The last health check, where the row wants them; absent before the first. */
+      health: z
+        .object({
+          /** RFC 3339. */
+          at: z.string(),
+          ok: z.boolean(),
+          /** In a row. */
+          failures: z.number().int(),
+          /** How long it took. */
+          ms: z.number().int(),
+        })
+        .optional(),
     }),
   ),
   /** Why a question of the server reached no client, and what helps; the last one since the hub started. */

@@ -35,6 +35,8 @@ export interface Metrics {
   removeServer(name: string): void;
   /** Where a scrape learns what each server of this process uses. */
   usageFrom(source: () => readonly ServerUsage[]): void;
+  /** Where a scrape learns how many instances of each server did not answer their last health check. */
+  healthFrom(source: () => readonly { name: string; failing: number }[]): void;
   /** @param sink what lost them, e.g. "call-log" */
   dropped(sink: string, count: number): void;
   /** The text of /metrics. @param others what `values` gave in other processes, added up with our own */
@@ -105,6 +107,17 @@ export function createMetrics(version: string, { defaults = true }: { defaults?:
       for (const { name, processes } of usage()) this.labels(name).set(processes);
     },
   });
+  let health: () => readonly { name: string; failing: number }[] = () => [];
+  new Gauge({
+    name: 'mcphub_server_unhealthy_instances',
+    help: 'Instances that did not answer their last health check',
+    labelNames,
+    registers,
+    collect() {
+      this.reset();
+      for (const { name, failing } of health()) this.labels(name).set(failing);
+    },
+  });
   new Counter({
     name: 'mcphub_server_cpu_seconds_total',
     help: 'Processor time of what runs of a server now; begins anew with each start',
@@ -144,6 +157,9 @@ export function createMetrics(version: string, { defaults = true }: { defaults?:
     },
     removeServer(name) {
       for (const each of serverStates) status.remove({ server_name: name, status: each });
+    },
+    healthFrom(source) {
+      health = source;
     },
     usageFrom(source) {
       usage = source;

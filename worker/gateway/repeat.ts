@@ -14,7 +14,7 @@ const reads = new Set(['resources/read', 'prompts/get', 'completion/complete']);
 /** Of the way, not of the request: a proxy without its server, and a server that is not up (yet). */
 const passingStatuses = new Set(['http-502', 'http-503']);
 /** Ends after which the same request would probably end the server again. */
-const likelyAgain = /-limit$|^hung$/;
+const likelyAgain = /-limit$|^hung$|^unhealthy$/;
 
 /** The request as the relay keeps it. */
 interface Running {

@@ -9,6 +9,7 @@ import { hideSecrets } from '../../lib/telemetry/redact';
 import type { Egress } from '../upstream';
 import { type ClientSide, type CloseReason, type EraMemory, eraOf, openUpstream, type Upstream } from '../upstream';
 import { createExitRecord, stableMs } from './backoff';
+import { failuresBeforeRestart, type Health, unhealthy, watchHealth } from './health';
 import { type Breach, type InstanceUsage, launcherFor, type Platform, unenforced } from './limits';
 import type { LogRing } from './log-ring';
 import type { ProcessInfo, ProcessTrees } from './process-tree';
@@ -21,6 +22,8 @@ const needsAuthRetryMs = 300_000;
 const shownStderrLines = 20;
 /** What it uses is told no more often. */
 const tellUsageMs = 4_000;
+/** Nor that it is still well. */
+const tellHealthMs = 30_000;
 
 export interface Clock {
   /** Wall clock, for what people read. */
@@ -40,6 +43,8 @@ export interface Target extends DesiredServer {
 export interface InstanceEvents {
   /** The state or what is shown with it has changed. */
   changed(): void;
+  /** After a health check. */
+  checked(ok: boolean): void;
   /** Before the state becomes "ready". */
   opened(upstream: Upstream): void;
   notification(method: string, params: Record<string, unknown> | undefined): void;
@@ -142,6 +147,8 @@ export function createInstance(first: Target, options: InstanceOptions): Instanc
   let life: Life | null = null;
   let cancelRetry: (() => void) | null = null;
   let cancelStable: (() => void) | null = null;
+  let stopChecks: (() => void) | null = null;
+  let health: Health | null = null;
   let nextRetryAt: number | null = null;
   let lastExit: LastExit | null = null;
   let starts = options.startsBefore;
@@ -149,6 +156,7 @@ export function createInstance(first: Target, options: InstanceOptions): Instanc
   let usage: InstanceUsage | null = null;
   let shown = { rssBytes: 0, cpuPercent: 0, processes: 0, atMs: -Infinity };
   let tools = 0;
+  let toldHealthAt = 0;
   /** Its own last lines: the ring holds those of all instances. */
   let lastStderr: string[] = [];
   let driving: Promise<void> | null = null;
@@ -353,10 +361,33 @@ export function createInstance(first: Target, options: InstanceOptions): Instanc
     observe({ kind: 'started', spawnMs, firstByteMs, initializeMs: mine.readyAt - begunAt });
     options.emit('opened', upstream);
     move('ready');
+    startChecks(upstream);
     cancelStable = clock.after(stableMs, () => {
       exits.stable();
       tell();
     });
+  }
+
+  function startChecks(upstream: Upstream): void {
+    stopChecks?.();
+    stopChecks = null;
+    health = null;
+    if (!goal.healthCheck) return;
+    const { random } = options;
+    stopChecks = watchHealth(upstream, { clock, random, settings: goal.healthCheck, checked: takeHealth });
+  }
+
+  function takeHealth(now: Health): void {
+    const before = health;
+    health = now;
+    options.emit('checked', now.ok);
+    if (!now.ok) note(`A health check failed (${now.failures} in a row).`);
+    else if (before?.ok === false) note('A health check succeeded again.');
+    if (now.failures >= failuresBeforeRestart) void life?.upstream?.close(unhealthy(now));
+    else if (before?.ok !== now.ok || !now.ok || clock.now() - toldHealthAt >= tellHealthMs) {
+      toldHealthAt = clock.now();
+      tell();
+    }
   }
 
   /** Tells the end of a life at once; what is left of its processes is cleared away afterwards. */
@@ -367,6 +398,8 @@ export function createInstance(first: Target, options: InstanceOptions): Instanc
     usage = null;
     cancelStable?.();
     cancelStable = null;
+    stopChecks?.();
+    stopChecks = null;
     const stderr = lastStderr;
     lastStderr = [];
     const lastLine = stderr.at(-1)?.trim();
@@ -458,6 +491,7 @@ export function createInstance(first: Target, options: InstanceOptions): Instanc
             cpuPercent: usage && Math.round(usage.cpuPercent),
             processes: usage?.processes ?? null,
             message: state.message,
+            ...(health && { health }),
           }
         : null,
     };
@@ -492,7 +526,9 @@ export function createInstance(first: Target, options: InstanceOptions): Instanc
       const renamed = desired.name !== goal.name;
       if (desired.hash !== goal.hash || desired.fault !== goal.fault) forgive();
       if (desired.hash !== goal.hash) eras = { era: null };
+      const checksDiffer = JSON.stringify(desired.healthCheck) !== JSON.stringify(goal.healthCheck);
       goal = desired;
+      if (checksDiffer && life?.upstream) startChecks(life.upstream);
       if (renamed) tell();
       return drive();
     },

@@ -166,6 +166,7 @@ export function createPool(first: DesiredServer, options: PoolOptions): Pool {
         if (event === 'opened') opened(ordinal, instance, args[0] as Upstream);
         else if (event === 'changed') changed(ordinal, instance);
         else if (event === 'observed') observed(args[0] as Observation, ordinal);
+        else if (event === 'checked') checked(ordinal, instance, args[0] as boolean);
         else options.emit('notification', goal.id, ...(args as [string, Record<string, unknown> | undefined]));
       },
     });
@@ -187,6 +188,12 @@ export function createPool(first: DesiredServer, options: PoolOptions): Pool {
     options.emit('opened', goal.id, members.length === 1 ? upstream : whole.upstream);
     gate.changed();
     sleepLater();
+  }
+
+  /** With one instance only, there is nobody to take its calls. */
+  function checked(ordinal: number, instance: Instance, ok: boolean): void {
+    const member = members[ordinal];
+    if (members.length > 1 && member?.instance === instance) member.circuit.checked(ok);
   }
 
   function changed(ordinal: number, instance: Instance): void {

@@ -95,7 +95,7 @@ export interface UpstreamEvents {
 }
 
 export interface CloseReason {
-  /** "exited", "killed", "spawn-failed", "handshake-failed", "connect-failed", "cut", "stopped", "needs-auth", "hung", "…-limit". */
+  /** "exited", "killed", "spawn-failed", "handshake-failed", "connect-failed", "cut", "stopped", "needs-auth", "hung", "unhealthy", "…-limit". */
   reason: string;
   /** One plain sentence for people. */
   message: string;

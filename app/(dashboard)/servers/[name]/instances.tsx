@@ -68,7 +68,19 @@ export function Instances({ status, type }: { status: ServerStatus | null; type:
             {instance.circuit !== undefined && instance.circuit !== 'closed' && (
               <p className="mt-2 text-table">
                 {instance.circuit === 'open' ? 'Gets no calls for now: ' : 'Is tried with one call: '}
-                several in a row failed.
+                {instance.health?.ok === false ? 'it did not answer a health check.' : 'several in a row failed.'}
+              </p>
+            )}
+            {instance.health && (
+              <p className="mt-2 text-table text-muted-foreground">
+                {instance.health.ok ? (
+                  'Last health check: answered'
+                ) : (
+                  <span className="text-bad">
+                    Health checks without an answer: <span className="figures">{instance.health.failures}</span>
+                  </span>
+                )}{' '}
+                <RelativeTime at={instance.health.at} />
               </p>
             )}
             {instance.message && <p className="mt-2 text-table break-words">{instance.message}</p>}

@@ -9,9 +9,9 @@ import {
 
 /** The table once more, as a person would write it down: from → event=to. A change there must be made here too. */
 const allowed: Record<CircuitState, string> = {
-  closed: 'succeeded=closed failed=open',
-  open: 'tried=half-open',
-  'half-open': 'succeeded=closed failed=open given-up=open',
+  closed: 'succeeded=closed failed=open unhealthy=open',
+  open: 'tried=half-open healthy=closed',
+  'half-open': 'succeeded=closed failed=open given-up=open healthy=closed unhealthy=open',
 };
 
 function make() {
@@ -70,6 +70,21 @@ describe('the circuit of an instance', () => {
     expect(circuit.enter()).toBe(true);
     circuit.succeeded(true);
     expect([circuit.state, circuit.admits()]).toEqual(['closed', true]);
+  });
+
+  it('opens after a failed health check, and closes after a good one', () => {
+    const { circuit, clock, seen, fail } = make();
+    circuit.checked(false);
+    expect([circuit.state, circuit.admits()]).toEqual(['open', false]);
+    circuit.checked(true);
+    expect([circuit.state, circuit.admits(), seen]).toEqual(['closed', true, ['open', 'closed']]);
+    fail(4);
+    expect(circuit.state).toBe('closed');
+    circuit.checked(false);
+    clock.now = 30_000;
+    expect(circuit.enter()).toBe(true);
+    circuit.checked(true);
+    expect(circuit.state).toBe('closed');
   });
 
   it('believes no call that began before it opened', () => {
