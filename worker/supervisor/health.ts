@@ -2,7 +2,7 @@
 // its calls say more. Any answer is a sign of life, a refusal too.
 import type { HealthCheck, ServerStatus } from '../../lib/servers/schema';
 import type { CloseReason, Upstream } from '../upstream';
-import type { Clock } from './instance';
+import type { Clock } from './clock';
 
 const defaultTimeoutSeconds = 5;
 /** So that servers which began together are not asked together for ever. */

@@ -9,6 +9,7 @@ import { hideSecrets } from '../../lib/telemetry/redact';
 import type { Egress } from '../upstream';
 import { type ClientSide, type CloseReason, type EraMemory, eraOf, openUpstream, type Upstream } from '../upstream';
 import { createExitRecord, stableMs } from './backoff';
+import type { Clock } from './clock';
 import { failuresBeforeRestart, type Health, unhealthy, watchHealth } from './health';
 import { type Breach, type InstanceUsage, launcherFor, type Platform, unenforced } from './limits';
 import type { LogRing } from './log-ring';
@@ -24,15 +25,6 @@ const shownStderrLines = 20;
 const tellUsageMs = 4_000;
 /** Nor that it is still well. */
 const tellHealthMs = 30_000;
-
-export interface Clock {
-  /** Wall clock, for what people read. */
-  now(): number;
-  /** Milliseconds that no clock change moves, for all durations. */
-  monotonic(): number;
-  /** @returns a function that ends the timer */
-  after(ms: number, run: () => void): () => void;
-}
 
 /** What an instance works towards. */
 export interface Target extends DesiredServer {

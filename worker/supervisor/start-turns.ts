@@ -1,7 +1,7 @@
 // Programs that start all at once take the processor from each other and from the requests that the hub serves
 // meanwhile. So only a few load at a time. Who is slow for another reason, or stuck, holds nobody up for long.
 import { availableParallelism } from 'node:os';
-import type { Clock } from './instance';
+import type { Clock } from './clock';
 
 /** Loading is over by then, unless something else is waited for: a download, say. */
 const patienceMs = 500;

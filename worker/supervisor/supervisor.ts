@@ -3,7 +3,7 @@ import { EventEmitter } from 'node:events';
 import type { Log } from '../../lib/log';
 import type { LogLine, ServerStatus } from '../../lib/servers/schema';
 import { createEgress } from '../upstream';
-import type { Clock } from './instance';
+import { type Clock, systemClock } from './clock';
 import type { InstanceStore } from './instance-store';
 import { type Platform, platformOf } from './limits';
 import { createPool, type Pool, type PoolOptions, unavailable } from './pool';
@@ -41,15 +41,6 @@ export interface SupervisorOptions {
   cpuWindowMs?: number;
   handshakeTimeoutMs?: number;
 }
-
-export const systemClock: Clock = {
-  now: () => Date.now(),
-  monotonic: () => performance.now(),
-  after(ms, run) {
-    const timer = setTimeout(run, ms);
-    return () => clearTimeout(timer);
-  },
-};
 
 export function createSupervisor(options: SupervisorOptions): Supervisor {
   const { log, clock = systemClock, random = Math.random, trees = createProcessTrees(), store } = options;
