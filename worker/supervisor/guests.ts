@@ -4,8 +4,9 @@ import { HubError } from '../../lib/errors';
 import { idleStopDefaults, instancesDefault, type ServerStatus } from '../../lib/servers/schema';
 import type { Call, Caller, CallOptions, ClientSide, Handshake, Upstream, Wish } from '../upstream';
 import { refused } from '../upstream/later';
+import type { Clock } from './clock';
 import { Gate } from './gate';
-import type { Clock, Instance, InstanceOptions } from './instance';
+import type { Instance, InstanceOptions } from './instance';
 import type { DesiredServer, Observation } from './types';
 
 /** Time for a server to take what nobody waits for. */

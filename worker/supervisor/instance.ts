@@ -320,8 +320,8 @@ export function createInstance(first: Target, options: InstanceOptions): Instanc
             if (sighting.kind === 'first-byte') mine.firstByteMs ??= clock.monotonic() - mine.begunAt;
             else if (sighting.kind !== 'garbage') observe(sighting);
           },
-          doubtful: (message) => {
-            if (!mine.ended && state.state === 'starting') move('retrying', { reason: 'handshake-failed', message });
+          doubtful: (message, reason) => {
+            if (!mine.ended && state.state === 'starting') move('retrying', { reason, message });
           },
         },
       );

@@ -181,7 +181,7 @@ async function openOnce(
     garbage = sample;
     if (count >= garbageMax) void link.close({ reason: 'handshake-failed', message: notMcp(garbage) });
     doubtTimer ??= setTimeout(() => {
-      if (connection.received === 0 && !link.end) events.doubtful(notMcp(garbage));
+      if (connection.received === 0 && !link.end) events.doubtful(notMcp(garbage), 'handshake-failed');
     }, doubtMs).unref();
   }
 }

@@ -55,6 +55,8 @@ export async function openPatiently(
         if (end) events.closed(end);
         throw error;
       }
+      const { message, extras } = asHubError(error);
+      if (attempt === 1) events.doubtful(message, extras.reason ?? 'connect-failed');
       await pause(delay, signal);
     }
   }

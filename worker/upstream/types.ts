@@ -220,6 +220,9 @@ export interface OpenEvents extends UpstreamEvents {
   /** The server asked its client something and was refused: why, and what helps. Once for each reason. */
   inVain?(message: string): void;
   sighted?(sighting: Sighting): void;
-  /** The program has only printed text that is not MCP so far: a sentence. It may still answer. At most once. */
-  doubtful(message: string): void;
+  /**
+   * It does not look well so far and may still answer: the program has only printed text that is not MCP, or the server
+   * is asked again after a fault. At most once. @param reason as in CloseReason
+   */
+  doubtful(message: string, reason: string): void;
 }
