@@ -1,6 +1,7 @@
 // The program of the embedded database. It says {type: 'ready'} to its parent, ends on SIGTERM, SIGINT or when the
 // parent is gone, and exits with 0 when asked to, 75 when the folder is in use, 78 when folder or settings are not
 // usable, 1 on anything else.
+import { setPriority } from 'node:os';
 import { EnvError, env, runtimeDir } from '../../env';
 import { createLog } from '../../log';
 import { FolderLockedError } from './lock';
@@ -11,6 +12,8 @@ const exitInUse = 75;
 /** EX_CONFIG: it will not, until somebody changes something. */
 const exitUnusable = 78;
 const stopTimeoutMs = 5_000;
+/** Once it serves: where programs have to share a processor, a call that somebody waits for goes before its record. */
+const niceness = 5;
 
 async function main(): Promise<void> {
   const { MCPHUB_DATA_DIR: dataDir, LOG_LEVEL } = env();
@@ -45,6 +48,7 @@ async function main(): Promise<void> {
     process.exit(error instanceof FolderLockedError ? exitInUse : known ? exitUnusable : 1);
   }
   log.info({ socket: database.socketPath }, 'database ready');
+  setPriority(niceness);
   process.send?.({ type: 'ready' });
 }
 

@@ -10,7 +10,7 @@ import {
   utimesSync,
   writeFileSync,
 } from 'node:fs';
-import { tmpdir } from 'node:os';
+import { getPriority, tmpdir } from 'node:os';
 import { join } from 'node:path';
 import postgres from 'postgres';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
@@ -58,6 +58,11 @@ function pool(): postgres.Sql {
   pools.push(sql);
   return sql;
 }
+
+it('it yields the processor to programs that somebody waits for, once it serves', async () => {
+  const { child } = await start();
+  expect(getPriority(child.pid)).toBeGreaterThan(getPriority());
+});
 
 describe('embedded database program', () => {
   it('makes a new database with pgvector at hand, on a socket for this user alone', async () => {
