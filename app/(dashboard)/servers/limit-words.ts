@@ -25,6 +25,13 @@ const fields: readonly LimitField[] = [
     ofProcess: true,
   },
   { name: 'concurrentCalls', label: 'Calls at once', placeholder: '64', unit: ' calls at once', ofProcess: false },
+  {
+    name: 'instances',
+    label: 'Instances of callers',
+    placeholder: '32',
+    unit: ' instances of callers',
+    ofProcess: false,
+  },
   { name: 'queuedCalls', label: 'Calls waiting', placeholder: '256', unit: ' calls waiting', ofProcess: false },
 ];
 

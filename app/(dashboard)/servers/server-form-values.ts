@@ -1,6 +1,7 @@
 // What the form of a server holds, and the way to and from the shapes of lib/servers.
 import type {
   Balancing,
+  Isolation,
   ServerEra,
   ServerInput,
   ServerLimit,
@@ -42,6 +43,10 @@ export interface ServerFormValues {
   /** One address per line, with its weight after a space. */
   endpoints: string;
   balancing: Balancing;
+  isolation: Isolation;
+  startOnDemand: boolean;
+  idleStopSeconds: string;
+  warmInstances: string;
   repeatSafeCalls: boolean;
 }
 
@@ -71,6 +76,10 @@ export const emptyServerForm: ServerFormValues = {
   replicas: '',
   endpoints: '',
   balancing: 'round-robin',
+  isolation: 'shared',
+  startOnDemand: false,
+  idleStopSeconds: '',
+  warmInstances: '',
   repeatSafeCalls: false,
 };
 
@@ -98,6 +107,10 @@ export function valuesOf(server: ServerView): ServerFormValues {
     replicas: server.replicas > 1 ? String(server.replicas) : '',
     endpoints: server.endpoints.map(({ url, weight }) => `${url} ${weight}`).join('\n'),
     balancing: server.balancing,
+    isolation: server.isolation,
+    startOnDemand: server.startOnDemand,
+    idleStopSeconds: String(server.idleStopSeconds ?? ''),
+    warmInstances: server.warmInstances > 0 ? String(server.warmInstances) : '',
     repeatSafeCalls: server.repeatSafeCalls,
   };
 }
@@ -118,10 +131,12 @@ export function inputOf(values: ServerFormValues): ServerInput {
     ...healthCheckOf(values),
     ...(values.secrets.length > 0 && { secrets: recordOf(values.secrets) }),
     enabled: values.enabled,
+    ...policyOf(values),
     ...(values.repeatSafeCalls && { repeatSafeCalls: true }),
   };
   const era = values.era === 'auto' ? {} : { era: values.era };
-  const { balancing } = values;
+  const isShared = values.isolation === 'shared';
+  const balancing = isShared ? values.balancing : 'round-robin';
   if (values.type === 'stdio') {
     return {
       ...shared,
@@ -131,11 +146,11 @@ export function inputOf(values: ServerFormValues): ServerInput {
       args: linesOf(values.args),
       env: recordOf(values.env),
       ...(values.cwd.trim() && { cwd: values.cwd.trim() }),
-      ...(values.replicas.trim() && { replicas: Number(values.replicas) }),
+      ...(isShared && values.replicas.trim() && { replicas: Number(values.replicas) }),
       ...(balancing === 'least-connections' && { balancing }),
     };
   }
-  const endpoints = linesOf(values.endpoints).map((line) => {
+  const endpoints = linesOf(isShared ? values.endpoints : '').map((line) => {
     const [url = '', weight = '1'] = line.split(/\s+/);
     return { url, weight: Number(weight) };
   });
@@ -165,6 +180,10 @@ export function patchOf(server: ServerView, values: ServerFormValues): ServerPat
     enabled: values.enabled,
     healthCheck: input.healthCheck ?? null,
     balancing: input.balancing ?? null,
+    isolation: values.isolation,
+    startOnDemand: values.startOnDemand,
+    idleStopSeconds: input.idleStopSeconds ?? null,
+    warmInstances: input.warmInstances ?? null,
     repeatSafeCalls: values.repeatSafeCalls,
     ...(server.type !== 'sse' && { era: values.era }),
   };
@@ -185,6 +204,18 @@ export function patchOf(server: ServerView, values: ServerFormValues): ServerPat
     endpoints: input.endpoints ?? null,
     tls: input.tls ?? null,
     headers: { ...removed(server.headers, input.headers), ...input.headers },
+  };
+}
+
+/** What has no effect beside the rest is left out, as it is not shown. */
+function policyOf({ isolation, startOnDemand, idleStopSeconds, warmInstances }: ServerFormValues) {
+  const isShared = isolation === 'shared';
+  const hasIdle = (!isShared || startOnDemand) && idleStopSeconds.trim() !== '';
+  return {
+    ...(!isShared && { isolation }),
+    ...(startOnDemand && { startOnDemand }),
+    ...(hasIdle && { idleStopSeconds: Number(idleStopSeconds) }),
+    ...(!isShared && warmInstances.trim() !== '' && { warmInstances: Number(warmInstances) }),
   };
 }
 

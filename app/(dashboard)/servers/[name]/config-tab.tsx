@@ -9,6 +9,7 @@ import { Panel, PanelBody } from '@/app/_ui/panel';
 import { toast } from '@/app/_ui/toaster';
 import type { ActionFailure } from '@/lib/errors';
 import { updateServerAction } from '../actions';
+import { demandText, isolationText } from '../instance-words';
 import { limitText } from '../limit-words';
 import { ServerForm } from '../server-form';
 import { patchOf, type ServerFormValues, valuesOf } from '../server-form-values';
@@ -89,6 +90,8 @@ function ReadOnly({ server, reason, hint }: { server: ShownServer; reason: strin
                   ? mono(server.endpoints.map(({ url, weight }) => `${url} ${weight}`).join('\n'))
                   : null,
               ],
+              ['Instances', isolationText(server)],
+              ['Start', demandText(server)],
               ['Balancing', server.balancing === 'round-robin' ? null : server.balancing],
               ['Safe calls', server.repeatSafeCalls ? 'Sent once more when the connection breaks' : null],
               ['Certificates', server.tls?.ca && mono(server.tls.ca)],

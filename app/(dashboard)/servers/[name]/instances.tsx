@@ -3,20 +3,28 @@ import { Figure } from '@/app/_ui/figure';
 import { Panel, PanelBody, PanelHeader } from '@/app/_ui/panel';
 import { RelativeTime } from '@/app/_ui/relative-time';
 import { StateBadge } from '@/app/_ui/state-badge';
-import type { ServerStatus, ServerView } from '@/lib/servers/schema';
+import type { ServerStatus } from '@/lib/servers/schema';
 import { limitLabels } from '../limit-words';
+import type { ShownServer } from '../shown-server';
 
 /** Revisions are dates, so they compare as texts. */
 const firstWithoutSessions = '2026-07-28';
 
-export function Instances({ status, type }: { status: ServerStatus | null; type: ServerView['type'] }) {
+export interface InstancesProps {
+  server: ShownServer;
+  /** Names of users by their ids, as far as the visitor may know them. */
+  users: Readonly<Record<string, string>>;
+}
+
+export function Instances({ server, users }: InstancesProps) {
+  const { status, type, isolation } = server;
   const instances = status?.instances ?? [];
   const unenforced = status?.unenforced ?? [];
   if (instances.length === 0) {
     return (
       <Panel>
         <PanelHeader title="Instances" />
-        <PanelBody className="text-table text-muted-foreground">None is running.</PanelBody>
+        <PanelBody className="text-table text-muted-foreground">{whyNone(server)}</PanelBody>
       </Panel>
     );
   }
@@ -65,6 +73,12 @@ export function Instances({ status, type }: { status: ServerStatus | null; type:
                 )}
               </Fact>
             </dl>
+            {isolation !== 'shared' && (
+              <p className="mt-2 text-table">
+                <Whose instance={instance} isolation={isolation} users={users} />
+              </p>
+            )}
+            {instance.draining && <p className="mt-2 text-table">Finishes its calls, then ends.</p>}
             {instance.circuit !== undefined && instance.circuit !== 'closed' && (
               <p className="mt-2 text-table">
                 {instance.circuit === 'open' ? 'Gets no calls for now: ' : 'Is tried with one call: '}
@@ -100,6 +114,29 @@ export function Instances({ status, type }: { status: ServerStatus | null; type:
         </PanelBody>
       )}
     </Panel>
+  );
+}
+
+function whyNone({ status, isolation }: ShownServer): string {
+  if (status?.state !== 'asleep') return 'None is running.';
+  return isolation === 'shared'
+    ? 'None is running: the next call starts it. Its tools stay listed.'
+    : `None is running: each ${isolation} gets one with the first call. Its tools stay listed.`;
+}
+
+interface WhoseProps extends Pick<InstancesProps, 'users'> {
+  instance: ServerStatus['instances'][number];
+  isolation: 'user' | 'session';
+}
+
+function Whose({ instance: { whose }, isolation, users }: WhoseProps) {
+  if (whose === undefined) return 'Of nobody: lists come from it.';
+  if (whose === '') return `Ready for the next ${isolation}.`;
+  if (isolation === 'user') return users[whose] ? `Of ${users[whose]}.` : 'Of a user.';
+  return (
+    <>
+      Of session <code className="font-mono text-[0.75rem]">{whose.slice(0, 8)}</code>
+    </>
   );
 }
 

@@ -1,13 +1,15 @@
 'use client';
 // How the server runs: what is wrong and what helps, its instances, and what it said of itself.
 import Link from 'next/link';
-import { Button } from '@/app/_ui/button';
+import { Button, buttonClass } from '@/app/_ui/button';
 import { CodeBlock } from '@/app/_ui/code-block';
 import { CopyButton } from '@/app/_ui/copy-button';
 import { KeyValues } from '@/app/_ui/key-values';
+import { Notice } from '@/app/_ui/notice';
 import { Panel, PanelBody, PanelHeader } from '@/app/_ui/panel';
 import { RelativeTime } from '@/app/_ui/relative-time';
 import type { ServerState } from '@/lib/servers/schema';
+import { demandText, isolationText } from '../instance-words';
 import { needsAttention, type ShownServer, targetOf, typeWords } from '../shown-server';
 import { Instances } from './instances';
 
@@ -16,9 +18,12 @@ export interface OverviewTabProps {
   state: ServerState | null;
   /** Absent without the right. */
   onWake?: () => void;
+  mayUpdate: boolean;
+  /** Names of users by their ids, as far as the visitor may know them. */
+  users: Readonly<Record<string, string>>;
 }
 
-export function OverviewTab({ server, state, onWake }: OverviewTabProps) {
+export function OverviewTab({ server, state, onWake, mayUpdate, users }: OverviewTabProps) {
   const { status } = server;
   const target = targetOf(server);
   const stderr = status?.lastExit?.stderr;
@@ -27,7 +32,20 @@ export function OverviewTab({ server, state, onWake }: OverviewTabProps) {
       {stderr && stderr.length > 0 && needsAttention(state) && (
         <CodeBlock caption="Last lines of stderr" code={stderr.slice(-20).join('\n')} wrap />
       )}
-      <Instances status={status} type={server.type} />
+      {status?.inVain && server.isolation === 'shared' && (
+        <Notice
+          tone="warn"
+          title={status.inVain}
+          actions={
+            mayUpdate ? (
+              <Link href="?tab=config" className={buttonClass('secondary', 'sm')}>
+                Choose who shares an instance
+              </Link>
+            ) : undefined
+          }
+        />
+      )}
+      <Instances server={server} users={users} />
       <Panel>
         <PanelHeader
           title="About"
@@ -57,6 +75,8 @@ export function OverviewTab({ server, state, onWake }: OverviewTabProps) {
               ],
               ['Directory', server.cwd && <code className="font-mono text-[0.75rem] break-all">{server.cwd}</code>],
               ['Type', typeWords[server.type]],
+              ['Instances', isolationText(server)],
+              ['Start', demandText(server)],
               [
                 'Groups',
                 server.groups.length > 0

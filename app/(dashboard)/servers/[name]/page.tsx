@@ -4,7 +4,7 @@ import { cache } from 'react';
 import { context } from '@/app/_server';
 import { isHubError } from '@/lib/errors';
 import { listTools } from '@/lib/servers';
-import { loadServer, serverRights } from '../load';
+import { loadServer, serverRights, userNames } from '../load';
 import { ServerView } from './server-view';
 
 interface ServerPageProps {
@@ -29,5 +29,6 @@ export async function generateMetadata({ params }: ServerPageProps): Promise<Met
 export default async function ServerPage({ params }: ServerPageProps) {
   const { ctx, server } = await serverOf(decodeURIComponent((await params).name));
   const tools = await listTools(ctx, { server: server.name });
-  return <ServerView initial={server} tools={tools} rights={serverRights(ctx.actor)} />;
+  const users = server.isolation === 'user' ? await userNames(ctx) : {};
+  return <ServerView initial={server} tools={tools} rights={serverRights(ctx.actor)} users={users} />;
 }

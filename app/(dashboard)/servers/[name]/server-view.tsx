@@ -29,9 +29,11 @@ export interface ServerViewProps {
   initial: ShownServer;
   tools: ToolView[];
   rights: ServerRights;
+  /** Names of users by their ids, as far as the visitor may know them. */
+  users: Readonly<Record<string, string>>;
 }
 
-export function ServerView({ initial, tools, rights }: ServerViewProps) {
+export function ServerView({ initial, tools, rights, users }: ServerViewProps) {
   const [tab, setTab] = useQueryState('tab', parseAsStringLiteral(tabs).withDefault('overview'));
   const server = useServer(initial);
   const operations = useOperations();
@@ -87,7 +89,7 @@ export function ServerView({ initial, tools, rights }: ServerViewProps) {
           <Tab value="config">Config</Tab>
         </TabsList>
         <TabPanel value="overview">
-          <OverviewTab server={server} state={state} onWake={retry} />
+          <OverviewTab server={server} state={state} onWake={retry} mayUpdate={rights.update} users={users} />
         </TabPanel>
         <TabPanel value="tools">
           <ToolsTab server={server} initial={tools} mayCall={rights.call} />

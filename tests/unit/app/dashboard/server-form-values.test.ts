@@ -67,6 +67,18 @@ describe('the form of a server', () => {
     expect(serverPatchSchema.safeParse(patch).success).toBe(true);
   });
 
+  it('leaves out what has no effect beside who shares an instance, and brings it back', () => {
+    const own = { ...view, isolation: 'session' as const, idleStopSeconds: 60, warmInstances: 2 };
+    const values = { ...valuesOf(own), replicas: '3' };
+    expect(inputOf(values)).toMatchObject({ isolation: 'session', idleStopSeconds: 60, warmInstances: 2 });
+    expect(patchOf(own, values)).toMatchObject({ replicas: null, balancing: null });
+    const shared = patchOf(own, { ...values, isolation: 'shared' });
+    expect(shared).toMatchObject({ isolation: 'shared', idleStopSeconds: null, warmInstances: null, replicas: 3 });
+    const onDemand = patchOf(own, { ...values, isolation: 'shared', startOnDemand: true });
+    expect(onDemand).toMatchObject({ startOnDemand: true, idleStopSeconds: 60 });
+    expect(serverPatchSchema.safeParse(shared).success).toBe(true);
+  });
+
   it('removes a variable by null', () => {
     const values = { ...valuesOf(view), env: [{ key: 'MODE', value: 'fast' }] };
     expect(patchOf(view, values).env).toEqual({ TOKEN: null, MODE: 'fast' });
