@@ -7,15 +7,26 @@ import { type Face, legacyFace, modernFace } from './face';
 import { shakeHands } from './handshake';
 import { createLink, errorOf } from './link';
 import { createEnvelope } from './modern';
+import { openOpenApi } from './openapi';
 import { openRemote } from './remote';
 import { openPatiently } from './retries';
 import { openStdio } from './stdio';
-import type { ClientInfo, ClientSide, CloseReason, EraMemory, OpenEvents, Upstream, UpstreamTarget } from './types';
+import type {
+  ClientInfo,
+  ClientSide,
+  CloseReason,
+  DocumentStore,
+  EraMemory,
+  OpenEvents,
+  Upstream,
+  UpstreamTarget,
+} from './types';
 
 export { createEgress, type Egress } from './egress';
 export { childEnvironment, markerName } from './environment';
 export { eraOf } from './era';
 export { listAll } from './listing';
+export { readDocument } from './openapi';
 export { faultOfFolder, findProgram } from './program';
 export type * from './types';
 
@@ -40,6 +51,8 @@ export interface OpenOptions {
    * made ready but the legacy handshake.
    */
   borrower?: Promise<ClientSide> | undefined;
+  /** openapi only. */
+  documents?: DocumentStore | undefined;
   /** stdio only. */
   process: {
     /** Value of MCPHUB_INSTANCE in the child. */
@@ -59,6 +72,18 @@ export interface OpenOptions {
 export function openUpstream(target: UpstreamTarget, options: OpenOptions, events: OpenEvents): Promise<Upstream> {
   const { handshakeTimeoutMs: timeoutMs = handshakeMs, random = Math.random, signal } = options;
   if (target.type === 'stdio') return openOnce(target, options, events, timeoutMs);
+  if (target.type === 'openapi') {
+    const { client } = options;
+    return openOpenApi({
+      target,
+      settings: target.openapi ?? {},
+      egress: options.egress,
+      documents: options.documents ?? noDocuments,
+      userAgent: `${client.name}/${client.version}`,
+      signal,
+      closed: events.closed,
+    });
+  }
   return openPatiently((own, leftMs) => openOnce(target, options, own, leftMs), events, { timeoutMs, random, signal });
 }
 
@@ -185,6 +210,8 @@ async function openOnce(
     }, doubtMs).unref();
   }
 }
+
+const noDocuments: DocumentStore = { load: async () => null, save: async () => {} };
 
 const stopped: CloseReason = { reason: 'stopped', message: 'The server was stopped.' };
 

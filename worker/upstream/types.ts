@@ -1,4 +1,5 @@
 // What the rest of the worker knows of an upstream: our client side of one instance, whatever its transport.
+import type { OpenApiSettings } from '../../lib/openapi/schema';
 
 /** "legacy": sessions of 2024-11-05 … 2025-11-25. "modern": 2026-07-28, where each request stands for itself. */
 export type Era = 'legacy' | 'modern';
@@ -163,6 +164,8 @@ export interface UpstreamTarget {
   url: string | null;
   headers: Record<string, string>;
   tls?: TlsSettings | null;
+  /** Of a server that is made of a document. */
+  openapi?: OpenApiSettings | null;
 }
 
 /** How the certificate of a server behind https is checked. */
@@ -171,6 +174,12 @@ export interface TlsSettings {
   ca?: string | undefined;
   /** The name that the certificate has to be for, in place of the URL's; also sent as SNI (RFC 6066, 3). */
   serverName?: string | undefined;
+}
+
+/** Where the text of a server's OpenAPI document is kept. */
+export interface DocumentStore {
+  load(): Promise<string | null>;
+  save(text: string): Promise<void>;
 }
 
 /** What is known of a server's era; kept by the opener across connections, and written by openUpstream. */
