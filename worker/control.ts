@@ -9,7 +9,7 @@ import { asHubError, errorTable, HubError, sendError } from '../lib/errors';
 import type { Bus } from '../lib/events/bus';
 import { type EventName, eventSchemas, type SentEvent } from '../lib/events/schema';
 import type { Log } from '../lib/log';
-import { type DesiredServer, desiredOfInput } from '../lib/servers';
+import { type DesiredServer, desiredOfInput, type ReadDocument } from '../lib/servers';
 import type { Metrics } from '../lib/telemetry';
 import type { Doctor } from './doctor';
 import type { Gateway } from './gateway';
@@ -26,6 +26,7 @@ export interface ControlDeps {
   doctor: Pick<Doctor, 'test'>;
   /** A saved server as it shall be. @throws HubError NOT_FOUND */
   desired(serverId: string): Promise<DesiredServer>;
+  readDocument: ReadDocument;
   /** Hands an event to the handlers of this worker, and to the other workers. */
   deliver: Bus['deliver'];
   metrics: Pick<Metrics, 'values'>;
@@ -50,8 +51,8 @@ export interface Control {
   close(): Promise<void>;
 }
 
-/** Larger than any tool's arguments that the gateway itself would take. */
-const bodyMaxBytes = 8 * 1024 * 1024;
+/** An OpenAPI document of 8 MiB, each character of which is escaped. */
+const bodyMaxBytes = 20 * 1024 * 1024;
 
 type Run<N extends ControlName> = (
   body: ReturnType<(typeof controlCalls)[N]['body']['parse']>,
@@ -60,7 +61,7 @@ type Run<N extends ControlName> = (
 ) => ControlAnswer<N> | Promise<ControlAnswer<N>>;
 
 export function createControl(deps: ControlDeps): Control {
-  const { socketPath, gateway, supervisor, reports, doctor, deliver, metrics, log, hub, peers } = deps;
+  const { socketPath, gateway, supervisor, reports, doctor, readDocument, deliver, metrics, log, hub, peers } = deps;
   const runs: { [N in ControlName]: Run<N> } = {
     'events.deliver': async ({ name, payload }) => {
       if (!Object.hasOwn(eventSchemas, name)) throw new HubError('INVALID_INPUT', 'There is no such event.');
@@ -77,6 +78,7 @@ export function createControl(deps: ControlDeps): Control {
     'servers.test': async (tested, signal, step) =>
       doctor.test('id' in tested ? await deps.desired(tested.id) : desiredOfInput(tested.server), step, signal),
     'servers.report': ({ id }) => ({ life: reports.lifeOf(id) }),
+    'openapi.read': ({ source, settings }) => readDocument(source, settings),
     'tools.call': ({ actor, ...call }, signal) => gateway.callTool({ ...call, actor: actor as Actor, signal }),
     'hub.stats': async ({ own }) => {
       const parts = [gateway.stats(), ...(peers && !own ? await peers.stats() : [])];

@@ -9,7 +9,7 @@ import { HubError } from '../lib/errors';
 import { createBus } from '../lib/events/bus';
 import { createRedisTransport } from '../lib/events/redis';
 import type { Log } from '../lib/log';
-import { listDesired, listWatchable, loadLives, storeLife } from '../lib/servers';
+import { documentStore, listDesired, listWatchable, loadLives, storeLife } from '../lib/servers';
 import { loadCatalogs, loadEndpoints, storeCatalog } from '../lib/servers/catalog';
 import { createCallLog, metrics as processMetrics } from '../lib/telemetry';
 import { createControl } from './control';
@@ -26,7 +26,7 @@ import { createReports } from './reports';
 import { createSupervision } from './supervision';
 import { createProcessTrees } from './supervisor';
 import { usageOf } from './supervisor/usage';
-import { createEgress } from './upstream';
+import { createEgress, readDocument } from './upstream';
 
 export interface WorkerHub {
   /** The port that is open. */
@@ -81,13 +81,15 @@ export async function startWorkerHub(options: WorkerOptions): Promise<WorkerHub>
     store: (serverId, life) => storeLife(db, serverId, life),
     log,
   });
+  const egress = createEgress(env.MCPHUB_EGRESS);
   const doctor = createDoctor({
-    egress: createEgress(env.MCPHUB_EGRESS),
+    egress,
     trees: createProcessTrees(),
     installationId: fleet ? `${installationId}:${fleet.self}` : installationId,
     ownEnv: options.processEnv,
     version,
     log,
+    documentsOf: (serverId) => documentStore(db, serverId),
   });
   const gateway = createGateway({
     supervisor,
@@ -136,6 +138,7 @@ export async function startWorkerHub(options: WorkerOptions): Promise<WorkerHub>
     publicProtocol: new URL(env.MCPHUB_PUBLIC_URL).protocol.slice(0, -1),
     log,
   });
+  const userAgent = `mcphub/${version}`;
   let config: ConfigWatch | undefined;
   let retention: Retention | undefined;
   const control = createControl({
@@ -149,6 +152,7 @@ export async function startWorkerHub(options: WorkerOptions): Promise<WorkerHub>
       if (!found) throw new HubError('NOT_FOUND');
       return found;
     },
+    readDocument: (source, settings) => readDocument(source, settings, { egress, userAgent }),
     metrics,
     deliver: async (event) => {
       await bus.deliver(event);

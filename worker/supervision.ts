@@ -6,7 +6,7 @@ import { type ControlAnswer, type ControlBody, createControlClient } from '../li
 import type { Db } from '../lib/db/types';
 import { type Env, socketPaths } from '../lib/env';
 import type { Log } from '../lib/log';
-import { listDesired } from '../lib/servers';
+import { documentStore, listDesired } from '../lib/servers';
 import { knowSecrets } from '../lib/telemetry/redact';
 import type { ControlPeers } from './control';
 import type { Fleet, Tag } from './fleet';
@@ -69,6 +69,7 @@ export function createSupervision(options: SupervisionOptions): Supervision {
     },
     log,
     egress: env.MCPHUB_EGRESS,
+    documentsOf: (serverId: string) => documentStore(db, serverId),
     ownEnv: processEnv,
     version,
   };

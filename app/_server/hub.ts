@@ -7,6 +7,7 @@ import { type Env, env, socketPaths } from '@/lib/env';
 import { type Bus, createBus } from '@/lib/events/bus';
 import { createRedisTransport } from '@/lib/events/redis';
 import { log as hubLog, type Log } from '@/lib/log';
+import type { ReadDocument } from '@/lib/servers';
 import { singleton } from '@/lib/singleton';
 
 /** An admin's change must not hang on a worker that does; its timer finds the change anyway. */
@@ -37,6 +38,9 @@ export function database(): Promise<Database> {
 export function worker(): ReturnType<typeof createControlClient> {
   return singleton('web.worker', () => createControlClient(socketPaths(settings().MCPHUB_DATA_DIR).worker));
 }
+
+/** Has a document read by the worker, which alone opens connections to others. */
+export const readDocument: ReadDocument = (source, settings) => worker().call('openapi.read', { source, settings });
 
 /** The bus of this process; shared events go to the worker, and to other machines by Redis. */
 export function bus(): Bus {

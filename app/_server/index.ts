@@ -1,7 +1,7 @@
 // The server side of pages, actions and REST routes. Each asks here who is there, calls one verb of lib, and is done.
 export { type Action, type ActionResult, defineAction } from './action';
 export { context, currentActor, requireActor } from './actor';
-export { cache, log, settings, worker } from './hub';
+export { cache, log, readDocument, settings, worker } from './hub';
 export { nextAuth } from './next-auth';
 export { ownPath } from './own-path';
 export {

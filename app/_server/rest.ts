@@ -27,6 +27,8 @@ export interface RouteOptions<B extends z.ZodType, Q extends z.ZodType> {
   query?: Q;
   /** Status of a plain answer; default 200. */
   status?: number;
+  /** Of the body; default 4 MiB. */
+  maxBytes?: number;
   /** Also for callers without a credential. */
   anonymous?: boolean;
 }
@@ -51,7 +53,9 @@ export function route<B extends z.ZodType = z.ZodUndefined, Q extends z.ZodType 
       const actor = await callerOf(request, options.anonymous ?? false);
       const params = (await context.params) ?? {};
       const query = parseInput(options.query ?? noQuery, Object.fromEntries(url.searchParams), 'query');
-      const body = options.body ? parseShape(options.body, await bodyOf(request, options.body), 'body') : undefined;
+      const body = options.body
+        ? parseShape(options.body, await bodyOf(request, options.body, options.maxBytes), 'body')
+        : undefined;
       const answer = await run({
         ctx: await contextFor(actor, requestId),
         request,
@@ -71,10 +75,10 @@ export function route<B extends z.ZodType = z.ZodUndefined, Q extends z.ZodType 
 }
 
 /** A body may only be missing where its shape says so. */
-async function bodyOf(request: Request, shape: z.ZodType): Promise<unknown> {
+async function bodyOf(request: Request, shape: z.ZodType, maxBytes?: number): Promise<unknown> {
   const { headers } = request;
   const isEmpty = (headers.get('content-length') ?? '0') === '0' && !headers.has('transfer-encoding');
-  return isEmpty && shape.safeParse(undefined).success ? undefined : await readJson(request);
+  return isEmpty && shape.safeParse(undefined).success ? undefined : await readJson(request, maxBytes);
 }
 
 const methods = ['GET', 'POST', 'PUT', 'PATCH', 'DELETE'] as const;

@@ -4,6 +4,7 @@
 // The same socket also serves /api/mcp*, for the fallback route of the web program.
 import { z } from 'zod';
 import { serverLifeSchema, serverTestSchema } from '../diagnosis/schema';
+import { documentReadingSchema, openApiSettingsSchema } from '../openapi/schema';
 import { logLineSchema, serverInputSchema, serverStatusSchema } from '../servers/schema';
 
 /** An actor as it travels; the worker trusts it because only this hub's user can open the socket. */
@@ -57,6 +58,15 @@ export const controlCalls = {
     answer: serverTestSchema,
     /** The test as it is, after each change. */
     step: serverTestSchema,
+  },
+  /** Reads an OpenAPI document, fetched or given. */
+  'openapi.read': {
+    path: '/control/openapi/read',
+    body: z.object({
+      source: z.union([z.object({ documentUrl: z.string() }), z.object({ document: z.string() })]),
+      settings: openApiSettingsSchema,
+    }),
+    answer: documentReadingSchema,
   },
   /** Runs a tool through the gateway's whole call path, as the actor. Cancelled by closing the request. */
   'tools.call': {

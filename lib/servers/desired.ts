@@ -2,10 +2,13 @@
 // file are expanded from the hub's environment; what came by REST or the dashboard sees the server's own secrets only.
 import { createHash } from 'node:crypto';
 import { eq, sql } from 'drizzle-orm';
-import { serverCatalogs, servers } from '../../drizzle/schema';
+import { openapiDocuments, serverCatalogs, servers } from '../../drizzle/schema';
 import type { Db } from '../db/types';
+import type { OpenApiSettings } from '../openapi/schema';
+import { canonicalJson } from './catalog';
 import { expandSecrets, expandText } from './expand';
 import { launchFaultOf, tlsFaultOf } from './launch-rules';
+import { expandAuth, secretValuesOf } from './openapi/auth';
 import type { ServerRow } from './rows';
 import {
   type Balancing,
@@ -51,6 +54,8 @@ export interface DesiredServer {
   startOnDemand: boolean;
   idleStopSeconds: number | null;
   warmInstances: number;
+  /** Of a server that is made of an OpenAPI document. */
+  openapi: OpenApiSettings | null;
   /** SHA-256 (hex) over everything that a running instance depends on; another hash means a restart. */
   hash: string;
   /** Set when the row cannot be used, e.g. a variable without a value: a plain sentence. */
@@ -66,13 +71,14 @@ export interface Said {
   capabilities: Record<string, unknown>;
 }
 
-type Launch = Pick<ServerRow, 'command' | 'args' | 'env' | 'cwd' | 'url' | 'headers' | 'endpoints'>;
+type Launch = Pick<ServerRow, 'command' | 'args' | 'env' | 'cwd' | 'url' | 'headers' | 'endpoints' | 'openapi'>;
 
 /** All servers, by name. */
 export async function listDesired(db: Db, processEnv: Record<string, string | undefined>): Promise<DesiredServer[]> {
   const rows = await db
     .select({
       row: servers,
+      document: openapiDocuments.sha256,
       said: {
         protocolVersion: serverCatalogs.protocolVersion,
         serverInfo: serverCatalogs.serverInfo,
@@ -81,10 +87,11 @@ export async function listDesired(db: Db, processEnv: Record<string, string | un
     })
     .from(servers)
     .leftJoin(serverCatalogs, eq(serverCatalogs.serverId, servers.id))
+    .leftJoin(openapiDocuments, eq(openapiDocuments.serverId, servers.id))
     .orderBy(sql`lower(${servers.name})`);
   // To copy `process.env` calls into the system for each variable: once for all rows, and not for each.
   const variables = { ...processEnv };
-  return rows.map(({ row, said }) => desiredOf(row, variables, said));
+  return rows.map(({ row, said, document }) => desiredOf(row, variables, said, document));
 }
 
 /** Pure. */
@@ -92,6 +99,7 @@ export function desiredOf(
   row: ServerRow,
   processEnv: Record<string, string | undefined>,
   said: Said | null = null,
+  documentHash: string | null = null,
 ): DesiredServer {
   const { launch, fault } = row.source === 'file' ? expandLaunch(row, processEnv) : fillIn(row);
   const { command, args, env, cwd, url, headers } = launch;
@@ -100,6 +108,7 @@ export function desiredOf(
   if (row.era !== 'auto') identity.push(row.era);
   if (row.limits.openFiles !== undefined) identity.push(`openFiles ${row.limits.openFiles}`);
   if (row.tls !== null) identity.push(JSON.stringify(['tls', row.tls.ca, row.tls.serverName]));
+  if (launch.openapi) identity.push(`openapi ${canonicalJson(launch.openapi)} ${documentHash}`);
   return {
     id: row.id,
     name: row.name,
@@ -112,7 +121,9 @@ export function desiredOf(
     cwd,
     url,
     headers,
-    secretValues: Object.values(row.secrets).filter((value) => value.length >= secretFromLength),
+    secretValues: [...Object.values(row.secrets), ...secretValuesOf(launch.openapi)].filter(
+      (value) => value.length >= secretFromLength,
+    ),
     era: row.era,
     said,
     timeoutMs: row.timeoutMs,
@@ -126,6 +137,7 @@ export function desiredOf(
     startOnDemand: row.startOnDemand,
     idleStopSeconds: row.idleStopSeconds,
     warmInstances: row.warmInstances,
+    openapi: launch.openapi,
     hash: createHash('sha256').update(JSON.stringify(identity)).digest('hex'),
     fault: fault ?? launchFaultOf(launch) ?? tlsFaultOf(row.tls),
   };
@@ -141,8 +153,10 @@ function endpointsOf({ url, endpoints }: Launch): DesiredServer['endpoints'] {
 function fillIn(row: ServerRow): { launch: Launch; fault: string | null } {
   const env = expandSecrets(row.env, row.secrets);
   const headers = expandSecrets(row.headers, row.secrets);
-  const [first] = [...env.unset, ...headers.unset];
-  return { launch: { ...row, env: env.values, headers: headers.values }, fault: first ? secretFault(first) : null };
+  const auth = expandAuth(row.openapi, (values) => expandSecrets(values, row.secrets));
+  const [first] = [...env.unset, ...headers.unset, ...auth.unset];
+  const launch = { ...row, env: env.values, headers: headers.values, openapi: auth.settings };
+  return { launch, fault: first ? secretFault(first) : null };
 }
 
 function secretFault({ key, name }: { key: string; name: string }): string {
@@ -168,6 +182,7 @@ function expandLaunch(row: ServerRow, environment: Record<string, string | undef
     url: row.url === null ? null : expand(row.url),
     headers: expandMap(row.headers),
     endpoints: row.endpoints.map(({ url, weight }) => ({ url: expand(url), weight })),
+    openapi: expandAuth(row.openapi, (values) => ({ values: expandMap(values), unset: [] })).settings,
   };
   const urls = [launch.url, ...launch.endpoints.map(({ url }) => url)];
   const given = [row.url, ...row.endpoints.map(({ url }) => url)];

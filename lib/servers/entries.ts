@@ -31,6 +31,7 @@ const words: Record<string, readonly string[]> = {
   timeoutMs: ['timeoutMs', 'timeout'],
   limits: ['limits'],
   description: ['description'],
+  openapi: ['openapi'],
   replicas: ['replicas'],
   endpoints: ['endpoints'],
   balancing: ['balancing'],
@@ -41,7 +42,9 @@ const words: Record<string, readonly string[]> = {
   warmInstances: ['warmInstances'],
 };
 
-const transports: Record<string, 'stdio' | 'streamable-http' | 'sse'> = {
+type Transport = 'stdio' | 'streamable-http' | 'sse' | 'openapi';
+
+const transports: Record<string, Transport> = {
   stdio: 'stdio',
   local: 'stdio',
   http: 'streamable-http',
@@ -51,10 +54,11 @@ const transports: Record<string, 'stdio' | 'streamable-http' | 'sse'> = {
   streamablehttp: 'streamable-http',
   streamable_http: 'streamable-http',
   sse: 'sse',
+  openapi: 'openapi',
 };
 
 const stdioFields = ['command', 'args', 'env', 'cwd', 'replicas'];
-const remoteFields = ['url', 'headers', 'endpoints', 'tls'];
+const remoteFields = ['url', 'headers', 'endpoints', 'tls', 'openapi'];
 
 /** @param urlIsSse in this client's files a bare `url` means the old SSE transport */
 export function readEntry(entry: Record<string, unknown>, { urlIsSse = false } = {}): ReadEntry {
@@ -67,13 +71,15 @@ export function readEntry(entry: Record<string, unknown>, { urlIsSse = false } =
   const raw = (field: string): unknown => (keys.has(field) ? entry[keys.get(field) as string] : undefined);
   const type = transportOf(entry, raw('type'), keys, urlIsSse);
   if (typeof type !== 'string') return { ...read, fault: type };
-  const foreign = type === 'stdio' ? remoteFields : stdioFields;
+  const foreign =
+    type === 'stdio' ? remoteFields : type === 'openapi' ? [...stdioFields, 'endpoints'] : [...stdioFields, 'openapi'];
   for (const field of foreign) keys.delete(field);
   keys.delete('type');
   const used = new Set([...keys.values(), ...(words.type ?? [])]);
   read.extra = Object.fromEntries(Object.entries(entry).filter(([key]) => !used.has(key) && key !== 'name'));
   read.server.type = type;
   for (const field of keys.keys()) read.server[field] = raw(field);
+  if (type === 'openapi') nameDocument(read);
   tidy(read);
   return read;
 }
@@ -83,13 +89,13 @@ function transportOf(
   word: unknown,
   keys: ReadonlyMap<string, string>,
   urlIsSse: boolean,
-): 'stdio' | 'streamable-http' | 'sse' | NonNullable<ReadEntry['fault']> {
+): Transport | NonNullable<ReadEntry['fault']> {
   const type = word === undefined ? guessTransport(entry, keys, urlIsSse) : transports[String(word).toLowerCase()];
   if (type !== undefined) return type;
   const detail =
     word === undefined
       ? 'needs "command" (a program to start) or "url" (a remote server)'
-      : `has the unknown type ${JSON.stringify(word)}: use "stdio", "http" or "sse"`;
+      : `has the unknown type ${JSON.stringify(word)}: use "stdio", "http", "sse" or "openapi"`;
   return { key: keys.get('type') ?? null, detail };
 }
 
@@ -99,6 +105,14 @@ function guessTransport(entry: Record<string, unknown>, keys: ReadonlyMap<string
   if (key === undefined) return undefined;
   const isSse = key === 'url' && (urlIsSse || /\/sse\/?([?#]|$)/.test(String(entry[key])));
   return isSse ? 'sse' : 'streamable-http';
+}
+
+/** `url` is the address of the document; everything else stands in `openapi`. */
+function nameDocument({ server }: ReadEntry): void {
+  const { url, openapi } = server;
+  delete server.url;
+  if (url === undefined) return;
+  server.openapi = { ...(typeof openapi === 'object' ? openapi : {}), documentUrl: url };
 }
 
 /** Brings harmless differences of writing into our form; what is really wrong is left for the schema to say. */

@@ -3,6 +3,8 @@ export { type ConfigImport, importConfigFile } from './config-file';
 export { type DesiredServer, listDesired } from './desired';
 export { createGroup, deleteGroup, getGroup, listGroups, updateGroup } from './groups';
 export { applyImport, planImport } from './import';
+export { documentStore, type ReadDocument } from './openapi/documents';
+export { getServerDocument, previewDocument, refreshServerDocument } from './openapi/refresh';
 export { getServerReport, loadLives, storeLife } from './reports';
 export {
   createServer,

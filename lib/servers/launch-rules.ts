@@ -3,9 +3,11 @@ import { X509Certificate } from 'node:crypto';
 import { posix, win32 } from 'node:path';
 import type { FieldFault } from '../errors';
 import { pointerOf } from '../input';
+import type { OpenApiInput, OpenApiSettings } from '../openapi/schema';
 import { leadsToRefused } from './addresses';
 import { expandSecrets } from './expand';
 import { isMasked } from './masking';
+import { authTexts, maskedPlaces } from './openapi/auth';
 import type { ServerInput, ServerTls } from './schema';
 
 /** Variables that make a child load foreign code; Windows does not tell cases apart. */
@@ -24,6 +26,7 @@ export interface Launch {
   cwd?: string | null | undefined;
   url?: string | null | undefined;
   endpoints?: readonly { url: string }[] | undefined;
+  openapi?: OpenApiSettings | null | undefined;
 }
 
 /** @returns all faults of a server that a caller wants to save */
@@ -33,6 +36,7 @@ export function launchFaults(server: ServerInput): FieldFault[] {
 
 /** Settings that would have no effect beside others. */
 function policyFaults(server: ServerInput): FieldFault[] {
+  if (server.type === 'openapi') return [];
   const { isolation = 'shared', startOnDemand = false, idleStopSeconds, warmInstances = 0 } = server;
   const faults: FieldFault[] = [];
   if (isolation === 'shared') {
@@ -57,7 +61,8 @@ function typeFaults(server: ServerInput): FieldFault[] {
   if (server.type !== 'stdio') {
     const tls = certificateFault(server.tls);
     const certificates = tls ? [{ pointer: '/tls/ca', detail: tls }] : [];
-    return [...rowFaults(server), ...certificates, ...maskFaults('headers', server.headers), ...shared];
+    const masked = server.type === 'openapi' ? maskedCredentials(server.openapi) : [];
+    return [...rowFaults(server), ...masked, ...certificates, ...maskFaults('headers', server.headers), ...shared];
   }
   const relative = server.cwd !== undefined && !isAbsolute(server.cwd) && !server.cwd.includes('..');
   const detail = 'is relative: give the full path, for it does not say what it is relative to';
@@ -69,8 +74,22 @@ function typeFaults(server: ServerInput): FieldFault[] {
   ];
 }
 
+function maskedCredentials({ auth }: OpenApiInput): FieldFault[] {
+  return maskedPlaces(auth).map(([scheme, field]) => ({
+    pointer: pointerOf(['openapi', 'auth', scheme, field]),
+    detail: 'is a masked value: enter the real one',
+  }));
+}
+
+function openApiFaults({ documentUrl, baseUrl, auth }: OpenApiSettings): FieldFault[] {
+  const tokenUrls = Object.entries(auth ?? {}).flatMap(([scheme, { tokenUrl }]) =>
+    urlFaults(pointerOf(['openapi', 'auth', scheme, 'tokenUrl']), tokenUrl),
+  );
+  return [...urlFaults('/openapi/documentUrl', documentUrl), ...urlFaults('/openapi/baseUrl', baseUrl), ...tokenUrls];
+}
+
 /** Faults that no row may have, one of the servers file neither; asked again when references are filled in. */
-export function rowFaults({ command, args = [], env = {}, cwd, url, endpoints = [] }: Launch): FieldFault[] {
+export function rowFaults({ command, args = [], env = {}, cwd, url, endpoints = [], openapi }: Launch): FieldFault[] {
   return [
     ...pathFaults('/command', command),
     ...args.flatMap((arg, at) => (arg.includes('\0') ? [{ pointer: `/args/${at}`, detail: nulRule }] : [])),
@@ -80,6 +99,7 @@ export function rowFaults({ command, args = [], env = {}, cwd, url, endpoints = 
     ...climbFaults(cwd),
     ...urlFaults('/url', url),
     ...endpoints.flatMap((each, at) => urlFaults(pointerOf(['endpoints', at, 'url']), each.url)),
+    ...openApiFaults(openapi ?? {}),
   ];
 }
 
@@ -173,16 +193,37 @@ function secretFaults(server: ServerInput): FieldFault[] {
   const secrets = server.secrets ?? {};
   const field = server.type === 'stdio' ? 'env' : 'headers';
   const used = server.type === 'stdio' ? server.env : server.headers;
+  const auth = server.type === 'openapi' ? authFaults(server.openapi, secrets) : [];
   const references = expandSecrets(used ?? {}, {}).unset;
   const missing = references.filter(({ name }) => !Object.hasOwn(secrets, name));
   const names = server.type === 'stdio' ? [] : new Set(references.map(({ name }) => name));
   return [
+    ...auth,
     ...missing.map(({ key, name }) => ({
       pointer: pointerOf([field, key]),
       detail: `refers to the secret "${name}", which this server does not have: add it to "secrets", or write $\${${name}} for the text itself`,
     })),
     ...[...names].flatMap((name) =>
       isHeaderValue(secrets[name] ?? '') ? [] : [{ pointer: pointerOf(['secrets', name]), detail: headerRule }],
+    ),
+  ];
+}
+
+/** Credentials go into headers, or into addresses, where they are encoded. */
+function authFaults({ auth }: OpenApiInput, secrets: Record<string, string>): FieldFault[] {
+  const { values, unset } = expandSecrets(authTexts(auth), secrets);
+  const pointer = (key: string) => {
+    const at = key.lastIndexOf('.');
+    return pointerOf(['openapi', 'auth', key.slice(0, at), key.slice(at + 1)]);
+  };
+  const missing = unset.filter(({ name }) => !Object.hasOwn(secrets, name));
+  return [
+    ...missing.map(({ key, name }) => ({
+      pointer: pointer(key),
+      detail: `refers to the secret "${name}", which this server does not have: add it to "secrets"`,
+    })),
+    ...Object.entries(values).flatMap(([key, value]) =>
+      isHeaderValue(value) ? [] : [{ pointer: pointer(key), detail: headerRule }],
     ),
   ];
 }

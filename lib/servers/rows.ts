@@ -6,7 +6,9 @@ import type { Ctx } from '../access/context';
 import type { Action } from '../access/schema';
 import type { Db, Tx } from '../db/types';
 import { HubError } from '../errors';
+import type { OpenApiSettings, OpenApiView } from '../openapi/schema';
 import { maskSecrets, maskValues } from './masking';
+import { maskAuth } from './openapi/auth';
 import type { ServerView } from './schema';
 
 export type ServerRow = typeof servers.$inferSelect;
@@ -125,8 +127,19 @@ export async function countTools(ctx: Ctx, db: Db | Tx, known: KnownServer[]): P
   );
 }
 
+function openApiOf({ type, openapi }: ServerRow, document: OpenApiView['document']): OpenApiView | null {
+  if (type !== 'openapi') return null;
+  const { auth, ...settings } = (openapi ?? {}) as OpenApiSettings;
+  return { ...settings, ...(auth && { auth: maskAuth(auth) }), document };
+}
+
 /** Groups that the actor may not see are left out. */
-export function viewOfServer(ctx: Ctx, { row, memberships }: KnownServer, toolCount: number): ServerView {
+export function viewOfServer(
+  ctx: Ctx,
+  { row, memberships }: KnownServer,
+  toolCount: number,
+  document: OpenApiView['document'] = null,
+): ServerView {
   const visible = memberships.filter((group) => can(ctx.actor, 'read', { type: 'group', groups: [group] }));
   return {
     id: row.id,
@@ -157,6 +170,7 @@ export function viewOfServer(ctx: Ctx, { row, memberships }: KnownServer, toolCo
     startOnDemand: row.startOnDemand,
     idleStopSeconds: row.idleStopSeconds,
     warmInstances: row.warmInstances,
+    openapi: openApiOf(row, document),
     source: row.source,
     sourceFile: row.sourceFile,
     groups: visible.map((group) => group.name),

@@ -1,5 +1,6 @@
 // Shapes and words of servers and groups, safe in a browser: REST, forms, socket events and the supervisor share them.
 import { z } from 'zod';
+import { type OpenApiView, openApiInputSchema, openApiPatchSchema } from '../openapi/schema';
 
 /** The name goes into URLs and tool names; `sse` is the path of the old transport. */
 export const nameSchema = z
@@ -126,7 +127,7 @@ const replicasMax = 32;
 const serverFields = z.strictObject({
   name: nameSchema,
   description: z.string().max(2000),
-  type: z.enum(['stdio', 'streamable-http', 'sse']),
+  type: z.enum(serverTypes),
   command: z.string().min(1, 'name the program to run').max(1024),
   args: z.array(text).max(256),
   env: stringMap,
@@ -161,6 +162,8 @@ const serverFields = z.strictObject({
   idleStopSeconds: wholeNumber.min(1).max(604_800),
   /** Instances that stand ready for the next user or session. */
   warmInstances: wholeNumber.min(0).max(32),
+  /** Of a server that is made of an OpenAPI document. */
+  openapi: openApiInputSchema,
 });
 
 const mayBeAbsent = {
@@ -187,10 +190,26 @@ const mayBeAbsent = {
   warmInstances: true,
 } as const;
 
-/** A new server: stdio needs `command`, the others need `url`; HTTP+SSE (`sse`) is of one era only. */
+const shared = {
+  description: true,
+  secrets: true,
+  enabled: true,
+  timeoutMs: true,
+  prefix: true,
+  limits: true,
+  tls: true,
+  healthCheck: true,
+  repeatSafeCalls: true,
+} as const;
+const launchFields = { command: true, args: true, env: true, cwd: true, replicas: true } as const;
+const connectionFields = { url: true, era: true, endpoints: true, balancing: true } as const;
+/** A document has no state that callers could share. */
+const instanceFields = { isolation: true, startOnDemand: true, idleStopSeconds: true, warmInstances: true } as const;
+
+/** A new server: stdio needs `command`, openapi a document, the others `url`; HTTP+SSE (`sse`) is of one era only. */
 export const serverInputSchema = z.discriminatedUnion('type', [
   serverFields
-    .omit({ url: true, headers: true, endpoints: true, tls: true })
+    .omit({ url: true, headers: true, endpoints: true, tls: true, openapi: true })
     .partial(mayBeAbsentFor('headers', 'endpoints', 'tls'))
     .extend({
       type: z.literal('stdio'),
@@ -200,13 +219,17 @@ export const serverInputSchema = z.discriminatedUnion('type', [
         .optional(),
     }),
   serverFields
-    .omit({ command: true, args: true, env: true, cwd: true, replicas: true })
+    .omit({ command: true, args: true, env: true, cwd: true, replicas: true, openapi: true })
     .partial(mayBeAbsentFor('args', 'env', 'cwd', 'replicas'))
     .extend({ type: z.literal('streamable-http'), limits: remoteLimitsSchema.optional() }),
   serverFields
-    .omit({ command: true, args: true, env: true, cwd: true, era: true, replicas: true })
+    .omit({ command: true, args: true, env: true, cwd: true, era: true, replicas: true, openapi: true })
     .partial(mayBeAbsentFor('args', 'env', 'cwd', 'era', 'replicas'))
     .extend({ type: z.literal('sse'), limits: remoteLimitsSchema.optional() }),
+  serverFields
+    .omit({ ...launchFields, ...connectionFields, ...instanceFields })
+    .partial({ ...shared, headers: true })
+    .extend({ type: z.literal('openapi'), limits: remoteLimitsSchema.optional() }),
 ]);
 export type ServerInput = z.infer<typeof serverInputSchema>;
 
@@ -240,6 +263,7 @@ export const serverPatchSchema = serverFields.partial().extend({
   startOnDemand: serverFields.shape.startOnDemand.nullable().optional(),
   idleStopSeconds: serverFields.shape.idleStopSeconds.nullable().optional(),
   warmInstances: serverFields.shape.warmInstances.nullable().optional(),
+  openapi: openApiPatchSchema.optional(),
 });
 export type ServerPatch = z.infer<typeof serverPatchSchema>;
 
@@ -297,6 +321,8 @@ export interface ServerView {
   startOnDemand: boolean;
   idleStopSeconds: number | null;
   warmInstances: number;
+  /** Of a server that is made of an OpenAPI document; null for all others. */
+  openapi: OpenApiView | null;
   source: 'api' | 'file';
   sourceFile: string | null;
   groups: string[];

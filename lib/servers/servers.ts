@@ -10,10 +10,20 @@ import type { Db, Tx } from '../db/types';
 import { HubError } from '../errors';
 import type { EventName } from '../events/schema';
 import { invalidInput, parseInput } from '../input';
+import type { OpenApiInput, OpenApiPatch, OpenApiSettings } from '../openapi/schema';
 import { writeAudit } from '../telemetry/audit';
 import { launchFaults } from './launch-rules';
 import { mergeValues } from './masking';
 import { changeName, claimName } from './names';
+import { patchAuth } from './openapi/auth';
+import {
+  completed,
+  describeDocuments,
+  dropDocument,
+  loadDocument,
+  type ReadDocument,
+  saveDocument,
+} from './openapi/documents';
 import {
   countTools,
   findServer,
@@ -30,7 +40,8 @@ import { checkVersion, type VersionCheck } from './versions';
 export async function listServers(ctx: Ctx): Promise<ServerView[]> {
   const known = (await readServers(ctx.db)).filter((each) => can(ctx.actor, 'read', serverResource(each)));
   const counts = await countTools(ctx, ctx.db, known);
-  return known.map((each) => viewOfServer(ctx, each, counts.get(each.row.id) ?? 0));
+  const documents = await documentsOf(ctx, known);
+  return known.map((each) => viewOfServer(ctx, each, counts.get(each.row.id) ?? 0, documents.get(each.row.id)));
 }
 
 /** @throws HubError NOT_FOUND */
@@ -59,18 +70,20 @@ export async function listWatchable(db: Db, actor: Actor): Promise<{ id: string;
 
 /**
  * Adds a server that shall run. Adding starts a program or opens a connection, so it is a right of its own.
+ * @param read for OpenAPI servers; without it the document is read when the server starts
  * @throws HubError FORBIDDEN, INVALID_INPUT, CONFLICT
  */
-export async function createServer(ctx: Ctx, input: ServerInput): Promise<ServerView> {
+export async function createServer(ctx: Ctx, input: ServerInput, read?: ReadDocument): Promise<ServerView> {
   mayCreate(ctx);
-  const server = checkServer(input);
+  const server = await withDocument(checkServer(input), null, read);
   const row = await ctx.db.transaction((tx) => insertServer(ctx, tx, server));
   await ctx.bus.emit('server.created', { id: row.id, name: row.name });
   return view(ctx, { row, memberships: [] });
 }
 
 /**
- * Applies a JSON merge patch. Changing how a stdio server is launched needs the right to create servers, too.
+ * Applies a JSON merge patch. Changing how a stdio server is launched, or where the document of an OpenAPI server comes
+ * from, needs the right to create servers, too.
  * @throws HubError NOT_FOUND, FORBIDDEN, INVALID_INPUT, CONFLICT, STALE_VERSION
  */
 export async function updateServer(
@@ -78,11 +91,16 @@ export async function updateServer(
   name: string,
   patch: ServerPatch,
   check: VersionCheck = {},
+  read?: ReadDocument,
 ): Promise<ServerView> {
+  const change = parseInput(serverPatchSchema, patch);
+  const prepared = change.openapi && (await prepareDocument(ctx, name, change, read));
   const known = await ctx.db.transaction(async (tx) => {
     const { row, memberships } = await findServer(ctx, tx, name, 'update', true);
     await checkVersion(tx, row, check);
-    const server = mergedServer(row, patch);
+    // What was read belongs to the row as it was then.
+    await checkVersion(tx, row, { ifVersion: prepared?.version });
+    const server = prepared?.server ?? mergedServer(row, change);
     if (startsOtherProgram(row, server)) mayCreate(ctx);
     return { row: await replaceServer(ctx, tx, row, server), memberships };
   });
@@ -151,6 +169,7 @@ export async function insertServer(
     .returning();
   if (!row) throw new HubError('INTERNAL', undefined, { detail: 'insert into servers returned no row' });
   await claimName(tx, row.name, { serverId: id });
+  await keepDocument(tx, row, server, null);
   await writeAudit(tx, ctx, { action: 'server.created', ...named(row), after: settingsOf(row) });
   return row;
 }
@@ -165,6 +184,7 @@ export async function replaceServer(
 ): Promise<ServerRow> {
   await changeName(tx, row.name, server.name, { serverId: row.id });
   const changed = await writeServer(tx, row.id, { ...columnsOf(server), ...origin });
+  await keepDocument(tx, changed, server, row);
   await writeAudit(tx, ctx, {
     action: 'server.updated',
     ...named(changed),
@@ -219,7 +239,9 @@ export function switchedOff(row: ServerRow): HubError {
 /** Every settable column of a server, so that what the input leaves out gets its default. */
 export function columnsOf(server: ServerInput) {
   const stdio = server.type === 'stdio' ? server : undefined;
-  const remote = server.type === 'stdio' ? undefined : server;
+  const remote = server.type === 'stdio' || server.type === 'openapi' ? undefined : server;
+  const tls = server.type === 'stdio' ? undefined : server.tls;
+  const policy = server.type === 'openapi' ? undefined : server;
   return {
     name: server.name,
     description: server.description ?? '',
@@ -229,23 +251,24 @@ export function columnsOf(server: ServerInput) {
     env: stdio?.env ?? {},
     cwd: stdio?.cwd ?? null,
     url: remote?.url ?? null,
-    headers: remote?.headers ?? {},
+    headers: server.type === 'stdio' ? {} : (server.headers ?? {}),
     secrets: server.secrets ?? {},
-    era: server.type === 'sse' ? ('auto' as const) : (server.era ?? 'auto'),
+    era: server.type === 'sse' || server.type === 'openapi' ? ('auto' as const) : (server.era ?? 'auto'),
     enabled: server.enabled ?? true,
     timeoutMs: server.timeoutMs ?? null,
     prefix: server.prefix ?? 'never',
     limits: (server.limits ?? {}) as Record<string, number>,
-    tls: remote?.tls && Object.keys(remote.tls).length > 0 ? remote.tls : null,
+    tls: tls && Object.keys(tls).length > 0 ? tls : null,
     healthCheck: server.healthCheck ?? null,
     replicas: stdio?.replicas ?? 1,
     endpoints: remote?.endpoints ?? [],
-    balancing: server.balancing ?? 'round-robin',
+    balancing: policy?.balancing ?? 'round-robin',
+    openapi: server.type === 'openapi' ? settingsWithoutDocument(server.openapi) : null,
     repeatSafeCalls: server.repeatSafeCalls ?? false,
-    isolation: server.isolation ?? 'shared',
-    startOnDemand: server.startOnDemand ?? false,
-    idleStopSeconds: server.idleStopSeconds ?? null,
-    warmInstances: server.warmInstances ?? 0,
+    isolation: policy?.isolation ?? 'shared',
+    startOnDemand: policy?.startOnDemand ?? false,
+    idleStopSeconds: policy?.idleStopSeconds ?? null,
+    warmInstances: policy?.warmInstances ?? 0,
   };
 }
 
@@ -268,10 +291,9 @@ export function settingsOf(row: ServerRow): Record<string, unknown> {
     ...(row.idleStopSeconds !== null && { idleStopSeconds: row.idleStopSeconds }),
     ...(row.warmInstances > 0 && { warmInstances: row.warmInstances }),
   };
-  const more = {
-    ...(row.endpoints.length > 0 && { endpoints: row.endpoints }),
-    ...(row.tls !== null && { tls: row.tls }),
-  };
+  const tls = row.tls === null ? {} : { tls: row.tls };
+  if (row.type === 'openapi') return { ...shared, headers: row.headers, ...tls, openapi: row.openapi };
+  const more = { ...(row.endpoints.length > 0 && { endpoints: row.endpoints }), ...tls };
   if (row.type === 'sse') return { ...shared, url: row.url, headers: row.headers, ...more };
   const era = row.era === 'auto' ? {} : { era: row.era };
   if (row.type !== 'stdio') return { ...shared, ...era, url: row.url, headers: row.headers, ...more };
@@ -299,7 +321,7 @@ export function mergedServer(row: ServerRow, patch: ServerPatch): ServerInput {
 /** What the server looks like after the patch; settings of its former type are dropped. Not checked yet. */
 function patchedServer(
   row: ServerRow,
-  { env, headers, secrets, limits, ...patch }: ServerPatch,
+  { env, headers, secrets, limits, openapi, ...patch }: ServerPatch,
 ): Record<string, unknown> {
   const type = patch.type ?? row.type;
   const kept = type === row.type ? settingsOf(row) : { ...settingsOf(row), ...formerSettings };
@@ -307,8 +329,50 @@ function patchedServer(
   if (type === 'stdio' || env) merged.env = mergeValues(row.env, env);
   if (type !== 'stdio' || headers) merged.headers = mergeValues(row.headers, headers);
   if (secrets !== undefined) merged.secrets = mergeValues(row.secrets, secrets);
+  if (openapi) merged.openapi = patchedOpenApi((kept.openapi ?? {}) as OpenApiSettings, openapi);
   if (limits !== undefined) merged.limits = limits === null ? null : withoutNull({ ...row.limits, ...limits });
   return withoutNull(merged);
+}
+
+/** The credentials are replaced whole: a scheme that is left out is not used any more. */
+function patchedOpenApi(stored: OpenApiSettings, { auth, ...patch }: OpenApiPatch): Record<string, unknown> {
+  const credentials = auth && patchAuth(stored.auth, auth);
+  return withoutNull({ ...stored, ...patch, ...(auth !== undefined && { auth: credentials ?? null }) });
+}
+
+function settingsWithoutDocument({ document: _document, ...settings }: OpenApiInput): Record<string, unknown> {
+  return settings;
+}
+
+async function withDocument(server: ServerInput, stored: string | null, read?: ReadDocument): Promise<ServerInput> {
+  if (server.type !== 'openapi' || !read) return server;
+  return { ...server, openapi: await completed(read, server.openapi, stored) };
+}
+
+/** Reads outside of the transaction, which must not wait for others' machines; the version holds what was read. */
+async function prepareDocument(
+  ctx: Ctx,
+  name: string,
+  change: ServerPatch,
+  read: ReadDocument | undefined,
+): Promise<{ server: ServerInput; version: number }> {
+  const { row } = await findServer(ctx, ctx.db, name, 'update');
+  const server = mergedServer(row, change);
+  if (server.type !== 'openapi') return { server, version: row.version };
+  const former = row.openapi as OpenApiSettings | null;
+  const { document, documentUrl } = server.openapi;
+  const isElsewhere = document === undefined && documentUrl !== former?.documentUrl && documentUrl !== undefined;
+  if (document !== undefined || isElsewhere) mayCreate(ctx);
+  const stored = isElsewhere ? null : await loadDocument(ctx.db, row.id);
+  return { server: await withDocument(server, stored, read), version: row.version };
+}
+
+/** Stores the document that was given, and drops the one of another address: it is fetched when the server starts. */
+async function keepDocument(tx: Tx, row: ServerRow, server: ServerInput, former: ServerRow | null): Promise<void> {
+  const given = server.type === 'openapi' ? server.openapi : null;
+  const before = former?.openapi as OpenApiSettings | null | undefined;
+  if (given?.document !== undefined) await saveDocument(tx, row.id, given.document);
+  else if (before && given?.documentUrl !== before.documentUrl) await dropDocument(tx, row.id);
 }
 
 function withoutNull(values: Record<string, unknown>): Record<string, unknown> {
@@ -328,6 +392,7 @@ const formerSettings = {
   replicas: undefined,
   endpoints: undefined,
   balancing: undefined,
+  openapi: undefined,
 };
 
 function startsOtherProgram(row: ServerRow, server: ServerInput): boolean {
@@ -343,5 +408,11 @@ function named(row: ServerRow) {
 
 async function view(ctx: Ctx, known: KnownServer): Promise<ServerView> {
   const counts = await countTools(ctx, ctx.db, [known]);
-  return viewOfServer(ctx, known, counts.get(known.row.id) ?? 0);
+  const documents = await documentsOf(ctx, [known]);
+  return viewOfServer(ctx, known, counts.get(known.row.id) ?? 0, documents.get(known.row.id));
+}
+
+function documentsOf(ctx: Ctx, known: KnownServer[]): ReturnType<typeof describeDocuments> {
+  const ids = known.filter(({ row }) => row.type === 'openapi').map(({ row }) => row.id);
+  return describeDocuments(ctx.db, ids);
 }

@@ -61,6 +61,7 @@ beforeAll(async () => {
       },
     },
     desired: async () => Promise.reject(new HubError('NOT_FOUND')),
+    readDocument: () => Promise.reject(new Error('no documents here')),
     deliver: hub.bus.deliver,
     metrics: { values: async () => [] },
     log: pino({ level: 'silent' }),

@@ -5,6 +5,7 @@ import { asHubError } from '../../lib/errors';
 import type { DesiredServer } from '../../lib/servers';
 import {
   childEnvironment,
+  type DocumentStore,
   type Egress,
   faultOfFolder,
   findProgram,
@@ -40,15 +41,24 @@ export interface ExamOptions {
   /** The process that the test started, and null when it has ended. */
   running(pid: number | null): void;
   signal: AbortSignal;
+  /** Where the documents of OpenAPI servers are kept. */
+  documentsOf?: ((serverId: string) => DocumentStore) | undefined;
   /** For tests: the longest that a handshake may take. */
   handshakeMs?: number;
 }
 
 /** The stages of a server's test, in their order. */
-export function stagesOf({ type, url }: Pick<DesiredServer, 'type' | 'url'>): StageId[] {
+export function stagesOf(server: Pick<DesiredServer, 'type' | 'url' | 'openapi'>): StageId[] {
+  const { type } = server;
   if (type === 'stdio') return ['command', 'cwd', 'spawn', 'first-byte', ...afterwards, 'stop'];
-  const isSecure = url?.toLowerCase().startsWith('https:') ?? false;
-  return ['url', 'dns', 'connect', ...(isSecure ? (['tls'] as const) : []), 'http', ...afterwards];
+  const isSecure = addressOf(server)?.toLowerCase().startsWith('https:') ?? false;
+  const network: StageId[] = ['url', 'dns', 'connect', ...(isSecure ? (['tls'] as const) : [])];
+  // Of an API it is its document that is read; no call is made that could change something.
+  return type === 'openapi' ? [...network, 'handshake', 'lists'] : [...network, 'http', ...afterwards];
+}
+
+function addressOf({ url, openapi }: Pick<DesiredServer, 'url' | 'openapi'>): string | null {
+  return url ?? openapi?.baseUrl ?? openapi?.documentUrl ?? null;
 }
 
 /** Resolves when nothing of the test is left. */
@@ -59,6 +69,7 @@ export async function examine(course: Course, target: DesiredServer, options: Ex
     return;
   }
   if (target.type === 'stdio') await examineProgram(course, target, options);
+  else if (target.type === 'openapi') await examineApi(course, target, options);
   else await examineRemote(course, target, options);
 }
 
@@ -156,6 +167,27 @@ async function stop(course: Course, upstream: Upstream, { signal }: ExamOptions)
   }
 }
 
+async function examineApi(course: Course, target: DesiredServer, options: ExamOptions): Promise<void> {
+  const url = await examineNetwork(course, addressOf(target), options);
+  if (!url || options.signal.aborted) return;
+  course.begin('handshake');
+  let upstream: Upstream | null = null;
+  try {
+    upstream = await open(target, options, remoteMs, { sighted: () => {} });
+    const { name, version } = upstream.handshake.serverInfo;
+    course.pass('handshake', `The document "${name}" ${version ?? ''} can be read.`);
+    course.begin('lists');
+    await lists(course, upstream);
+  } catch (error) {
+    if (options.signal.aborted) return;
+    const { message } = asHubError(error);
+    const fix = 'Give a document that is whole and valid, or fetch it again.';
+    course.fail(course.current ?? 'handshake', { cause: message, fix });
+  } finally {
+    await upstream?.close();
+  }
+}
+
 async function examineRemote(course: Course, target: DesiredServer, options: ExamOptions): Promise<void> {
   const url = await examineNetwork(course, target.url, options);
   if (!url || options.signal.aborted) return;
@@ -215,7 +247,7 @@ interface Seen {
 
 function open(
   target: DesiredServer,
-  { egress, version, process, signal, handshakeMs }: ExamOptions,
+  { egress, version, process, signal, handshakeMs, documentsOf }: ExamOptions,
   timeoutMs: number,
   { spawned = () => {}, stderr = () => {}, sighted }: Seen,
 ): Promise<Upstream> {
@@ -227,6 +259,7 @@ function open(
       signal,
       handshakeTimeoutMs: Math.min(timeoutMs, handshakeMs ?? timeoutMs),
       process,
+      documents: documentsOf?.(target.id),
     },
     { spawned, stderr, sighted, notification: () => {}, closed: () => {}, doubtful: () => {} },
   );

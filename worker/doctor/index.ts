@@ -10,7 +10,7 @@ import type { ProcessInfo, ProcessTrees } from '../supervisor/process-tree';
 import { createUsageWatch, measureMs } from '../supervisor/usage';
 import type { Egress } from '../upstream';
 import { createCourse } from './course';
-import { examine, stagesOf } from './exam';
+import { type ExamOptions, examine, stagesOf } from './exam';
 
 const testsAtOnce = 2;
 /** Of one test; what it started is ended then. */
@@ -26,6 +26,7 @@ export interface DoctorOptions {
   ownEnv: Record<string, string | undefined>;
   version: string;
   log: Log;
+  documentsOf?: ExamOptions['documentsOf'];
   /** Default 90 s. */
   testMs?: number;
   /** The longest that a handshake may take; default 60 s for a program, 20 s for a URL. */

@@ -7,7 +7,15 @@ import { asHubError } from '../../lib/errors';
 import type { LogLine, ServerLimits, ServerState, ServerStatus } from '../../lib/servers/schema';
 import { hideSecrets } from '../../lib/telemetry/redact';
 import type { Egress } from '../upstream';
-import { type ClientSide, type CloseReason, type EraMemory, eraOf, openUpstream, type Upstream } from '../upstream';
+import {
+  type ClientSide,
+  type CloseReason,
+  type DocumentStore,
+  type EraMemory,
+  eraOf,
+  openUpstream,
+  type Upstream,
+} from '../upstream';
 import { createExitRecord, stableMs } from './backoff';
 import type { Clock } from './clock';
 import { failuresBeforeRestart, type Health, unhealthy, watchHealth } from './health';
@@ -63,6 +71,8 @@ export interface InstanceOptions {
   turns: StartTurns;
   version: string;
   handshakeTimeoutMs?: number;
+  /** Where the documents of OpenAPI servers are kept. */
+  documentsOf?: ((serverId: string) => DocumentStore) | undefined;
   /** Its place among the instances of its server. */
   ordinal: number;
   /** Starts of the instance in whose place it comes. */
@@ -282,6 +292,7 @@ export function createInstance(first: Target, options: InstanceOptions): Instanc
           random: options.random,
           memory: eras,
           borrower: options.borrower,
+          documents: options.documentsOf?.(goal.id),
           process: {
             marker,
             ownEnv: options.ownEnv,

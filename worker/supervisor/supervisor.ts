@@ -4,6 +4,7 @@ import type { Log } from '../../lib/log';
 import type { LogLine, ServerStatus } from '../../lib/servers/schema';
 import { createEgress } from '../upstream';
 import { type Clock, systemClock } from './clock';
+import type { InstanceOptions } from './instance';
 import type { InstanceStore } from './instance-store';
 import { type Platform, platformOf } from './limits';
 import { createPool, type Pool, type PoolOptions, unavailable } from './pool';
@@ -40,6 +41,7 @@ export interface SupervisorOptions {
   /** See createUsageWatch. */
   cpuWindowMs?: number;
   handshakeTimeoutMs?: number;
+  documentsOf?: InstanceOptions['documentsOf'];
 }
 
 export function createSupervisor(options: SupervisorOptions): Supervisor {
@@ -80,6 +82,7 @@ export function createSupervisor(options: SupervisorOptions): Supervisor {
     turns: createStartTurns(clock),
     version: options.version,
     handshakeTimeoutMs: options.handshakeTimeoutMs,
+    documentsOf: options.documentsOf,
   };
 
   function create(desired: DesiredServer): Pool {

@@ -179,6 +179,7 @@ function PlanRow({ row, choice, onChoose }: PlanRowProps) {
 }
 
 function summaryOf(server: NonNullable<ImportRow['server']>): string {
+  if (server.type === 'openapi') return server.openapi.documentUrl ?? '';
   if (server.type !== 'stdio') return server.url;
   const env = Object.keys(server.env ?? {});
   const line = targetOf({ type: 'stdio', command: server.command, args: server.args ?? [], url: null });

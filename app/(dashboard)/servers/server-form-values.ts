@@ -116,7 +116,7 @@ export function valuesOf(server: ServerView): ServerFormValues {
 }
 
 /** The input that these values mean; empty optional fields are left out. Not validated here. */
-export function inputOf(values: ServerFormValues): ServerInput {
+export function inputOf(values: ServerFormValues): Exclude<ServerInput, { type: 'openapi' }> {
   const limits = Object.fromEntries(
     limitsOf(values.type)
       .filter(({ name }) => values.limits[name].trim() !== '')

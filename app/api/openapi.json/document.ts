@@ -2,6 +2,7 @@
 // holds rows and route files together, both ways.
 import { z } from 'zod';
 import { keyInputSchema, passwordChangeSchema, setupInputSchema } from '@/lib/access/schema';
+import { documentInputSchema } from '@/lib/openapi/schema';
 import {
   groupInputSchema,
   groupPatchSchema,
@@ -20,6 +21,7 @@ const bodies = {
   ServerTestInput: serverTestInputSchema,
   GroupInput: groupInputSchema,
   GroupPatch: groupPatchSchema,
+  DocumentInput: documentInputSchema,
   ToolCallInput: toolCallInputSchema,
   ImportInput: importInputSchema,
   KeyInput: keyInputSchema,
@@ -116,6 +118,28 @@ export const operations: Record<string, Record<string, Operation>> = {
       body: 'ServerInput',
       answer: 'ServerTest',
       problems: [403, 409, 429],
+    },
+  },
+  '/api/v1/servers/{name}/document': {
+    get: {
+      summary: 'What the OpenAPI document of a server offers, and which of its operations are chosen',
+      answer: 'DocumentReading',
+      problems: [403, 404, 409],
+    },
+  },
+  '/api/v1/servers/{name}/document/refresh': {
+    post: {
+      summary: 'Fetch the OpenAPI document of a server again, and tell how its tools differ',
+      answer: 'DocumentChange',
+      problems: [403, 404, 409, 412],
+    },
+  },
+  '/api/v1/openapi': {
+    post: {
+      summary: 'What an OpenAPI document offers, before it becomes a server; with include and exclude what they choose',
+      body: 'DocumentInput',
+      answer: 'DocumentReading',
+      problems: [403],
     },
   },
   '/api/v1/groups': {

@@ -3,6 +3,7 @@ import { z } from 'zod';
 import { actions, type KeyView, keyScopeSchema, type MeView, resources, type UserView } from '@/lib/access/schema';
 import { controlCalls } from '@/lib/control/schema';
 import { serverReportSchema, serverTestSchema } from '@/lib/diagnosis/schema';
+import { type DocumentChange, documentReadingSchema, openApiSettingsSchema } from '@/lib/openapi/schema';
 import {
   balancings,
   type GroupView,
@@ -71,6 +72,10 @@ const server = z.object({
     description: 'Stopped after so long without use: the server that starts on demand, the instances of callers',
   }),
   warmInstances: count.meta({ description: 'Instances that stand ready for the next user or session' }),
+  openapi: openApiSettingsSchema
+    .extend({ document: z.object({ sha256: z.string(), bytes: count, fetchedAt: time }).nullable() })
+    .nullable()
+    .meta({ description: 'Of a server that is made of an OpenAPI document; secret values are masked' }),
   source: z.enum(['api', 'file']).meta({ description: 'Rows of the servers file are read-only here' }),
   sourceFile: z.string().nullable(),
   groups: z.array(z.string()),
@@ -124,6 +129,13 @@ const importResult = z.object({
   updated: z.array(z.string()),
   skipped: z.array(z.string()),
 }) satisfies z.ZodType<ImportResult>;
+
+const documentChange = z.object({
+  changed: z.boolean().meta({ description: 'False: the document is the same, byte for byte' }),
+  added: z.array(z.string()),
+  removed: z.array(z.string()),
+  altered: z.array(z.string()),
+}) satisfies z.ZodType<DocumentChange>;
 
 const call = z.object({
   id: z.string(),
@@ -213,6 +225,8 @@ export const answers = {
   InstanceList: z.object({ data: serverStatusSchema.shape.instances, nextCursor: z.null() }),
   ServerReport: serverReportSchema,
   ServerTest: serverTestSchema,
+  DocumentReading: documentReadingSchema.omit({ document: true }),
+  DocumentChange: documentChange,
   ImportAnswer: z.union([importPlan, importResult]),
   CallList: listOf(call),
   Hub: overview.extend({ worker: controlCalls['hub.stats'].answer.nullable() }),

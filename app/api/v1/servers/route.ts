@@ -1,5 +1,6 @@
 import { z } from 'zod';
-import { pageOf, pageQuery, refuseOthers, route, versioned } from '@/app/_server';
+import { pageOf, pageQuery, readDocument, refuseOthers, route, versioned } from '@/app/_server';
+import { documentRequestMaxBytes } from '@/lib/openapi/schema';
 import { createServer, listServers } from '@/lib/servers';
 import { serverInputSchema } from '@/lib/servers/schema';
 import { withOneStatus, withStatus } from './status';
@@ -10,11 +11,11 @@ export const GET = route(async (call) => pageOf(call, 'servers', await withStatu
 
 export const POST = route(
   async ({ ctx, body }) => {
-    const response = versioned(await withOneStatus(await createServer(ctx, body)), 201);
+    const response = versioned(await withOneStatus(await createServer(ctx, body, readDocument)), 201);
     response.headers.set('location', `/api/v1/servers/${body.name}`);
     return response;
   },
-  { body: serverInputSchema },
+  { body: serverInputSchema, maxBytes: documentRequestMaxBytes },
 );
 
 export const { DELETE, PATCH, PUT } = refuseOthers('GET', 'POST');

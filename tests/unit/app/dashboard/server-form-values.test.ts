@@ -31,6 +31,7 @@ const view: ServerView = {
   startOnDemand: false,
   idleStopSeconds: null,
   warmInstances: 0,
+  openapi: null,
   source: 'api',
   sourceFile: null,
   groups: [],

@@ -1,4 +1,5 @@
-import { ifVersion, refuseOthers, route, versioned } from '@/app/_server';
+import { ifVersion, readDocument, refuseOthers, route, versioned } from '@/app/_server';
+import { documentRequestMaxBytes } from '@/lib/openapi/schema';
 import { deleteServer, getServer, updateServer } from '@/lib/servers';
 import { serverPatchSchema } from '@/lib/servers/schema';
 import { withOneStatus } from '../status';
@@ -7,10 +8,11 @@ export const GET = route(async ({ ctx, param }) => versioned(await withOneStatus
 
 export const PATCH = route(
   async ({ ctx, param, body, request }) => {
-    const server = await updateServer(ctx, param('name'), body, { ifVersion: ifVersion(request) });
+    const check = { ifVersion: ifVersion(request) };
+    const server = await updateServer(ctx, param('name'), body, check, readDocument);
     return versioned(await withOneStatus(server));
   },
-  { body: serverPatchSchema },
+  { body: serverPatchSchema, maxBytes: documentRequestMaxBytes },
 );
 
 export const DELETE = route(({ ctx, param, request }) =>
