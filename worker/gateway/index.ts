@@ -288,7 +288,13 @@ export function createGateway(deps: GatewayDeps): Gateway {
 
   // Who lost a right must not go on listening: the client connects anew and is asked again.
   const unsubscribe = [
-    bus.on('key.revoked', ({ id }) => endFor((actor) => credentialOf(actor) === `key:${id}`)),
+    bus.on('key.revoked', ({ id }) => {
+      const credential = `key:${id}`;
+      endFor((actor) => credentialOf(actor) === credential);
+      relay.endOf(credential, new HubError('UNAUTHENTICATED', 'The key was revoked while the request ran.'));
+      // Those that run at no server now: they ask their client, or follow a task.
+      for (const call of sessions.callsOf(credential)) call.cancel('the credential was revoked');
+    }),
     bus.on('access.changed', ({ userId }) => endFor((actor) => actor.userId === userId)),
     supervisor.on('removed', (serverId) => relay.forget(serverId)),
   ];

@@ -59,6 +59,8 @@ export class Running implements Slotted {
   place: Lane | null = null;
   /** What ends it now. */
   under: { cancel(reason: string): void } | null = null;
+  /** Why the hub itself ended it; told to the client in place of an answer. */
+  end: HubError | null = null;
   /** Progress was sent to the client. */
   hasProgressed = false;
 
@@ -73,7 +75,7 @@ interface Lane {
   readonly inflight: Slots<Running>;
   /** Places in use: calls in flight but for those that wait for a person. */
   taken: number;
-  queue: { enter(): void }[];
+  queue: { enter(): void; running: Running }[];
 }
 
 /** How often answers that take long are looked at. */
@@ -108,7 +110,7 @@ export function createRelay(supervisor: Pick<Supervisor, 'upstreamOf'>, limits: 
       throw new HubError('BUSY', undefined, { server: server.name, retryable: true, retryAfterMs: 1000 });
     }
     return new Promise((resolve, reject) => {
-      const place = { enter: resolve };
+      const place = { enter: resolve, running };
       lane.queue.push(place);
       const cancel = () => {
         const at = lane.queue.indexOf(place);
@@ -171,6 +173,7 @@ export function createRelay(supervisor: Pick<Supervisor, 'upstreamOf'>, limits: 
       try {
         return await call.answer;
       } catch (error) {
+        if (running.end) throw error;
         const upstream = await repeats.after(error, { server, method, params, running, untilMs });
         options.timeoutMs = untilMs - performance.now();
         call = upstream.call(method, params, options);
@@ -179,7 +182,7 @@ export function createRelay(supervisor: Pick<Supervisor, 'upstreamOf'>, limits: 
       }
     } catch (error) {
       if (isStopping && isHubError(error) && error.code === 'CANCELLED') throw stopped(server);
-      throw error;
+      throw running.end ?? error;
     } finally {
       if (session?.calls.get(id) === running) session.calls.delete(id);
       if (abort) signal.removeEventListener('abort', abort);
@@ -208,6 +211,18 @@ export function createRelay(supervisor: Pick<Supervisor, 'upstreamOf'>, limits: 
       const calls = lanes.get(serverId)?.inflight;
       const [only] = calls?.size === 1 ? calls : [];
       return only ?? null;
+    },
+    /** Ends the requests of a credential, those that wait for their place too. Their clients are told why. */
+    endOf(credential: string, why: HubError): void {
+      const isTheirs = ({ origin: { session, client } }: Running) =>
+        (session?.credential ?? client?.owner) === credential;
+      for (const { inflight: calls, queue } of lanes.values()) {
+        for (const running of [...calls, ...queue.map((place) => place.running)]) {
+          if (!isTheirs(running)) continue;
+          running.end = why;
+          running.cancel('the credential was revoked');
+        }
+      }
     },
     /** Ends every request under way with INTERRUPTED, while its client can still be told. */
     interrupt(): void {

@@ -15,6 +15,7 @@ import {
   type TestGateway,
   toolServer,
 } from '../../support/gateway';
+import { lastMessage, modernPost } from '../../support/modern';
 import { until } from '../../support/until';
 
 let hub: TestGateway;
@@ -474,6 +475,41 @@ describe('sessions and streams', () => {
     expect(await status({ session: `${session.slice(0, -4)}AAAA` })).toBe(404);
     now += 8 * 24 * 3600_000;
     expect(await status({})).toBe(404);
+  });
+
+  it('what runs for a revoked key is cancelled at its server, and the answer withheld', async () => {
+    hub.keys.set('key-b', keyActor('b'));
+    const cancelled: string[] = [];
+    hub.supervisor.open(
+      'id-one',
+      memoryUpstream({ tools: {} }, (method, params, _options, signal) => {
+        if (method === 'tools/list') return { tools: [{ name: 'wait', inputSchema: { type: 'object' } }] };
+        const { who } = params.arguments as { who: string };
+        signal.addEventListener('abort', () => void cancelled.push(who));
+        return new Promise(() => undefined);
+      }),
+    );
+    await until(() => hub.stored.get('id-one')?.tools[0]?.name === 'wait', 5000);
+    const params = (who: string) => ({ name: 'wait', arguments: { who } });
+    const session = async (key: string, who: string) => {
+      const id = await hub.session('/api/mcp/one', key);
+      return hub.post(rpc('tools/call', params(who)), { path: '/api/mcp/one', session: id, key });
+    };
+    const theirs = [
+      session('key-b', 'session'),
+      modernPost(hub, 'tools/call', params('modern'), { path: '/api/mcp/one', key: 'key-b' }),
+    ];
+    const mine = session('key-a', 'other');
+    await until(() => hub.gateway.stats().inflight === 3, 5000);
+    hub.keys.delete('key-b');
+    await hub.bus.emit('key.revoked', { id: 'b', userId: 'user-b', secretHash: '' });
+    for (const response of await Promise.all(theirs)) {
+      expect((await lastMessage(response))?.error).toMatchObject({ code: 1009 });
+    }
+    expect(cancelled.sort()).toEqual(['modern', 'session']);
+    expect(hub.gateway.stats().inflight).toBe(1);
+    hub.supervisor.close('id-one');
+    mine.catch(() => undefined);
   });
 
   it('a revoked key is refused at once and its stream ends [N-AUTH-06]', async () => {

@@ -5,11 +5,18 @@ import { Client } from '@modelcontextprotocol/sdk/client/index.js';
 import { StreamableHTTPClientTransport } from '@modelcontextprotocol/sdk/client/streamableHttp.js';
 import { McpError } from '@modelcontextprotocol/sdk/types.js';
 import { afterAll, beforeAll, expect, it } from 'vitest';
+import { users } from '../../../drizzle/schema';
+import { createKey, revokeKey } from '../../../lib/access';
+import { loadUser } from '../../../lib/access/identities';
 import { createControlClient } from '../../../lib/control';
+import { openDatabase } from '../../../lib/db';
 import { socketPaths } from '../../../lib/env';
+import type { Bus } from '../../../lib/events/bus';
+import { createLog } from '../../../lib/log';
 import { root } from '../../../scripts/prepare.mjs';
 import { eachDatabase, openTestDatabase, type TestDatabase } from '../../support/database';
 import { fairNow } from '../../support/fair-clock';
+import { initialize } from '../../support/gateway';
 import { type Hub, startHub, writeConfig } from '../../support/hub';
 import { statuses } from '../../support/hub-client';
 import { until } from '../../support/until';
@@ -167,6 +174,44 @@ eachDatabase('a hub with two workers', (kind) => {
     expect((await there.end()).status).toBe(204);
     await until(async () => (await here.request('ping')).status === 404, 2_000);
     for (const line of [one, other]) line.close();
+  });
+
+  it('a revoked key ends what runs for it at each worker within a second, and is refused there', async () => {
+    const opened = await openDatabase({
+      url: database?.url,
+      socketDir: socketPaths(hub.dataDir).databaseDir,
+      log: createLog('test', 'silent'),
+      wait: false,
+    });
+    const { db } = opened;
+    const [admin] = await db.select({ id: users.id }).from(users);
+    const actor = (await loadUser(db, admin?.id ?? ''))?.actor;
+    if (!actor) throw new Error('there is no admin');
+    // As the web program tells its worker.
+    const deliver = (name: string, payload: object) =>
+      createControlClient(socketPaths(hub.dataDir).worker).call('events.deliver', { name, payload } as never);
+    const ctx = { actor, db, bus: { emit: deliver } as unknown as Bus, requestId: 'test' };
+    const { key, secret } = await createKey(ctx, { name: 'to be revoked' });
+    const lines = await linesTo(hub, await bothWorkers());
+    const authorization = `Bearer ${secret}`;
+    const call = {
+      jsonrpc: '2.0',
+      id: 1,
+      method: 'tools/call',
+      params: { name: 'one__sleep', arguments: { ms: 8_000 } },
+    };
+    const running = lines.map(async (line) => {
+      const session = (await line.send('POST', initialize(), { authorization })).headers['mcp-session-id'];
+      return line.send('POST', call, { authorization, 'mcp-session-id': String(session) });
+    });
+    await until(async () => (await stats()).inflight === lines.length, 10_000, hub.logs);
+    const startedAt = fairNow();
+    await revokeKey(ctx, key.id);
+    for (const answer of await Promise.all(running)) expect(answer.json.error).toMatchObject({ code: 1009 });
+    expect(fairNow() - startedAt).toBeLessThan(1_000);
+    for (const line of lines) expect((await line.send('POST', initialize(), { authorization })).status).toBe(401);
+    for (const line of lines) line.close();
+    await opened.close();
   });
 
   it('tells news on the one stream of a session, whichever worker has it', async () => {

@@ -240,6 +240,13 @@ export function createSessions({ keyring, ended, now = Date.now, released, adopt
 
     unpin,
 
+    /** What a credential's sessions have under way, and wait for. */
+    *callsOf(credential: string): Generator<RunningCall> {
+      for (const all of [opened, pinned]) {
+        for (const session of all.values()) if (session.credential === credential) yield* session.calls.values();
+      }
+    },
+
     /** Frees what was idle for too long; called by a timer. */
     purge(): void {
       opened.purgeStale();
