@@ -46,7 +46,7 @@ export function PairRows({ form, name, label, add, hint, hidden, error }: PairRo
           </Button>
         </div>
       ))}
-      {hint && <p className="text-caption text-muted-foreground">{hint}</p>}
+      {hint && <p className="text-caption font-normal text-muted-foreground">{hint}</p>}
       {error && (
         <p role="alert" className="text-caption text-bad">
           {error}

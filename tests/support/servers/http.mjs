@@ -4,15 +4,17 @@
 //   /auth           401 without "Bearer let-me-in"    /redirect   307 to /mcp
 //   /redirect-away  307 to another origin             /redirect-loop  307 to itself
 //   /html           200 with HTML                     /status/503 that status
-//   /gzip           compressed answers                /bomb       16 MiB and more out of few bytes
+//   /gzip           compressed answers                /bomb       16 MiB and more out of few bytes, also /bomb-br,
+//                  /bomb-deflate, and /bomb-stream as one event; /html-call, /odd-call: calls answered with no JSON
 //   /huge           a body over the limit             /cut        a stream that breaks off
 //   /resume         a stream that ends early and goes on by GET with Last-Event-ID
 //   /busy?status=503&method=initialize&times=2&after=1   so many such requests get the status and Retry-After
 //   /sessionless    no session id                     /strange-400  lost sessions as 400, code -32000
+//   /modern/…       the same as a server of 2026-07-28
 // POST /control/drop-sessions forgets all sessions, GET /control/seen lists what arrived.
 import { randomUUID } from 'node:crypto';
 import { createServer } from 'node:http';
-import { gzipSync } from 'node:zlib';
+import { brotliCompressSync, deflateSync, gzipSync, constants as zlib } from 'node:zlib';
 
 const sessions = new Set();
 const seen = [];
@@ -38,7 +40,17 @@ const methods = {
   },
 };
 
+const discovery = {
+  supportedVersions: ['2026-07-28'],
+  capabilities: { tools: {} },
+  serverInfo: { name: 'fixture-http', version: '1.0.0' },
+  resultType: 'complete',
+  ttlMs: 0,
+};
+
 async function rpc(message, notify = () => {}) {
+  if (message.modern && message.method === 'server/discover')
+    return { jsonrpc: '2.0', id: message.id, result: discovery };
   const run = methods[message.method];
   if (!run) return { jsonrpc: '2.0', id: message.id, error: { code: -32601, message: 'Unknown method' } };
   return { jsonrpc: '2.0', id: message.id, result: await run(message.params ?? {}, notify) };
@@ -85,9 +97,9 @@ function misbehave(request, response, path, message) {
   if (path === '/auth' && request.headers.authorization !== 'Bearer let-me-in') {
     reply(response, 401, rpcError(-32001, 'no'), { 'www-authenticate': 'Bearer' });
   } else if (path === '/redirect') {
-    reply(response, 307, '', { location: '/mcp' });
+    reply(response, 307, '', { location: message?.modern ? '/modern/mcp' : '/mcp' });
   } else if (path === '/redirect-loop') {
-    reply(response, 307, '', { location: '/redirect-loop' });
+    reply(response, 307, '', { location: message?.modern ? '/modern/redirect-loop' : '/redirect-loop' });
   } else if (path === '/redirect-away') {
     reply(response, 307, '', { location: `${origin.replace('127.0.0.1', 'localhost')}/mcp` });
   } else if (path === '/html') {
@@ -107,8 +119,17 @@ function misbehave(request, response, path, message) {
     for (let sent = 0; sent < 24; sent += 1) response.write(part);
     response.end();
   } else if (message?.method === 'tools/call' && path === '/bomb') {
-    const bomb = gzipSync(Buffer.alloc(200 * 1024 * 1024, 'x'));
-    response.writeHead(200, { 'content-type': 'application/json', 'content-encoding': 'gzip' }).end(bomb);
+    sendBomb(response, 'gzip', gzipSync);
+  } else if (message?.method === 'tools/call' && path === '/bomb-br') {
+    sendBomb(response, 'br', (data) => brotliCompressSync(data, { params: { [zlib.BROTLI_PARAM_QUALITY]: 1 } }));
+  } else if (message?.method === 'tools/call' && path === '/bomb-deflate') {
+    sendBomb(response, 'deflate', deflateSync);
+  } else if (message?.method === 'tools/call' && path === '/bomb-stream') {
+    sendBomb(response, 'gzip', gzipSync, 'text/event-stream');
+  } else if (message?.method === 'tools/call' && path === '/html-call') {
+    reply(response, 200, '<html>secret stack</html>', { 'content-type': 'text/html' });
+  } else if (message?.method === 'tools/call' && path === '/odd-call') {
+    reply(response, 200, '{"secret": "stack"}', { 'content-type': 'application/octet-stream' });
   } else if (message?.method === 'tools/call' && path === '/cut') {
     response.writeHead(200, { 'content-type': 'text/event-stream' });
     response.write(': hello\n\n', () => response.destroy());
@@ -118,9 +139,18 @@ function misbehave(request, response, path, message) {
   return true;
 }
 
+const bombs = new Map();
+
+function sendBomb(response, encoding, pack, type = 'application/json') {
+  const key = `${encoding} ${type}`;
+  const start = type === 'text/event-stream' ? 'data: ' : '';
+  if (!bombs.has(key)) bombs.set(key, pack(Buffer.concat([Buffer.from(start), Buffer.alloc(200 * 1024 * 1024, 'x')])));
+  response.writeHead(200, { 'content-type': type, 'content-encoding': encoding }).end(bombs.get(key));
+}
+
 /** @returns whether the session is known, or the request opens one */
 function checkSession(request, response, path, message) {
-  if (path === '/sessionless' || message?.method === 'initialize') return true;
+  if (path === '/sessionless' || message?.modern || message?.method === 'initialize') return true;
   if (sessions.has(request.headers['mcp-session-id'])) return true;
   if (path === '/strange-400') reply(response, 400, rpcError(-32000, 'Bad Request: No valid session ID provided'));
   else reply(response, 404, rpcError(-32001, 'Session not found'));
@@ -167,12 +197,22 @@ async function answer(response, path, message) {
 }
 
 const server = createServer(async (request, response) => {
-  const path = new URL(request.url, 'http://x').pathname;
+  const { pathname } = new URL(request.url, 'http://x');
+  const modern = pathname.startsWith('/modern/');
+  const path = modern ? pathname.slice('/modern'.length) : pathname;
   if (path.startsWith('/control/')) return control(response, path);
   const content = await body(request);
   const message = content ? JSON.parse(content) : undefined;
   const atMs = performance.now();
-  seen.push({ verb: request.method, path, url: request.url, method: message?.method, headers: request.headers, atMs });
+  if (message) message.modern = modern;
+  seen.push({
+    verb: request.method,
+    path: pathname,
+    url: request.url,
+    method: message?.method,
+    headers: request.headers,
+    atMs,
+  });
   if (misbehave(request, response, path, message) || !checkSession(request, response, path, message)) return;
   if (request.method === 'DELETE') {
     sessions.delete(request.headers['mcp-session-id']);
