@@ -81,7 +81,7 @@ export async function startWorkerHub(options: WorkerOptions): Promise<WorkerHub>
     store: (serverId, life) => storeLife(db, serverId, life),
     log,
   });
-  const egress = createEgress(env.MCPHUB_EGRESS);
+  const egress = createEgress(env.MCPHUB_EGRESS, { env: options.processEnv });
   const doctor = createDoctor({
     egress,
     trees: createProcessTrees(),

@@ -137,8 +137,13 @@ export function adviceForHttp(url: URL, facts: HttpFacts | null, reason: string)
   const status = facts?.status ?? Number(/^http-(\d{3})$/.exec(reason)?.[1] ?? 0);
   if (reason === 'redirect-refused' || (status >= 300 && status < 400))
     return { fix: 'Use the address that it leads to as the URL of the server.' };
+  if (facts === null) {
+    return {
+      fix: 'No answer came over HTTP: check the address, the proxy if there is one, and what stands before the server.',
+    };
+  }
   if (status === 401) {
-    const scheme = facts?.challenge?.split(/[\s,]/, 1)[0];
+    const scheme = facts.challenge?.split(/[\s,]/, 1)[0];
     return {
       cause: `It wants a sign-in (HTTP 401${scheme ? `, ${scheme}` : ''}).`,
       fix: 'Add a header to the server, e.g. "Authorization" with "Bearer <token>". If there is one, it is wrong or has expired.',
@@ -151,7 +156,7 @@ export function adviceForHttp(url: URL, facts: HttpFacts | null, reason: string)
   if (status === 429) return { fix: 'It is asked too often: wait a little and test again.' };
   if (status >= 500)
     return { fix: 'It is faulty or overloaded, or what stands before it cannot reach it: look at its own log.' };
-  if (/html/.test(facts?.contentType ?? '')) {
+  if (/html/.test(facts.contentType)) {
     return { cause: 'A web page answers there, not MCP.', fix: otherPath(url) };
   }
   return { fix: 'Something answers there, but it is not MCP: check the URL.' };
@@ -203,14 +208,14 @@ export function adviceForNetwork({ hostname, host, protocol }: URL, code: string
     case 'UNABLE_TO_GET_ISSUER_CERT':
       return {
         cause: `The certificate of ${host} is signed by nobody that the hub trusts (${code}).`,
-        fix: 'Enter the certificate of its authority in the settings of the server, or in NODE_EXTRA_CA_CERTS of the hub.',
+        fix: 'Enter the certificate of its authority ("tls.ca") in the settings of the server, or name its file in NODE_EXTRA_CA_CERTS.',
       };
     case 'CERT_HAS_EXPIRED':
       return { cause: `The certificate of ${host} has expired.`, fix: 'Renew it at the server, and check the clocks.' };
     case 'ERR_TLS_CERT_ALTNAME_INVALID':
       return {
         cause: `The certificate of ${host} is for another name.`,
-        fix: 'Use the name that is in the certificate, or give the server one with its own name.',
+        fix: 'Use the name that is in the certificate, or set "tls.serverName" of the server to it.',
       };
     case 'EPROTO':
     case 'ERR_SSL_WRONG_VERSION_NUMBER':

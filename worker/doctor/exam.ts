@@ -189,7 +189,7 @@ async function examineApi(course: Course, target: DesiredServer, options: ExamOp
 }
 
 async function examineRemote(course: Course, target: DesiredServer, options: ExamOptions): Promise<void> {
-  const url = await examineNetwork(course, target.url, options);
+  const url = await examineNetwork(course, target, options);
   if (!url || options.signal.aborted) return;
   let facts: HttpFacts | null = null;
   course.begin('http');

@@ -1,9 +1,9 @@
 // The way to a URL step by step: is it legal, which addresses has its name, does one accept a connection, does TLS hold.
 // Nothing is sent to the server beyond that.
 import { connect, isIP, type Socket } from 'node:net';
-import { type ConnectionOptions, connect as connectTls, type TLSSocket } from 'node:tls';
+import { connect as connectTls, rootCertificates, type TLSSocket } from 'node:tls';
 import { asHubError } from '../../lib/errors';
-import type { Egress } from '../upstream';
+import type { Egress, UpstreamTarget } from '../upstream';
 import { adviceForNetwork } from './advice';
 import type { Course } from './course';
 
@@ -13,15 +13,13 @@ const expiresSoonMs = 14 * 86_400_000;
 export interface NetworkOptions {
   egress: Egress;
   signal: AbortSignal;
-  /** Certificates and names beside those of the system. */
-  tls?: Pick<ConnectionOptions, 'ca' | 'servername'>;
 }
 
 /** @returns the URL if all steps went well */
 export async function examineNetwork(
   course: Course,
-  text: string | null,
-  { egress, signal, tls }: NetworkOptions,
+  { url: text, tls }: Pick<UpstreamTarget, 'url' | 'tls'>,
+  { egress, signal }: NetworkOptions,
 ): Promise<URL | null> {
   course.begin('url');
   const url = text !== null && URL.canParse(text) ? new URL(text) : null;
@@ -29,14 +27,20 @@ export async function examineNetwork(
     course.fail('url', { cause: 'The URL cannot be read.', fix: 'Enter one such as https://example.com/mcp.' });
     return null;
   }
+  let proxy: ReturnType<Egress['proxyFor']>;
   try {
     egress.checkUrl(url);
+    proxy = egress.proxyFor(url);
   } catch (error) {
     const fix = 'Use an http or https URL whose address MCPHUB_EGRESS allows; credentials belong into headers.';
     course.fail('url', { cause: asHubError(error).message, fix });
     return null;
   }
   course.pass('url', url.origin + url.pathname);
+  if (proxy) {
+    for (const id of ['dns', 'connect', 'tls'] as const) course.skip(id, `Left to the proxy ${proxy.label}.`);
+    return url;
+  }
   const step = async (id: 'dns' | 'connect' | 'tls', run: () => Promise<string>): Promise<boolean> => {
     course.begin(id);
     try {
@@ -61,7 +65,9 @@ export async function examineNetwork(
     if (url.protocol === 'http:') return url;
     const plain: Socket = socket;
     const holds = await step('tls', async () => {
-      const secured = await secure(plain, isIP(host) ? undefined : host, tls, signal);
+      const names = tls?.serverName ?? (isIP(host) ? undefined : host);
+      const ca = tls?.ca ? [...rootCertificates, ...egress.extraRoots(), tls.ca] : undefined;
+      const secured = await secure(plain, { host, servername: names, ca }, signal);
       socket = secured;
       return inWords(secured, course);
     });
@@ -95,13 +101,11 @@ function openSocket(url: URL, host: string, { lookup }: Egress, signal: AbortSig
 
 function secure(
   socket: Socket,
-  name: string | undefined,
-  tls: NetworkOptions['tls'],
+  { host, servername, ca }: { host: string; servername: string | undefined; ca: string[] | undefined },
   signal: AbortSignal,
 ): Promise<TLSSocket> {
   return within(signal, (done, failed) => {
-    const servername = tls?.servername ?? name;
-    const secured = connectTls({ socket, ...tls, ...(servername !== undefined && { servername }) });
+    const secured = connectTls({ socket, host, ...(ca && { ca }), ...(servername !== undefined && { servername }) });
     secured.once('secureConnect', () => done(secured));
     secured.on('error', failed);
     secured.once('close', () => failed(Object.assign(new Error('closed'), { code: 'ECONNRESET' })));

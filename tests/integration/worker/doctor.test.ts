@@ -10,6 +10,7 @@ import { createDoctor, type DoctorOptions } from '../../../worker/doctor';
 import type { DesiredServer } from '../../../worker/supervisor';
 import { createProcessTrees } from '../../../worker/supervisor/process-tree';
 import { createEgress, type UpstreamTarget } from '../../../worker/upstream';
+import { type CertificateName, certificate, startProxy, startTls } from '../../support/outbound';
 import {
   desired,
   processesWith,
@@ -291,6 +292,48 @@ describe('a server behind a URL', () => {
     expect(failed[0]?.cause).toMatch(cause);
     expect(failed[0]?.fix).toMatch(fix);
     expect(test.state).toBe('failed');
+  });
+
+  describe('with TLS', () => {
+    async function behindTls(name: CertificateName, tls: UpstreamTarget['tls'] = null, host = 'localhost') {
+      const front = await startTls(http.url, name);
+      const made = await examined({ ...remote(`https://${host}:${front.port}/mcp`), tls });
+      await front.stop();
+      return made;
+    }
+
+    it.each([
+      ['one that signed itself', 'self-signed', /trusts \(DEPTH_ZERO_SELF_SIGNED_CERT\)/, /tls\.ca/],
+      ['one of an unknown authority', 'good', /trusts/, /tls\.ca/],
+    ] as const)('the certificate is refused: %s', async (_name, certificateName, cause, fix) => {
+      const { failed } = await behindTls(certificateName);
+      expect(failed).toMatchObject([
+        { id: 'tls', cause: expect.stringMatching(cause), fix: expect.stringMatching(fix) },
+      ]);
+    });
+
+    it.each([
+      ['it has expired', 'expired', /has expired/],
+      ['it is for another name', 'other', /for another name/],
+    ] as const)('the certificate is refused: %s', async (_name, certificateName, cause) => {
+      const { failed } = await behindTls(certificateName, { ca: certificate('ca') });
+      expect(failed).toMatchObject([{ id: 'tls', cause: expect.stringMatching(cause) }]);
+    });
+
+    it('with the authority of the row it passes, and the certificate is told', async () => {
+      const { test, stage } = await behindTls('good', { ca: certificate('ca') });
+      expect(test.state).toBe('passed');
+      expect(stage('tls')?.seen).toMatch(/^TLSv1\.3, certificate by .+, valid until .+/);
+    });
+  });
+
+  it('through a proxy, what only the proxy knows is left out', async () => {
+    const proxy = await startProxy(Number(new URL(http.url).port));
+    const egress = createEgress('private-allowed', { env: { HTTP_PROXY: proxy.url } });
+    const { states, stage } = await examined(remote('http://server.example/mcp'), {}, { egress });
+    await proxy.stop();
+    expect(states).toMatchObject({ url: 'ok', dns: 'skipped', connect: 'skipped', http: 'ok', handshake: 'ok' });
+    expect(stage('connect')?.seen).toContain('HTTP_PROXY');
   });
 
   it('one that takes connections and never answers', async () => {
