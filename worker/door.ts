@@ -9,7 +9,7 @@ import {
   type IncomingMessage,
   type ServerResponse,
 } from 'node:http';
-import { type AddressInfo, connect } from 'node:net';
+import { type AddressInfo, connect, type Socket } from 'node:net';
 import type { Duplex } from 'node:stream';
 import { can } from '../lib/access/can';
 import type { Actor } from '../lib/access/schema';
@@ -218,6 +218,11 @@ export function createDoor(deps: DoorDeps): Door {
     socket.on('close', () => web.destroy());
   }
 
+  const sockets = new Set<Socket>();
+  server.on('connection', (socket: Socket) => {
+    sockets.add(socket);
+    socket.once('close', () => sockets.delete(socket));
+  });
   server.on('request', handle);
   server.on('upgrade', upgrade);
   server.on('clientError', (error: NodeJS.ErrnoException, socket) => {
@@ -263,7 +268,11 @@ export function createDoor(deps: DoorDeps): Door {
         }
         const cut = setTimeout(() => server.closeAllConnections(), graceMs);
         // Connections that were busy at first go idle one by one, and Node would keep each of them alive.
-        const sweep = setInterval(() => server.closeIdleConnections(), closeIdleEveryMs);
+        const sweep = setInterval(() => {
+          server.closeIdleConnections();
+          // Browsers open connections before they need them; for Node one without a request is not idle.
+          for (const socket of sockets) if (socket.bytesRead === 0) socket.destroy();
+        }, closeIdleEveryMs);
         server.close(() => {
           clearTimeout(cut);
           clearInterval(sweep);

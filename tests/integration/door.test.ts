@@ -266,6 +266,15 @@ describe('probes, metrics and limits', () => {
     await second.close();
   });
 
+  it('a connection on which nothing was sent does not delay the end', async () => {
+    const other = make();
+    const socket = connect(await other.listen(), '127.0.0.1');
+    await new Promise((resolve) => socket.once('connect', resolve));
+    const closed = new Promise((resolve) => socket.once('close', resolve));
+    await other.close(60_000);
+    await closed;
+  }, 10_000);
+
   it('closing ends what is open and frees the port; closing twice is one', async () => {
     const other = make();
     const otherPort = await other.listen();

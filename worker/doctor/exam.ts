@@ -136,7 +136,7 @@ async function startProgram(course: Course, target: DesiredServer, options: Exam
     const stage = course.current ?? 'handshake';
     const lines = printed === null ? stderr : [printed, ...stderr];
     if (extras.reason === 'exited' || extras.reason === 'killed') {
-      course.fail(stage, { cause: message, fix: adviceForExit(command, stderr, printed), lines });
+      course.fail(stage, { seen: null, cause: message, fix: adviceForExit(command, stderr, printed), lines });
     } else if (extras.reason === 'spawn-failed') {
       course.fail('spawn', {
         cause: message,

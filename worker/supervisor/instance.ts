@@ -24,7 +24,7 @@ import type { LogRing } from './log-ring';
 import type { ProcessInfo, ProcessTrees } from './process-tree';
 import type { StartTurns } from './start-turns';
 import { type Cause, initialState, transition } from './transitions';
-import type { DesiredServer, Observation } from './types';
+import type { DesiredServer, ListingOutcome, Observation } from './types';
 
 /** A sign-in is missing until a person acts; asking now and then costs nothing. */
 const needsAuthRetryMs = 300_000;
@@ -108,7 +108,7 @@ export interface Instance {
   restart(): Promise<void>;
   /** Ends it for good. Resolves when no process is left. */
   remove(): Promise<void>;
-  listed(outcome: { tools: number; fault: string | null }): void;
+  listed(outcome: ListingOutcome): void;
   /** Notes what the process tree uses; a change that people would notice is told. */
   measured(usage: InstanceUsage): void;
   /** Ends what runs at once, tells why, and starts it again by the usual delays. Does nothing while nothing runs. */
@@ -543,9 +543,9 @@ export function createInstance(first: Target, options: InstanceOptions): Instanc
       removed = true;
       await drive();
     },
-    listed({ tools: count, fault }) {
+    listed({ tools: count, fault, hasFailed }) {
       const changed = tools !== count;
-      if (life?.upstream && !life.isListed && fault === null) {
+      if (life?.upstream && !life.isListed && !hasFailed) {
         life.isListed = true;
         observe({ kind: 'listed', ms: clock.monotonic() - life.begunAt });
       }

@@ -15,7 +15,7 @@ import { Gate } from './gate';
 import { createGuests, type Guests } from './guests';
 import { createInstance, type Instance, type InstanceOptions, type Target } from './instance';
 import { createLogRing, type LogRing } from './log-ring';
-import type { DesiredServer, Observation, SupervisorEvents } from './types';
+import type { DesiredServer, ListingOutcome, Observation, SupervisorEvents } from './types';
 import { createWhole } from './whole';
 
 /** An instance that is no longer wanted finishes the calls it has, so long at most. */
@@ -70,7 +70,7 @@ export interface Pool {
   restart(): Promise<void>;
   /** Ends all for good. Resolves when no process is left. */
   remove(): Promise<void>;
-  listed(outcome: { tools: number; fault: string | null }): void;
+  listed(outcome: ListingOutcome): void;
   /** A session is over. */
   release(conversation: string): void;
 }

@@ -38,6 +38,13 @@ export interface SupervisorEvents {
   removed(serverId: string): void;
 }
 
+export interface ListingOutcome {
+  tools: number;
+  fault: string | null;
+  /** Nothing was read: the number is that of the time before. */
+  hasFailed?: boolean;
+}
+
 export interface LogPart {
   lines: LogLine[];
   dropped: number;
@@ -74,7 +81,7 @@ export interface Supervisor {
    * Tells what listing the server gave: the number of its tools, and a plain sentence if a list failed. A fault makes a
    * ready server "degraded" until a listing without one. Unknown servers are ignored.
    */
-  listed(serverId: string, outcome: { tools: number; fault: string | null }): void;
+  listed(serverId: string, outcome: ListingOutcome): void;
   on<E extends keyof SupervisorEvents>(event: E, listener: SupervisorEvents[E]): () => void;
   /** Stops every server and waits until no process is left. Idempotent. */
   stop(): Promise<void>;

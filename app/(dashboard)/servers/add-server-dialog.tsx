@@ -66,6 +66,7 @@ export default function AddServerDialog({ open, onOpenChange, onAdded }: AddServ
                 values={emptyServerForm}
                 submitLabel="Add server"
                 onSubmit={create}
+                testableOf={(values) => ({ path: '/tests', body: inputOf(values) })}
                 footer={(submit) => (
                   <div className="sticky -bottom-4 -mx-5 -mb-4 rounded-b-dialog border-t border-border bg-popover">
                     {refusal && <Notice className="mx-5 mt-3" tone="bad" title={refusal.message} hint={refusal.hint} />}

@@ -1,5 +1,6 @@
 'use client';
 // The form of a server, for adding one and for changing one. It checks with the schema that the verb uses.
+import { useEffect, useRef } from 'react';
 import { type FieldPath, type Resolver, useForm } from 'react-hook-form';
 import { Button } from '@/app/_ui/button';
 import { Field } from '@/app/_ui/field';
@@ -13,6 +14,8 @@ import { InstanceFields } from './instance-fields';
 import { LimitFields } from './limit-fields';
 import { PairRows } from './pair-rows';
 import { inputOf, type ServerFormValues } from './server-form-values';
+import { TestOutcome } from './test-stages';
+import { type Testable, useServerTest } from './use-test';
 
 interface FormError {
   type: string;
@@ -63,10 +66,14 @@ export interface ServerFormProps {
   submitLabel: string;
   /** @returns the refusal, whose fields are shown at their places */
   onSubmit: (values: ServerFormValues) => Promise<ActionFailure | null>;
+  /** How values can be tested before they are saved; absent without the right. */
+  testableOf?: ((values: ServerFormValues) => Testable) | undefined;
   footer?: (submit: React.ReactNode) => React.ReactNode;
 }
 
-export function ServerForm({ values, fixedType, submitLabel, onSubmit, footer }: ServerFormProps) {
+export function ServerForm({ values, fixedType, submitLabel, onSubmit, testableOf, footer }: ServerFormProps) {
+  const testing = useServerTest();
+  const outcome = useRef<HTMLDivElement>(null);
   const form = useForm<ServerFormValues>({ defaultValues: values, resolver });
   const { register, watch, setValue, setError, handleSubmit, formState } = form;
   const { errors, isSubmitting } = formState;
@@ -81,10 +88,28 @@ export function ServerForm({ values, fixedType, submitLabel, onSubmit, footer }:
     }
   }
 
+  function test(input: ServerFormValues) {
+    if (testableOf) testing.run(testableOf(input));
+  }
+
+  // The outcome grows below what is filled in: it is brought into view as it does.
+  const { test: latest, error: testError } = testing;
+  useEffect(() => {
+    if (latest || testError) outcome.current?.scrollIntoView({ block: 'nearest' });
+  }, [latest, testError]);
+
   const button = (
-    <Button type="submit" variant="primary" busy={isSubmitting}>
-      {submitLabel}
-    </Button>
+    <>
+      {testableOf &&
+        (testing.isRunning ? (
+          <Button onClick={testing.cancel}>Cancel the test</Button>
+        ) : (
+          <Button onClick={handleSubmit(test)}>Test</Button>
+        ))}
+      <Button type="submit" variant="primary" busy={isSubmitting}>
+        {submitLabel}
+      </Button>
+    </>
   );
   return (
     <form onSubmit={handleSubmit(submit)} noValidate className="flex max-w-[640px] flex-col gap-4">
@@ -237,7 +262,10 @@ export function ServerForm({ values, fixedType, submitLabel, onSubmit, footer }:
           />
         )}
       </Field>
-      {footer ? footer(button) : <div>{button}</div>}
+      <div ref={outcome} className="scroll-mb-20">
+        <TestOutcome {...testing} className="rounded-panel border border-border bg-card" />
+      </div>
+      {footer ? footer(button) : <div className="flex items-center gap-2">{button}</div>}
     </form>
   );
 }

@@ -143,7 +143,7 @@ export function createCatalog({ supervisor, catalogs, loadEndpoints, bus, log, c
       if (isClosed || work.get(serverId) !== state) return;
       log.warn({ err: error, serverId }, 'a server could not be listed; its last known list stays');
       const tools = listings.get(serverId)?.tools.length ?? 0;
-      supervisor.listed(serverId, { tools, fault: asHubError(error).message });
+      supervisor.listed(serverId, { tools, fault: asHubError(error).message, hasFailed: true });
       if (++state.failures > maxRetries) return;
       // A server that ended meanwhile is listed when it is opened again.
       const retry = () => {

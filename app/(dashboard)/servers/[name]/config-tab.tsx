@@ -15,7 +15,14 @@ import { ServerForm } from '../server-form';
 import { patchOf, type ServerFormValues, valuesOf } from '../server-form-values';
 import { type ShownServer, typeWords } from '../shown-server';
 
-export default function ConfigTab({ server, mayUpdate }: { server: ShownServer; mayUpdate: boolean }) {
+export interface ConfigTabProps {
+  server: ShownServer;
+  mayUpdate: boolean;
+  /** Settings that are not saved yet. */
+  mayTest: boolean;
+}
+
+export default function ConfigTab({ server, mayUpdate, mayTest }: ConfigTabProps) {
   if (server.source === 'file') {
     return (
       <ReadOnly
@@ -27,10 +34,10 @@ export default function ConfigTab({ server, mayUpdate }: { server: ShownServer; 
   }
   if (!mayUpdate) return <ReadOnly server={server} reason="You may see this server but not change it." />;
   // A new version makes a new form, so that what somebody else saved is not overwritten unseen.
-  return <Editable key={server.version} server={server} />;
+  return <Editable key={server.version} server={server} mayTest={mayTest} />;
 }
 
-function Editable({ server }: { server: ShownServer }) {
+function Editable({ server, mayTest }: { server: ShownServer; mayTest: boolean }) {
   const [refusal, setRefusal] = useState<ActionFailure | null>(null);
   const client = useQueryClient();
   const router = useRouter();
@@ -52,7 +59,20 @@ function Editable({ server }: { server: ShownServer }) {
   return (
     <div className="flex flex-col gap-4">
       {refusal && <Notice tone="bad" title={refusal.message} hint={refusal.hint} />}
-      <ServerForm values={valuesOf(server)} fixedType submitLabel="Save" onSubmit={save} />
+      <ServerForm
+        values={valuesOf(server)}
+        fixedType
+        submitLabel="Save"
+        onSubmit={save}
+        testableOf={
+          mayTest
+            ? (values) => ({
+                path: `/servers/${encodeURIComponent(server.name)}/test`,
+                body: { patch: patchOf(server, values) },
+              })
+            : undefined
+        }
+      />
       <p className="max-w-[72ch] text-table text-muted-foreground">
         Values of variables, headers and secrets are shown masked; one that you do not touch stays as it is. Saving
         restarts the server if what it runs has changed.

@@ -12,9 +12,11 @@ export interface FaultNoticeProps {
   server: ShownServer;
   state: ServerState | null;
   onRetry?: () => void;
+  /** Tests the server stage by stage; absent without the right. */
+  onExamine?: (() => void) | undefined;
 }
 
-export function FaultNotice({ server, state, onRetry }: FaultNoticeProps) {
+export function FaultNotice({ server, state, onRetry, onExamine }: FaultNoticeProps) {
   const { status } = server;
   if (state === null) {
     return (
@@ -34,7 +36,16 @@ export function FaultNotice({ server, state, onRetry }: FaultNoticeProps) {
         tone={stateLooks[state].tone}
         title={status.message ?? exit?.message ?? `The server is ${stateLooks[state].word.toLowerCase()}.`}
         cause={causeOf(status)}
-        actions={<Fix server={server} state={state} onRetry={onRetry} />}
+        actions={
+          <>
+            {onExamine && (
+              <Button size="sm" onClick={onExamine}>
+                Run the doctor
+              </Button>
+            )}
+            <Fix server={server} state={state} onRetry={onRetry} />
+          </>
+        }
         hint={
           <span className="flex flex-wrap gap-x-4 text-muted-foreground">
             <RelativeTime at={status.since} />

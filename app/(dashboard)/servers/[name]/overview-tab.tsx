@@ -11,6 +11,7 @@ import { RelativeTime } from '@/app/_ui/relative-time';
 import type { ServerState } from '@/lib/servers/schema';
 import { demandText, isolationText } from '../instance-words';
 import { needsAttention, type ShownServer, targetOf, typeWords } from '../shown-server';
+import { EventTrail } from './event-trail';
 import { Instances } from './instances';
 
 export interface OverviewTabProps {
@@ -46,6 +47,7 @@ export function OverviewTab({ server, state, onWake, mayUpdate, users }: Overvie
         />
       )}
       <Instances server={server} users={users} />
+      <EventTrail server={server} />
       <Panel>
         <PanelHeader
           title="About"

@@ -4,6 +4,7 @@ import { useQueryClient } from '@tanstack/react-query';
 import dynamic from 'next/dynamic';
 import { useRouter } from 'next/navigation';
 import { parseAsStringLiteral, useQueryState } from 'nuqs';
+import { useState } from 'react';
 import { Notice } from '@/app/_ui/notice';
 import { PageHeader } from '@/app/_ui/page-header';
 import { StateBadge } from '@/app/_ui/state-badge';
@@ -15,15 +16,19 @@ import type { ServerRights, ShownServer } from '../shown-server';
 import { SourceBadge } from '../source-badge';
 import { useOperations } from '../use-operations';
 import { useServer } from '../use-servers';
+import { DoctorTab } from './doctor-tab';
 import { FaultNotice } from './fault-notice';
 import { LogsTab } from './logs-tab';
 import { OverviewTab } from './overview-tab';
 import { ToolsTab } from './tools-tab';
 
-// The form and its checks are loaded with the tab that needs them.
+// What only one tab needs is loaded with it.
 const ConfigTab = dynamic(() => import('./config-tab'), { ssr: false });
+const CapabilitiesTab = dynamic(() => import('./capabilities-tab').then((module) => module.CapabilitiesTab), {
+  ssr: false,
+});
 
-const tabs = ['overview', 'tools', 'logs', 'config'] as const;
+const tabs = ['overview', 'tools', 'capabilities', 'logs', 'doctor', 'config'] as const;
 
 export interface ServerViewProps {
   initial: ShownServer;
@@ -40,6 +45,11 @@ export function ServerView({ initial, tools, rights, users }: ServerViewProps) {
   const router = useRouter();
   const client = useQueryClient();
   const state = operations.stateOf(server);
+  const [isTestWanted, setTestWanted] = useState(false);
+  const examine = () => {
+    setTestWanted(true);
+    void setTab('doctor');
+  };
   const retry = rights.operate ? () => void operations.run(server, 'restart') : undefined;
 
   return (
@@ -78,14 +88,16 @@ export function ServerView({ initial, tools, rights, users }: ServerViewProps) {
           hint={operations.refusal.failure.hint}
         />
       )}
-      <FaultNotice server={server} state={state} onRetry={retry} />
+      <FaultNotice server={server} state={state} onRetry={retry} onExamine={rights.operate ? examine : undefined} />
       <Tabs value={tab} onValueChange={(value) => void setTab(value as (typeof tabs)[number])}>
         <TabsList aria-label={`Parts of ${server.name}`}>
           <Tab value="overview">Overview</Tab>
           <Tab value="tools">
             Tools <span className="figures text-muted-foreground">{server.toolCount}</span>
           </Tab>
+          <Tab value="capabilities">Capabilities</Tab>
           <Tab value="logs">Logs</Tab>
+          <Tab value="doctor">Doctor</Tab>
           <Tab value="config">Config</Tab>
         </TabsList>
         <TabPanel value="overview">
@@ -94,11 +106,22 @@ export function ServerView({ initial, tools, rights, users }: ServerViewProps) {
         <TabPanel value="tools">
           <ToolsTab server={server} initial={tools} mayCall={rights.call} />
         </TabPanel>
+        <TabPanel value="capabilities">
+          <CapabilitiesTab server={server} />
+        </TabPanel>
+        <TabPanel value="doctor">
+          <DoctorTab
+            server={server}
+            mayTest={rights.operate}
+            isWanted={isTestWanted}
+            onBegun={() => setTestWanted(false)}
+          />
+        </TabPanel>
         <TabPanel value="logs">
           <LogsTab server={server} />
         </TabPanel>
         <TabPanel value="config">
-          <ConfigTab server={server} mayUpdate={rights.update} />
+          <ConfigTab server={server} mayUpdate={rights.update} mayTest={rights.create} />
         </TabPanel>
       </Tabs>
     </>
