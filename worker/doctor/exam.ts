@@ -168,7 +168,7 @@ async function stop(course: Course, upstream: Upstream, { signal }: ExamOptions)
 }
 
 async function examineApi(course: Course, target: DesiredServer, options: ExamOptions): Promise<void> {
-  const url = await examineNetwork(course, addressOf(target), options);
+  const url = await examineNetwork(course, { url: addressOf(target), tls: target.tls }, options);
   if (!url || options.signal.aborted) return;
   course.begin('handshake');
   let upstream: Upstream | null = null;
