@@ -3,6 +3,7 @@
 import { createHash } from 'node:crypto';
 import { asc, eq, inArray, sql } from 'drizzle-orm';
 import { groupServers, groups, serverCatalogs, servers, tools } from '../../drizzle/schema';
+import { canonicalJson } from '../canonical-json';
 import type { Db } from '../db/types';
 
 /** A tool, resource, template or prompt exactly as its server defined it. */
@@ -42,14 +43,6 @@ export function definitionHash(tool: Definition): string {
   const { name, title, description, inputSchema, outputSchema, annotations } = tool;
   const seen = { name, title, description, inputSchema, outputSchema, annotations };
   return createHash('sha256').update(canonicalJson(seen)).digest('hex');
-}
-
-/** JSON whose keys are sorted: equal for equal values. */
-export function canonicalJson(value: unknown): string {
-  return JSON.stringify(value, (_key, member: unknown) => {
-    if (typeof member !== 'object' || member === null || Array.isArray(member)) return member;
-    return Object.fromEntries(Object.entries(member).sort(([a], [b]) => (a < b ? -1 : a > b ? 1 : 0)));
-  });
 }
 
 /**

@@ -1,9 +1,11 @@
 // The catalogue in memory: which endpoints exist and what each server lists, under one rising version. Lists are
 // answered from here and wait for no server. Kept up from listings of opened servers, from events and from the store.
+
+import { canonicalJson } from '../../../lib/canonical-json';
 import { asHubError } from '../../../lib/errors';
 import type { Bus } from '../../../lib/events/bus';
 import type { Log } from '../../../lib/log';
-import { type CatalogDiff, canonicalJson, type EndpointRows, type Listing } from '../../../lib/servers/catalog';
+import type { CatalogDiff, EndpointRows, Listing } from '../../../lib/servers/catalog';
 import type { Supervisor } from '../../supervisor/types';
 import { listAll } from '../../upstream/listing';
 import type { Upstream } from '../../upstream/types';

@@ -4,8 +4,8 @@
 import { createHash } from 'node:crypto';
 import type { Keyring } from '../../../lib/access/keyring';
 import type { Actor } from '../../../lib/access/schema';
+import { canonicalJson } from '../../../lib/canonical-json';
 import { HubError } from '../../../lib/errors';
-import { canonicalJson } from '../../../lib/servers/catalog';
 import type { Endpoint } from '../catalog/endpoints';
 import { credentialOf } from '../sessions/sessions';
 
