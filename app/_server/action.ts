@@ -9,7 +9,7 @@ import { contextFor, currentBrowser } from './actor';
 import { shownFault } from './faults';
 import { settings } from './hub';
 import { renewSession } from './session';
-import { isFromOwnPage, requestIdOf } from './visitor';
+import { isFromOwnPage, visitOf } from './visitor';
 
 export type ActionResult<T> = { ok: true; data: T } | ActionFailure;
 
@@ -30,7 +30,8 @@ export function defineAction<S extends z.ZodType, T>(
 ): Action<z.input<S>, T> {
   return async (...args) => {
     const requestHeaders = await headers();
-    const requestId = requestIdOf(requestHeaders);
+    const visit = visitOf(requestHeaders);
+    const { requestId } = visit;
     try {
       if (!isFromOwnPage(requestHeaders, settings().MCPHUB_PUBLIC_URL)) {
         throw new HubError('FORBIDDEN', 'This request did not come from a page of the hub.');
@@ -39,7 +40,7 @@ export function defineAction<S extends z.ZodType, T>(
       if (!browser && !anonymous) {
         throw new HubError('UNAUTHENTICATED', 'Your session has ended: sign in again.');
       }
-      const ctx = await contextFor(browser?.actor ?? anonymousActor, requestId);
+      const ctx = await contextFor(browser?.actor ?? anonymousActor, visit);
       // Before the run: a change of password or a sign-out sets the cookie again, and the last one counts.
       if (browser) await renewSession(browser.session);
       return { ok: true, data: await run(ctx, parseShape(schema, plain(args.at(-1)))) };

@@ -4,7 +4,7 @@ import { redirect } from 'next/navigation';
 import { cache } from 'react';
 import { type Actor, type Ctx, needsSetup } from '@/lib/access';
 import { bus, database, resolver } from './hub';
-import { requestIdOf } from './visitor';
+import { visitOf } from './visitor';
 
 /** Set by proxy.ts for every page: path and query of the request, which pages cannot see otherwise. */
 const pathHeader = 'x-mcphub-path';
@@ -28,15 +28,10 @@ export async function requireActor(): Promise<Actor> {
 
 /** The first argument of every verb, for pages; leads to the sign-in where nobody is signed in. */
 export async function context(): Promise<Ctx> {
-  return contextFor(await requireActor());
+  return contextFor(await requireActor(), visitOf(await headers()));
 }
 
 /** The context of an actor that the caller has found. */
-export async function contextFor(actor: Actor, requestId?: string): Promise<Ctx> {
-  return {
-    actor,
-    db: (await database()).db,
-    bus: bus(),
-    requestId: requestId ?? requestIdOf(await headers()),
-  };
+export async function contextFor(actor: Actor, visit: Pick<Ctx, 'requestId' | 'address'>): Promise<Ctx> {
+  return { actor, db: (await database()).db, bus: bus(), ...visit };
 }

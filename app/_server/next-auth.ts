@@ -4,6 +4,8 @@ import type { NextRequest } from 'next/server';
 import NextAuth, { type NextAuthOptions } from 'next-auth';
 import Credentials from 'next-auth/providers/credentials';
 import {
+  loadUser,
+  noteSignOut,
   openBrowserSession,
   renewBrowserSession,
   type SignedIn,
@@ -16,7 +18,7 @@ import { HubError, toResponse } from '@/lib/errors';
 import { database, keyring, log, settings } from './hub';
 import { ownPath } from './own-path';
 import { isSecureVisitor } from './session';
-import { addressOf, isFromOwnPage, requestIdOf, visitorOrigin } from './visitor';
+import { isFromOwnPage, requestIdOf, visitOf, visitorOrigin } from './visitor';
 
 /** What next-auth calls a JWT: the members of our session beside the user's name. */
 function options(request: Request): NextAuthOptions {
@@ -32,7 +34,7 @@ function options(request: Request): NextAuthOptions {
         credentials: { username: { label: 'User name' }, password: { label: 'Password', type: 'password' } },
         async authorize(given) {
           const { db } = await database();
-          const parts = { db, requestId: requestIdOf(headers), address: addressOf(headers) };
+          const parts = { db, ...visitOf(headers) };
           const input = { username: String(given?.username ?? ''), password: String(given?.password ?? '') };
           const user = await signInWithPassword(parts, input);
           return { id: user.userId, name: user.username, sessionVersion: user.sessionVersion };
@@ -56,6 +58,14 @@ function options(request: Request): NextAuthOptions {
       },
       redirect: async ({ url, baseUrl }) =>
         `${baseUrl}${ownPath(url.startsWith(baseUrl) ? url.slice(baseUrl.length) : url)}`,
+    },
+    events: {
+      async signOut({ token }) {
+        const { userId } = token as unknown as { userId?: string };
+        const { db } = await database();
+        const user = userId ? await loadUser(db, userId) : null;
+        if (user) await noteSignOut({ actor: user.actor, db, ...visitOf(headers) });
+      },
     },
     logger: {
       error: (code) => log().info({ code }, 'next-auth refused a request'),

@@ -8,7 +8,7 @@ import { readJson } from './body';
 import { shownFault } from './faults';
 import { keyring, resolver, settings } from './hub';
 import { renewSession } from './session';
-import { addressOf, isFromOwnPage, requestIdOf } from './visitor';
+import { addressOf, isFromOwnPage, requestIdOf, visitOf } from './visitor';
 
 /** What a route's function receives. */
 export interface Call<B = undefined, Q = Record<string, never>> {
@@ -47,7 +47,8 @@ export function route<B extends z.ZodType = z.ZodUndefined, Q extends z.ZodType 
   options: RouteOptions<B, Q> = {},
 ): (request: Request, context: RouteContext) => Promise<Response> {
   return async (request, context) => {
-    const requestId = requestIdOf(request.headers);
+    const visit = visitOf(request.headers);
+    const { requestId } = visit;
     const url = new URL(request.url);
     try {
       const actor = await callerOf(request, options.anonymous ?? false);
@@ -57,7 +58,7 @@ export function route<B extends z.ZodType = z.ZodUndefined, Q extends z.ZodType 
         ? parseShape(options.body, await bodyOf(request, options.body, options.maxBytes), 'body')
         : undefined;
       const answer = await run({
-        ctx: await contextFor(actor, requestId),
+        ctx: await contextFor(actor, visit),
         request,
         body: body as z.output<B>,
         query: query as z.output<Q>,

@@ -1,22 +1,21 @@
 // Sign-in, sign-out, first setup and change of password for actions: the verbs of lib/access plus this browser's cookie.
-import { headers } from 'next/headers';
 import {
   type Ctx,
   changeOwnPassword,
   signInWithPassword as checkPassword,
   completeSetup,
   needsSetup,
+  noteSignOut,
   type SignedIn,
 } from '@/lib/access';
 import type { PasswordChange, SetupInput, SignInInput } from '@/lib/access/schema';
 import { database } from './hub';
 import { endSession, startSession } from './session';
-import { addressOf } from './visitor';
 
 /** Checks user name and password and signs this browser in. @throws HubError UNAUTHENTICATED, LIMIT_EXCEEDED */
 export async function signInWithPassword(ctx: Ctx, input: SignInInput): Promise<{ username: string }> {
-  const address = addressOf(await headers());
-  return begin(await checkPassword({ db: ctx.db, requestId: ctx.requestId, address }, input));
+  const { db, requestId, address = 'unknown' } = ctx;
+  return begin(await checkPassword({ db, requestId, address }, input));
 }
 
 /** Makes the first admin and signs this browser in. @throws HubError NOT_FOUND, UNAUTHENTICATED, INVALID_INPUT */
@@ -26,12 +25,14 @@ export async function setUp(ctx: Ctx, input: SetupInput): Promise<{ username: st
 
 /** Changes the own password; every other browser is signed out. @throws HubError FORBIDDEN, INVALID_INPUT, LIMIT_EXCEEDED */
 export async function changePassword(ctx: Ctx, input: PasswordChange): Promise<{ username: string }> {
-  return begin(await changeOwnPassword(ctx, input, { address: addressOf(await headers()) }));
+  return begin(await changeOwnPassword(ctx, input, { address: ctx.address ?? 'unknown' }));
 }
 
 /** Signs this browser out; others of the same user stay. */
-export async function signOut(): Promise<null> {
+export async function signOut(ctx: Ctx): Promise<null> {
+  // First the cookie: with the database away, too, this browser is signed out.
   await endSession();
+  await noteSignOut(ctx);
   return null;
 }
 

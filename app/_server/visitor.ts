@@ -17,6 +17,11 @@ export function addressOf(headers: ReadableHeaders): string {
   return headers.get('x-forwarded-for')?.split(',').at(-1)?.trim() || 'unknown';
 }
 
+/** What a context holds of a request. */
+export function visitOf(headers: ReadableHeaders): { requestId: string; address: string } {
+  return { requestId: requestIdOf(headers), address: addressOf(headers) };
+}
+
 /**
  * The origin under which the visitor reaches the hub, null if it is none of ours. Beside the name of the public URL every
  * loopback name counts, because no other site can make a browser believe that it is called "localhost"; the port may be

@@ -65,7 +65,9 @@ async function keepBootstrapKey(db: Db, secret: string, env: BootstrapParts['env
     if (!key) return;
     const [last] = await tx.select().from(settings).where(eq(settings.key, bootstrapSetting));
     const lastId = (last?.value as { id?: string } | undefined)?.id;
-    if (lastId) await tx.update(apiKeys).set({ revokedAt: new Date() }).where(eq(apiKeys.id, lastId));
+    const revoked = lastId
+      ? await tx.update(apiKeys).set({ revokedAt: new Date() }).where(eq(apiKeys.id, lastId)).returning()
+      : [];
     const value = { id: key.id };
     await tx
       .insert(settings)
@@ -74,6 +76,10 @@ async function keepBootstrapKey(db: Db, secret: string, env: BootstrapParts['env
         target: settings.key,
         set: { value, updatedAt: new Date() },
       });
+    for (const { id, name, prefix } of revoked) {
+      const entry = { resourceType: 'key', resourceId: id, resourceName: name, before: { prefix } };
+      await writeAudit(tx, source, { action: 'key.revoked', ...entry });
+    }
     await writeAudit(tx, source, {
       action: 'key.created',
       resourceType: 'key',

@@ -1,6 +1,7 @@
 // What every verb receives as its first argument.
 import type { Db } from '../db/types';
 import type { Bus } from '../events/bus';
+import type { AuditEntry } from '../telemetry/audit';
 import type { Actor } from './schema';
 
 export interface Ctx {
@@ -10,4 +11,8 @@ export interface Ctx {
   bus: Bus;
   /** Goes into the audit row, the log and every error answer. */
   requestId: string;
+  /** Where the request comes from, an IP address; absent where nobody knows. For the audit trail. */
+  address?: string;
+  /** Set by writeAuditLast alone. */
+  heldAudit?: AuditEntry[];
 }

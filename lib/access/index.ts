@@ -18,9 +18,16 @@ export {
 } from './browser-session';
 export { canSome, describeActor, type Resource } from './can';
 export type { Ctx } from './context';
-export { anonymousActor, systemActor } from './identities';
+export { anonymousActor, loadUser, systemActor } from './identities';
 export { createKeyring, type Keyring, loadKeyring, type SealPurpose } from './keyring';
 export { createKey, listKeys, revokeKey } from './keys';
 export type { Actor } from './schema';
 export { completeSetup, issueSetupToken, needsSetup } from './setup';
-export { changeOwnPassword, listUsers, type SignedIn, type SignInParts, signInWithPassword } from './users';
+export {
+  changeOwnPassword,
+  listUsers,
+  noteSignOut,
+  type SignedIn,
+  type SignInParts,
+  signInWithPassword,
+} from './users';

@@ -7,6 +7,7 @@ import { HubError } from '../errors';
 import { parseInput } from '../input';
 import { writeAudit } from '../telemetry/audit';
 import { hashPassword } from './passwords';
+import { noteRefusal } from './refusals';
 import { seedRoles } from './roles';
 import { type SetupInput, setupInputSchema } from './schema';
 import { hashSecret, sameHash } from './secrets';
@@ -39,7 +40,7 @@ export async function issueSetupToken(db: Db): Promise<string> {
  * @throws HubError NOT_FOUND once a user exists; UNAUTHENTICATED for a wrong token; INVALID_INPUT
  */
 export async function completeSetup(
-  { db, requestId }: { db: Db; requestId: string },
+  { db, requestId, address }: { db: Db; requestId: string; address?: string | undefined },
   input: SetupInput,
 ): Promise<SignedIn> {
   if (!(await needsSetup(db))) throw new HubError('NOT_FOUND');
@@ -47,14 +48,17 @@ export async function completeSetup(
   const tokenHash = hashSecret(token);
   // Asked before the costly hash and again below, where it decides.
   const [stored] = await db.select().from(settings).where(eq(settings.key, tokenSetting));
-  if (!matches(stored?.value, tokenHash)) throw wrongToken();
+  if (!matches(stored?.value, tokenHash)) {
+    await noteRefusal({ db, requestId, address }, () => ({ action: 'setup.refused', resourceType: 'setup' }));
+    throw wrongToken();
+  }
   const passwordHash = await hashPassword(password);
   return db.transaction(async (tx) => {
     // The delete locks the row: a second setup waits here and then finds no token.
     const [used] = await tx.delete(settings).where(eq(settings.key, tokenSetting)).returning();
     if (!(await needsSetup(tx))) throw new HubError('NOT_FOUND');
     if (!matches(used?.value, tokenHash)) throw wrongToken();
-    return createAdmin(tx, { username, passwordHash, requestId, via: 'setup' });
+    return createAdmin(tx, { username, passwordHash, requestId, address, via: 'setup' });
   });
 }
 
@@ -72,7 +76,7 @@ function matches(value: unknown, tokenHash: string): boolean {
 /** Inserts a user with the role admin, inside the caller's transaction. */
 export async function createAdmin(
   tx: Tx,
-  admin: { username: string; passwordHash: string; requestId: string; via: string },
+  admin: { username: string; passwordHash: string; requestId: string; address?: string | undefined; via: string },
 ): Promise<SignedIn> {
   await seedRoles(tx);
   const [role] = await tx.select({ id: roles.id }).from(roles).where(eq(roles.name, 'admin'));
@@ -84,7 +88,11 @@ export async function createAdmin(
   await tx.insert(userRoles).values({ userId: user.id, roleId: role.id });
   await writeAudit(
     tx,
-    { actor: { kind: 'system', id: admin.via, name: admin.via }, requestId: admin.requestId },
+    {
+      actor: { kind: 'system', id: admin.via, name: admin.via },
+      requestId: admin.requestId,
+      address: admin.address,
+    },
     {
       action: 'user.created',
       resourceType: 'user',

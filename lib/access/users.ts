@@ -4,10 +4,11 @@ import { users } from '../../drizzle/schema';
 import type { Db } from '../db/types';
 import { HubError } from '../errors';
 import { parseInput } from '../input';
-import { writeAudit } from '../telemetry/audit';
+import { writeAudit, writeAuditAlone } from '../telemetry/audit';
 import { can } from './can';
 import type { Ctx } from './context';
 import { type GuessLimiter, guessLimiter, hashPassword, verifyPassword } from './passwords';
+import { noteLockOut, noteRefusal, type Refusal } from './refusals';
 import { type PasswordChange, passwordChangeSchema, type SignInInput, signInSchema, type UserView } from './schema';
 
 /** What a browser session is made of. */
@@ -35,20 +36,28 @@ const listMax = 1000;
 export async function signInWithPassword(parts: SignInParts, input: SignInInput): Promise<SignedIn> {
   const { db, address, requestId, limiter = guessLimiter() } = parts;
   const { username, password } = parseInput(signInSchema, input);
-  await limiter.attempt(username, address);
+  const source = { db, requestId, address };
+  await noteLockOut(source, limiter.attempt(username, address), () => knownByName(db, username));
   const [user] = await db
     .select()
     .from(users)
     .where(eq(sql`lower(${users.username})`, username.toLowerCase()));
   const matches = await verifyPassword(user?.passwordHash ?? null, password);
   if (!user || !matches || user.disabled) {
+    const reason = !user ? 'no such user' : user.disabled ? 'account disabled' : 'wrong password';
+    await noteRefusal(source, () => ({
+      action: 'user.sign-in-failed',
+      resourceType: 'user',
+      ...(user && auditOf(user)),
+      reason,
+    }));
     throw new HubError('UNAUTHENTICATED', 'The user name or the password is wrong.');
   }
   await limiter.succeed(username, address);
   await db.transaction(async (tx) => {
     await tx.update(users).set({ lastSignInAt: new Date() }).where(eq(users.id, user.id));
     const actor = { kind: 'user', id: user.id, name: user.username };
-    await writeAudit(tx, { actor, requestId }, { ...auditOf(user), action: 'user.signed-in', after: { address } });
+    await writeAudit(tx, { actor, requestId, address }, { ...auditOf(user), action: 'user.signed-in' });
   });
   return { userId: user.id, username: user.username, sessionVersion: user.sessionVersion };
 }
@@ -69,8 +78,9 @@ export async function changeOwnPassword(
   const { currentPassword, newPassword } = parseInput(passwordChangeSchema, input);
   const [user] = await db.select().from(users).where(eq(users.id, actor.id));
   if (!user) throw new HubError('NOT_FOUND');
-  await limiter.attempt(user.username, address);
+  await noteLockOut({ ...ctx, address }, limiter.attempt(user.username, address), async () => auditOf(user));
   if (!(await verifyPassword(user.passwordHash, currentPassword))) {
+    await noteRefusal({ ...ctx, address }, () => ({ ...auditOf(user), action: 'user.password-refused' }));
     throw new HubError('INVALID_INPUT', 'The current password is wrong.', {
       faults: [{ pointer: '/currentPassword', detail: 'is wrong' }],
     });
@@ -95,6 +105,14 @@ export async function changeOwnPassword(
   return { userId: user.id, username: user.username, sessionVersion: changed.sessionVersion };
 }
 
+/** Notes that a browser of this user signed out; does nothing for others. The session itself is its cookie. */
+export async function noteSignOut(source: Pick<Ctx, 'actor' | 'db' | 'requestId' | 'address'>): Promise<void> {
+  const { actor, db } = source;
+  if (actor.kind !== 'user') return;
+  const entry = { resourceType: 'user', resourceId: actor.id, resourceName: actor.name };
+  await writeAuditAlone(db, source, { action: 'user.signed-out', ...entry });
+}
+
 /** The users that the actor may see, by name; for everybody else than admins and managers only themselves. */
 export async function listUsers(ctx: Ctx): Promise<UserView[]> {
   const { actor } = ctx;
@@ -114,6 +132,15 @@ export async function listUsers(ctx: Ctx): Promise<UserView[]> {
     lastSignInAt: user.lastSignInAt?.toISOString() ?? null,
     createdAt: user.createdAt.toISOString(),
   }));
+}
+
+/** For the audit trail: the account of that name, if there is one. */
+async function knownByName(db: Db, username: string): Promise<Partial<Refusal>> {
+  const [user] = await db
+    .select({ id: users.id, username: users.username })
+    .from(users)
+    .where(eq(sql`lower(${users.username})`, username.toLowerCase()));
+  return user ? auditOf(user) : {};
 }
 
 function auditOf(user: { id: string; username: string }) {

@@ -4,12 +4,12 @@ import { eq } from 'drizzle-orm';
 import { servers } from '../../drizzle/schema';
 import type { Ctx } from '../access/context';
 import { systemActor } from '../access/identities';
+import { canonicalJson } from '../canonical-json';
 import type { Db, Tx } from '../db/types';
 import { isHubError } from '../errors';
 import type { Bus } from '../events/bus';
 import { unstorableFaults } from '../input';
-import { writeAudit } from '../telemetry/audit';
-import { canonicalJson } from './catalog';
+import { writeAudit, writeAuditLast } from '../telemetry/audit';
 import { type Found, findEntries } from './dialects';
 import { type ReadEntry, readEntry } from './entries';
 import { hasReference } from './expand';
@@ -147,7 +147,9 @@ export async function importConfigFile(db: Db, path: string, text: string, bus: 
   const { entries, faults } = parseConfigFile(text);
   if (entries === null) return { faults, created: [], updated: [], deleted: [] };
   const ctx: Ctx = { actor: systemActor('servers-file'), db, bus, requestId: 'servers-file' };
-  const changes = await db.transaction((tx) => syncRows(ctx, tx, path, entries, faults));
+  const changes = await db.transaction((tx) =>
+    writeAuditLast(tx, ctx, (held) => syncRows(held, tx, path, entries, faults)),
+  );
   for (const { event, id, name } of changes) await bus.emit(event, { id, name });
   const namesOf = (event: Change['event']) => changes.filter((each) => each.event === event).map((each) => each.name);
   return {

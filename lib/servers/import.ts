@@ -5,10 +5,11 @@ import { eq } from 'drizzle-orm';
 import { endpointNames, servers } from '../../drizzle/schema';
 import { can } from '../access/can';
 import type { Ctx } from '../access/context';
+import { canonicalJson } from '../canonical-json';
 import type { Db, Tx } from '../db/types';
 import { HubError } from '../errors';
 import { parseInput, pointerOf, unstorableFaults } from '../input';
-import { canonicalJson } from './catalog';
+import { writeAuditLast } from '../telemetry/audit';
 import { readLine } from './command-line';
 import { findEntries } from './dialects';
 import { type ReadEntry, readEntry } from './entries';
@@ -65,31 +66,35 @@ export async function applyImport(ctx: Ctx, text: string, choices: ImportChoices
   mayCreate(ctx);
   const pasted = readPasted(parseInput(importInputSchema.shape.text, text));
   const chosen = new Map(Object.entries(parseInput(importChoicesSchema, choices)));
-  const { created, updated, skipped } = await ctx.db.transaction(async (tx) => {
-    const done = { created: [] as ServerRow[], updated: [] as ServerRow[], skipped: [] as string[] };
-    const candidates = await judge(tx, pasted);
-    const taken = await takenNames(tx);
-    for (const candidate of candidates) taken.add(candidate.name.toLowerCase());
-    for (const { name, label, server, extra, state } of candidates) {
-      const choice = chosen.get(name) ?? (state === 'conflict' ? 'skip' : undefined);
-      if (server === null || state === 'unchanged' || choice === 'skip') {
-        done.skipped.push(name);
-      } else if (state === 'conflict' && choice === 'overwrite') {
-        const row = await overwritten(ctx, tx, name);
-        const filled = { ...withSecretsOf(row, server), name: row.name };
-        done.updated.push(await replaceServer(ctx, tx, row, filled, { extra }));
-      } else {
-        const free = state === 'conflict' ? freeName(name, (each) => taken.has(each)) : name;
-        taken.add(free.toLowerCase());
-        const origin = { extra, label: free === name ? label : (label ?? name) };
-        done.created.push(await insertServer(ctx, tx, { ...server, name: free }, origin));
-      }
-    }
-    return done;
-  });
+  const { created, updated, skipped } = await ctx.db.transaction((tx) =>
+    writeAuditLast(tx, ctx, (held) => importAll(held, tx, pasted, chosen)),
+  );
   for (const { id, name } of created) await ctx.bus.emit('server.created', { id, name });
   for (const { id, name } of updated) await ctx.bus.emit('server.updated', { id, name });
   return { created: created.map((row) => row.name), updated: updated.map((row) => row.name), skipped };
+}
+
+async function importAll(ctx: Ctx, tx: Tx, pasted: Pasted, chosen: ReadonlyMap<string, string>) {
+  const done = { created: [] as ServerRow[], updated: [] as ServerRow[], skipped: [] as string[] };
+  const candidates = await judge(tx, pasted);
+  const taken = await takenNames(tx);
+  for (const candidate of candidates) taken.add(candidate.name.toLowerCase());
+  for (const { name, label, server, extra, state } of candidates) {
+    const choice = chosen.get(name) ?? (state === 'conflict' ? 'skip' : undefined);
+    if (server === null || state === 'unchanged' || choice === 'skip') {
+      done.skipped.push(name);
+    } else if (state === 'conflict' && choice === 'overwrite') {
+      const row = await overwritten(ctx, tx, name);
+      const filled = { ...withSecretsOf(row, server), name: row.name };
+      done.updated.push(await replaceServer(ctx, tx, row, filled, { extra }));
+    } else {
+      const free = state === 'conflict' ? freeName(name, (each) => taken.has(each)) : name;
+      taken.add(free.toLowerCase());
+      const origin = { extra, label: free === name ? label : (label ?? name) };
+      done.created.push(await insertServer(ctx, tx, { ...server, name: free }, origin));
+    }
+  }
+  return done;
 }
 
 /** @throws HubError CONFLICT when the name is a group's or a file row's, FORBIDDEN */

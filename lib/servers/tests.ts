@@ -4,7 +4,7 @@ import { randomUUID } from 'node:crypto';
 import { can } from '../access/can';
 import type { Ctx } from '../access/context';
 import { HubError } from '../errors';
-import { writeAudit } from '../telemetry/audit';
+import { writeAuditAlone } from '../telemetry/audit';
 import { type DesiredServer, desiredOf } from './desired';
 import { findServer, type ServerRow, serverResource } from './rows';
 import type { ServerInput, ServerPatch } from './schema';
@@ -27,7 +27,7 @@ export async function requireServerTest(ctx: Ctx, name: string, patch?: ServerPa
   if (isNew) mayCreate(ctx);
   const server = isNew ? mergedServer(row, patch) : null;
   if (!isNew && !row.enabled && !can(ctx.actor, 'update', serverResource(known))) throw switchedOff(row);
-  await writeAudit(ctx.db, ctx, {
+  await writeAuditAlone(ctx.db, ctx, {
     action: 'server.tested',
     resourceType: 'server',
     resourceId: row.id,
@@ -41,7 +41,7 @@ export async function requireServerTest(ctx: Ctx, name: string, patch?: ServerPa
 export async function requireConfigTest(ctx: Ctx, input: ServerInput): Promise<Tested> {
   mayCreate(ctx);
   const server = checkServer(input);
-  await writeAudit(ctx.db, ctx, {
+  await writeAuditAlone(ctx.db, ctx, {
     action: 'server.tested',
     resourceType: 'server',
     resourceName: server.name,

@@ -1,12 +1,18 @@
-// The audit trail: who changed what. A row is written in the transaction of the change itself, so that neither exists
-// without the other. Rows never hold secrets.
-import { auditLogs } from '../../drizzle/schema';
+// The audit trail: who changed what, from where. A row is written in the transaction of the change itself, so that
+// neither exists without the other, and rows form a chain (audit-chain.ts). Rows never hold secrets and are never
+// deleted.
 import type { Db, Tx } from '../db/types';
+import { appendToChain, type Recorded } from './audit-chain';
+import { redactText, storable } from './redact';
 
 /** Who did it, on behalf of which request; every Ctx is one. */
 export interface AuditSource {
   actor: { kind: string; id: string; name: string };
   requestId: string;
+  /** An IP address; absent or "unknown" where nobody knows. */
+  address?: string | undefined;
+  /** Where entries wait for the end of their transaction; see writeAuditLast. */
+  heldAudit?: AuditEntry[];
 }
 
 export interface AuditEntry {
@@ -20,36 +26,95 @@ export interface AuditEntry {
   after?: unknown;
 }
 
-/** Writes one row. Pass the transaction of the change, never the pool. */
-export async function writeAudit(tx: Tx | Db, source: AuditSource, entry: AuditEntry): Promise<void> {
-  await tx.insert(auditLogs).values({
-    actorKind: source.actor.kind,
-    actorId: source.actor.id,
-    actor: source.actor.name,
+/**
+ * Writes one row. Pass the transaction of the change, as its last statement: until the transaction ends, all other
+ * writers wait, and a row that is locked later could be held by one of them.
+ */
+export async function writeAudit(tx: Tx, source: AuditSource, entry: AuditEntry): Promise<void> {
+  if (source.heldAudit) source.heldAudit.push(entry);
+  else await appendToChain(tx, [recordOf(source, entry)]);
+}
+
+/**
+ * For a transaction that changes several things one after the other: what `run` writes with the context that it gets is
+ * held back and written when it is done, in the same order.
+ */
+export async function writeAuditLast<C extends AuditSource, T>(
+  tx: Tx,
+  source: C,
+  run: (source: C) => Promise<T>,
+): Promise<T> {
+  const held: AuditEntry[] = [];
+  const result = await run({ ...source, heldAudit: held });
+  await appendToChain(
+    tx,
+    held.map((entry) => recordOf(source, entry)),
+  );
+  return result;
+}
+
+/** Writes a row about something that changed nothing, in a transaction of its own: a refused sign-in, a test. */
+export async function writeAuditAlone(db: Db, source: AuditSource, entry: AuditEntry): Promise<void> {
+  await db.transaction((tx) => writeAudit(tx, source, entry));
+}
+
+const addressMaxChars = 64;
+
+function recordOf({ actor, requestId, address }: AuditSource, entry: AuditEntry): Recorded {
+  return {
+    actorKind: actor.kind,
+    actorId: actor.id,
+    actor: actor.name,
     action: entry.action,
     resourceType: entry.resourceType,
     resourceId: entry.resourceId ?? null,
     resourceName: entry.resourceName ?? null,
-    before: entry.before === undefined ? null : maskSecrets(entry.before),
-    after: entry.after === undefined ? null : maskSecrets(entry.after),
-    requestId: source.requestId,
-  });
+    before: storedForm(maskSecrets(entry.before)),
+    after: storedForm(maskSecrets(entry.after, entry.before)),
+    requestId,
+    address: address && address !== 'unknown' ? storable(address.slice(0, addressMaxChars)) : null,
+  };
+}
+
+/** What a read of the column will give, because the hash covers that. */
+function storedForm(value: unknown): unknown {
+  return value === undefined || value === null ? null : JSON.parse(JSON.stringify(value));
 }
 
 const secretName = /passw|secret|token|authori[sz]ation|api[-_]?key|cookie|credential|private[-_]?key/i;
 /** Maps whose every value may be a secret, whatever its name. */
 const secretMaps: ReadonlySet<string> = new Set(['env', 'headers', 'secrets']);
 
-/** A copy in which values under telling names, and all values of `env`, `headers` and `secrets`, read "***". */
-export function maskSecrets(value: unknown): unknown {
-  if (Array.isArray(value)) return value.map(maskSecrets);
+const masked = '***';
+const maskedChange = '*** (changed)';
+
+/**
+ * A copy in which values under telling names, and all values of `env`, `headers` and `secrets`, read "***", and secrets
+ * that show by their look are taken out of texts.
+ * @param before the same thing earlier: a secret that differs from it reads "*** (changed)"
+ */
+export function maskSecrets(value: unknown, before?: unknown): unknown {
+  if (typeof value === 'string') return redactText(value);
+  if (Array.isArray(value)) return value.map((inner) => maskSecrets(inner));
   if (value instanceof Date || typeof value !== 'object' || value === null) return value;
   return Object.fromEntries(
     Object.entries(value).map(([name, inner]) => {
+      const former = memberOf(before, name);
       if (secretMaps.has(name) && typeof inner === 'object' && inner !== null) {
-        return [name, Object.fromEntries(Object.keys(inner).map((key) => [key, '***']))];
+        const entries = Object.entries(inner).map(([key, secret]) => [key, maskOf(secret, memberOf(former, key))]);
+        return [name, Object.fromEntries(entries)];
       }
-      return [name, secretName.test(name) && inner !== null ? '***' : maskSecrets(inner)];
+      return [name, secretName.test(name) && inner !== null ? maskOf(inner, former) : maskSecrets(inner, former)];
     }),
   );
+}
+
+function maskOf(secret: unknown, former: unknown): string {
+  return former === undefined || JSON.stringify(former) === JSON.stringify(secret) ? masked : maskedChange;
+}
+
+function memberOf(value: unknown, name: string): unknown {
+  return typeof value === 'object' && value !== null && Object.hasOwn(value, name)
+    ? (value as Record<string, unknown>)[name]
+    : undefined;
 }

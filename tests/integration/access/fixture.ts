@@ -25,7 +25,7 @@ export function accessFixture(kind: DatabaseKind): AccessFixture {
   afterAll(() => fixture.database.close());
   beforeEach(async () => {
     const { db } = fixture.database;
-    await db.execute(sql`truncate users, roles, settings, audit_logs, groups cascade`);
+    await db.execute(sql`truncate users, roles, settings, audit_logs, audit_head, groups cascade`);
     await bootstrapAccess({ db, env: {}, log: silentLog });
     fixture.bus = createBus((error) => {
       throw error;

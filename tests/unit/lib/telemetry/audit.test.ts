@@ -21,4 +21,19 @@ describe('audit trail', () => {
       args: ['--port', '1'],
     });
   });
+
+  it('tells that a secret changed, and not into what', () => {
+    const before = { env: { A: 'one', B: 'two', GONE: 'x' }, password: 'p', note: 'n' };
+    const after = { env: { A: 'one', B: 'other', NEW: 'y' }, password: 'q', note: 'n' };
+    expect(maskSecrets(after, before)).toEqual({
+      env: { A: '***', B: '*** (changed)', NEW: '***' },
+      password: '*** (changed)',
+      note: 'n',
+    });
+  });
+
+  it('takes secrets out of texts by their look', () => {
+    const masked = maskSecrets({ args: ['--key=ghp_0123456789abcdefghij'], url: 'https://u:hunter22@example.com/' });
+    expect(JSON.stringify(masked)).not.toMatch(/ghp_|hunter22/);
+  });
 });
