@@ -12,7 +12,7 @@ import {
   serverTestInputSchema,
   toolCallInputSchema,
 } from '@/lib/servers/schema';
-import { callQuerySchema } from '@/lib/telemetry/schema';
+import { auditExportSchema, auditQuerySchema, callQuerySchema } from '@/lib/telemetry/schema';
 import { type AnswerName, answers } from './shapes';
 
 const bodies = {
@@ -45,6 +45,8 @@ interface Operation {
   query?: z.ZodObject;
   /** Name of the answer's shape; none for 204. */
   answer?: AnswerName;
+  /** Content types of an answer that is no JSON. */
+  text?: string[];
   status?: 200 | 201 | 204;
   /** Answers with an ETag, or honours If-Match. */
   versioned?: 'etag' | 'if-match' | 'both';
@@ -191,6 +193,29 @@ export const operations: Record<string, Record<string, Operation>> = {
   '/api/v1/calls': {
     get: { summary: 'The call log, newest first', query: callQuerySchema, answer: 'CallList', problems: [403] },
   },
+  '/api/v1/audit': {
+    get: {
+      summary: 'Who changed what, newest first: every change, and every sign-in',
+      query: auditQuerySchema,
+      answer: 'AuditList',
+      problems: [403],
+    },
+  },
+  '/api/v1/audit/export': {
+    get: {
+      summary: 'The audit trail as a file, oldest first: a line of JSON per entry, or CSV',
+      query: auditExportSchema,
+      text: ['application/x-ndjson', 'text/csv'],
+      problems: [403],
+    },
+  },
+  '/api/v1/audit/verify': {
+    get: {
+      summary: 'Check that no entry of the audit trail was altered, removed or slipped in',
+      answer: 'AuditVerdict',
+      problems: [403],
+    },
+  },
   '/api/v1/hub': {
     get: { summary: 'Figures of the last 24 hours and of the worker', answer: 'Hub', problems: [403] },
   },
@@ -299,11 +324,12 @@ function parametersOf(path: string, { query, versioned }: Operation): Json[] {
   return [...inPath, ...inQuery, ...(versioned === 'if-match' || versioned === 'both' ? [ifMatch] : [])];
 }
 
-function answerOf({ answer, versioned, status }: Operation): Json {
+function answerOf({ answer, text, versioned, status }: Operation): Json {
   const hasTag = versioned === 'etag' || versioned === 'both';
   return {
     description: status === 204 ? 'Done' : status === 201 ? 'Created' : 'OK',
     ...(hasTag && { headers: { ETag: { schema: { type: 'string' } } } }),
+    ...(text && { content: Object.fromEntries(text.map((type) => [type, { schema: { type: 'string' } }])) }),
     ...(answer && { content: { 'application/json': { schema: reference(answer) } } }),
   };
 }

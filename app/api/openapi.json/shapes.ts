@@ -21,7 +21,14 @@ import {
   type ToolView,
   tlsSchema,
 } from '@/lib/servers/schema';
-import { type CallView, type Overview, outcomes } from '@/lib/telemetry/schema';
+import {
+  type AuditVerdict,
+  type AuditView,
+  auditFaults,
+  type CallView,
+  type Overview,
+  outcomes,
+} from '@/lib/telemetry/schema';
 
 const time = z.iso.datetime();
 const timeOrNull = time.nullable();
@@ -155,6 +162,41 @@ const call = z.object({
   arguments: z.unknown().meta({ description: 'Secrets removed, cut at 4 KiB' }),
 }) satisfies z.ZodType<CallView>;
 
+const audit = z.object({
+  id: z.string().meta({ description: 'Rises by one with each entry' }),
+  at: time,
+  actorKind: z.string(),
+  actorId: z.string().nullable(),
+  actor: z.string(),
+  address: z.string().nullable(),
+  action: z.string().meta({ examples: ['server.created', 'user.signed-in'] }),
+  resourceType: z.string(),
+  resourceId: z.string().nullable(),
+  resourceName: z.string().nullable(),
+  before: z.unknown().meta({ description: 'Secrets masked' }),
+  after: z.unknown(),
+  requestId: z.string().nullable(),
+  hash: z.string().nullable().meta({
+    description:
+      'SHA-256 (hex) over the hash of the entry before (empty for the first), a line feed, and this entry without hash as JSON with sorted keys and no spaces',
+  }),
+}) satisfies z.ZodType<AuditView>;
+
+const chainFacts = z.object({
+  rows: count,
+  unchained: count.meta({ description: 'Entries from before there was a chain' }),
+  from: timeOrNull,
+  to: timeOrNull,
+  head: z.string().nullable().meta({ description: 'Hash of the newest entry: keep it outside the database' }),
+});
+const auditVerdict = z.union([
+  chainFacts.extend({ ok: z.literal(true) }),
+  chainFacts.extend({
+    ok: z.literal(false),
+    broken: z.object({ id: z.string(), reason: z.enum(auditFaults) }),
+  }),
+]) satisfies z.ZodType<AuditVerdict>;
+
 const overview = z.object({
   since: time,
   calls: count,
@@ -229,6 +271,8 @@ export const answers = {
   DocumentChange: documentChange,
   ImportAnswer: z.union([importPlan, importResult]),
   CallList: listOf(call),
+  AuditList: listOf(audit),
+  AuditVerdict: auditVerdict,
   Hub: overview.extend({ worker: controlCalls['hub.stats'].answer.nullable() }),
   KeyList: listOf(key),
   NewKey: z.object({ key, secret: z.string().meta({ description: 'Shown this once' }) }),

@@ -1,0 +1,440 @@
+// The audit trail over REST: every change leaves an entry, only those who may read it do, and nothing secret is in it.
+import { createHash, randomUUID } from 'node:crypto';
+import { mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { desc } from 'drizzle-orm';
+import { NextRequest } from 'next/server';
+import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { keyring } from '../../../app/_server/hub';
+import { operations } from '../../../app/api/openapi.json/document';
+import { auditLogs, users } from '../../../drizzle/schema';
+import {
+  type Ctx,
+  createKey,
+  issueSetupToken,
+  noteSignOut,
+  sealBrowserSession,
+  sessionCookieNames,
+  signInWithPassword,
+  startBrowserSession,
+} from '../../../lib/access';
+import { createGuessLimiter, hashPassword } from '../../../lib/access/passwords';
+import { createRefusalBound } from '../../../lib/access/refusals';
+import { canonicalJson } from '../../../lib/canonical-json';
+import { parseEnv } from '../../../lib/env';
+import { createGroup, createServer, stopServer, updateServer } from '../../../lib/servers';
+import { singleton } from '../../../lib/singleton';
+import { verifyChain } from '../../../lib/telemetry';
+import { root as repository } from '../../../scripts/prepare.mjs';
+import { eachDatabase } from '../../support/database';
+import { accessFixture } from '../access/fixture';
+
+const origin = 'http://127.0.0.1:3000';
+const address = '192.0.2.7';
+const password = 'correct horse battery';
+const passwordHash = hashPassword(password);
+
+interface Asked {
+  method?: string;
+  headers?: Record<string, string>;
+  body?: unknown;
+  params?: Record<string, string>;
+}
+
+type Handler = (request: NextRequest, context: { params: Promise<Record<string, string>> }) => Promise<Response>;
+
+/** The handler of an operation of the OpenAPI document, which lists exactly the routes that exist. */
+async function handlerOf(path: string, method: string): Promise<Handler> {
+  const file = join(repository, 'app', path.replace(/\{(\w+)\}/g, '[$1]'), 'route.ts');
+  return (await import(/* @vite-ignore */ file))[method];
+}
+
+const stdio = (name: string, more: object = {}) => ({ name, type: 'stdio' as const, command: 'true', ...more });
+
+interface Scenario {
+  /** What it must leave; null: nothing, for the reason given. */
+  action: string | null;
+  because?: string;
+  prepare?: (root: Ctx) => Promise<Partial<Asked>>;
+  asked?: Asked;
+  asBrowser?: boolean;
+}
+
+const existing = async (root: Ctx) => {
+  await createServer(root, stdio('there'));
+  return { params: { name: 'there' } };
+};
+const existingGroup = async (root: Ctx) => {
+  await createGroup(root, { name: 'team' });
+  return { params: { name: 'team' } };
+};
+
+const scenarios: Record<string, Scenario> = {
+  'POST /api/v1/servers': { action: 'server.created', asked: { body: stdio('made') } },
+  'PATCH /api/v1/servers/{name}': {
+    action: 'server.updated',
+    prepare: existing,
+    asked: { body: { description: 'other' } },
+  },
+  'DELETE /api/v1/servers/{name}': { action: 'server.deleted', prepare: existing },
+  'POST /api/v1/servers/{name}/start': { action: 'server.started', prepare: existing },
+  'POST /api/v1/servers/{name}/stop': { action: 'server.stopped', prepare: existing },
+  'POST /api/v1/servers/{name}/restart': { action: 'server.restarted', prepare: existing },
+  'POST /api/v1/servers/{name}/test': { action: 'server.tested', prepare: existing },
+  'POST /api/v1/tests': { action: 'server.tested', asked: { body: stdio('tried') } },
+  'POST /api/v1/groups': { action: 'group.created', asked: { body: { name: 'team' } } },
+  'PATCH /api/v1/groups/{name}': {
+    action: 'group.updated',
+    prepare: existingGroup,
+    asked: { body: { description: 'other' } },
+  },
+  'DELETE /api/v1/groups/{name}': { action: 'group.deleted', prepare: existingGroup },
+  'POST /api/v1/tools/call': { action: null, because: 'a tool call is recorded in the call log' },
+  'POST /api/v1/import': {
+    action: 'server.created',
+    asked: { body: { text: '{"mcpServers":{"pasted":{"command":"true"}}}' } },
+  },
+  'POST /api/v1/keys': { action: 'key.created', asked: { body: { name: 'another' } } },
+  'DELETE /api/v1/keys/{id}': {
+    action: 'key.revoked',
+    prepare: async (root) => ({ params: { id: (await createKey(root, { name: 'old' })).key.id } }),
+  },
+  'POST /api/v1/me/password': {
+    action: 'user.password-changed',
+    asBrowser: true,
+    asked: { body: { currentPassword: password, newPassword: 'another long password' } },
+  },
+  'POST /api/v1/setup': {
+    action: 'user.created',
+    prepare: async ({ db }) => {
+      await db.delete(users);
+      return {
+        body: { token: await issueSetupToken(db), username: 'first', password },
+        headers: { authorization: '' },
+      };
+    },
+  },
+};
+
+/** What each action of a page calls; those verbs are tried above, and sign-in and sign-out below. */
+const actionVerbs: Record<string, string | null> = {
+  signInAction: 'user.signed-in',
+  setUpAction: 'user.created',
+  signOutAction: 'user.signed-out',
+  createGroupAction: 'group.created',
+  updateGroupAction: 'group.updated',
+  deleteGroupAction: 'group.deleted',
+  createKeyAction: 'key.created',
+  revokeKeyAction: 'key.revoked',
+  operateServerAction: 'server.started',
+  createServerAction: 'server.created',
+  updateServerAction: 'server.updated',
+  deleteServerAction: 'server.deleted',
+  planImportAction: null, // writes nothing
+  applyImportAction: 'server.created',
+};
+
+it('every REST operation that changes something, and every action of a page, has been thought of', () => {
+  const changing = Object.entries(operations).flatMap(([path, methods]) =>
+    Object.keys(methods)
+      .filter((method) => method !== 'get')
+      .map((method) => `${method.toUpperCase()} ${path}`),
+  );
+  expect(Object.keys(scenarios).sort()).toEqual(changing.sort());
+  const actions = readdirSync(join(repository, 'app'), { recursive: true, encoding: 'utf8' })
+    .filter((file) => file.endsWith('actions.ts'))
+    .flatMap((file) => [
+      ...readFileSync(join(repository, 'app', file), 'utf8').matchAll(/^export const (\w+) = defineAction/gm),
+    ])
+    .map(([, name]) => name);
+  expect(Object.keys(actionVerbs).sort()).toEqual(actions.sort());
+});
+
+it('refusals are written in a burst, then one at a time, and tell how many were not', () => {
+  let now = 0;
+  const bound = createRefusalBound(() => now);
+  const admitted = Array.from({ length: 1_000 }, () => bound.admit()).filter((each) => each !== null);
+  expect(admitted).toEqual(Array(50).fill(0));
+  now += 30_000;
+  expect([bound.admit(), bound.admit()]).toEqual([950, null]);
+  now += 86_400_000;
+  expect(Array.from({ length: 1_000 }, () => bound.admit()).filter((each) => each !== null)).toHaveLength(50);
+});
+
+eachDatabase('the audit trail', (kind) => {
+  const fixture = accessFixture(kind);
+  let dataDir: string;
+  let root: Ctx;
+  let secret: string;
+
+  beforeEach(async () => {
+    dataDir = mkdtempSync(join(tmpdir(), 'mcphub-audit-'));
+    (globalThis as { [name: symbol]: unknown })[Symbol.for('mcphub.singletons')] = new Map();
+    singleton('env', () => parseEnv({ MCPHUB_DATA_DIR: dataDir, LOG_LEVEL: 'silent' }));
+    singleton('web.database', () => Promise.resolve(fixture.database));
+    singleton('web.bus', () => fixture.bus);
+    await fixture.database.db.execute('truncate servers, groups, endpoint_names cascade');
+    root = await fixture.addUser('root', 'admin', { passwordHash: await passwordHash });
+    ({ secret } = await createKey(root, { name: 'cli' }));
+  });
+  afterEach(() => rmSync(dataDir, { recursive: true, force: true }));
+
+  const newest = async () =>
+    (await fixture.database.db.select().from(auditLogs).orderBy(desc(auditLogs.id)).limit(1))[0];
+
+  async function ask(operation: string, { method, headers = {}, body, params = {} }: Asked = {}, query = '') {
+    const [verb = 'GET', path = ''] = operation.split(' ');
+    const handler = await handlerOf(path, method ?? verb);
+    const given = { host: '127.0.0.1:3000', authorization: `Bearer ${secret}`, 'x-forwarded-for': address, ...headers };
+    const request = new NextRequest(
+      `${origin}${path.replace(/\{(\w+)\}/g, (_whole, name) => params[name] ?? '')}${query}`,
+      {
+        method: verb,
+        headers: {
+          ...Object.fromEntries(Object.entries(given).filter(([, value]) => value !== '')),
+          ...(body !== undefined && { 'content-type': 'application/json' }),
+        },
+        ...(body !== undefined && { body: JSON.stringify(body) }),
+      },
+    );
+    return handler(request, { params: Promise.resolve(params) });
+  }
+
+  function browserHeaders(ctx: Ctx) {
+    const session = startBrowserSession({ userId: ctx.actor.id, sessionVersion: 1 }, Date.now());
+    return {
+      authorization: '',
+      origin,
+      cookie: `${sessionCookieNames.http}=${sealBrowserSession(keyring(), session)}`,
+    };
+  }
+
+  describe('after', () => {
+    const changing = Object.entries(scenarios).filter(([, { action }]) => action !== null);
+    it.each(changing)(
+      '%s there is an entry with who, from where and for which request',
+      async (operation, scenario) => {
+        const prepared = (await scenario.prepare?.(root)) ?? {};
+        const requestId = randomUUID();
+        // The answer may fail after the change: here is no worker, and no page whose cookie could be set.
+        await ask(operation, {
+          ...scenario.asked,
+          ...prepared,
+          headers: {
+            ...(scenario.asBrowser && browserHeaders(root)),
+            ...prepared.headers,
+            'x-request-id': requestId,
+          },
+        });
+        expect(await newest()).toMatchObject({ action: scenario.action, requestId, address, hash: expect.any(String) });
+        expect(await verifyChain(fixture.database.db)).toMatchObject({ ok: true });
+      },
+    );
+  });
+
+  it('a sign-in, its failures, a lock-out and a sign-out are entries, and names that are no account are not', async () => {
+    const { db } = fixture.database;
+    const parts = { db, requestId: 'r', address, limiter: createGuessLimiter({ perAddress: 2, perAccount: 20 }) };
+    await signInWithPassword(parts, { username: 'ROOT', password });
+    expect(await newest()).toMatchObject({ action: 'user.signed-in', actor: 'root', resourceName: 'root', address });
+    await expect(signInWithPassword(parts, { username: 'root', password: 'wrong-secret-1' })).rejects.toThrow();
+    expect(await newest()).toMatchObject({
+      action: 'user.sign-in-failed',
+      actorKind: 'anonymous',
+      resourceName: 'root',
+      address,
+      after: { reason: 'wrong password' },
+    });
+    const mistaken = 'my-password-in-the-wrong-field';
+    await expect(signInWithPassword(parts, { username: mistaken, password: 'x' })).rejects.toThrow();
+    expect(await newest()).toMatchObject({ action: 'user.sign-in-failed', resourceName: null });
+    await expect(signInWithPassword(parts, { username: 'root', password: 'wrong-secret-1' })).rejects.toThrow();
+    await expect(signInWithPassword(parts, { username: 'root', password })).rejects.toMatchObject({
+      code: 'LIMIT_EXCEEDED',
+    });
+    expect(await newest()).toMatchObject({ action: 'user.locked-out', resourceName: 'root', address });
+    await noteSignOut({ ...root, address });
+    expect(await newest()).toMatchObject({ action: 'user.signed-out', actor: 'root', address });
+    const all = JSON.stringify(await db.select().from(auditLogs));
+    expect([mistaken, 'wrong-secret-1', password].filter((each) => all.includes(each))).toEqual([]);
+    expect(await verifyChain(db)).toMatchObject({ ok: true });
+  });
+
+  it('guessing at many names does not fill the table', async () => {
+    const { db } = fixture.database;
+    const guess = (index: number) =>
+      signInWithPassword({ db, requestId: 'r', address }, { username: `name-${index}`, password: 'x' }).catch(() => {});
+    for (let i = 0; i < 60; i++) await guess(i);
+    const rows = await db.select().from(auditLogs);
+    expect(rows.filter(({ action }) => action === 'user.sign-in-failed')).toHaveLength(50);
+  });
+
+  describe('may be read', () => {
+    const routes = ['/api/v1/audit', '/api/v1/audit/export', '/api/v1/audit/verify'];
+    it.each([
+      ['admin', 200],
+      ['auditor', 200],
+      ['manager', 403],
+      ['user', 403],
+    ])('by the role %s: %i', async (role, status) => {
+      const ctx = await fixture.addUser(`a-${role}`, role);
+      for (const path of routes) {
+        const answer = await ask(`GET ${path}`, { headers: browserHeaders(ctx) });
+        expect([path, answer.status]).toEqual([path, status]);
+        await answer.text();
+      }
+    });
+
+    it('not by strangers, and not by a key with a scope', async () => {
+      const scoped = await createKey(root, { name: 'scoped', scope: { servers: ['x'] } });
+      for (const path of routes) {
+        expect((await ask(`GET ${path}`, { headers: { authorization: '' } })).status).toBe(401);
+        const headers = { authorization: `Bearer ${scoped.secret}` };
+        expect((await ask(`GET ${path}`, { headers })).status).toBe(403);
+      }
+    });
+
+    it('an auditor reads calls too, and changes nothing', async () => {
+      const auditor = await fixture.addUser('eve', 'auditor');
+      expect((await ask('GET /api/v1/calls', { headers: browserHeaders(auditor) })).status).toBe(200);
+      await expect(createServer(auditor, stdio('x'))).rejects.toMatchObject({ code: 'FORBIDDEN' });
+      await expect(createGroup(auditor, { name: 'x' })).rejects.toMatchObject({ code: 'FORBIDDEN' });
+      await expect(createKey(auditor, { name: 'x' })).rejects.toMatchObject({ code: 'FORBIDDEN' });
+    });
+  });
+
+  const list = async (query: string) => (await ask('GET /api/v1/audit', {}, query)).json();
+
+  it('is filtered by action, thing, person, time and text, and paged by cursors that nobody can alter', async () => {
+    await createServer(root, stdio('one'));
+    await createServer(root, stdio('two', { description: '100% of_it' }));
+    await stopServer(root, 'one');
+    await createGroup(root, { name: 'team' });
+    const names = async (query: string) =>
+      (await list(query)).data.map(
+        (each: { action: string; resourceName: string }) => `${each.action} ${each.resourceName}`,
+      );
+    const all = [
+      'group.created team',
+      'server.stopped one',
+      'server.created two',
+      'server.created one',
+      'key.created cli',
+    ];
+    expect(await names('')).toEqual(all);
+    expect(await names('?action=server')).toEqual(all.slice(1, 4));
+    expect(await names('?action=server.stopped')).toEqual(['server.stopped one']);
+    expect(await names('?resource=group')).toEqual(['group.created team']);
+    expect(await names('?resource=server/ONE')).toEqual(['server.stopped one', 'server.created one']);
+    expect(await names('?actor=ROOT&resource=key')).toEqual(['key.created cli']);
+    expect(await names('?actor=nobody')).toEqual([]);
+    expect(await names(`?q=${encodeURIComponent('100% of_')}`)).toEqual(['server.created two']);
+    expect(await names('?q=100_')).toEqual([]);
+    expect(await names(`?from=${new Date(Date.now() + 60_000).toISOString()}`)).toEqual([]);
+    expect(await names(`?to=${new Date(Date.now() + 60_000).toISOString()}`)).toEqual(all);
+    const first = await list('?limit=2&resource=server');
+    const next = await list(`?limit=2&resource=server&cursor=${first.nextCursor}`);
+    expect([first.data.length, next.data.length, next.nextCursor]).toEqual([2, 1, null]);
+    for (const bad of [
+      '?cursor=x',
+      `?cursor=${first.nextCursor}x`,
+      '?limit=0',
+      '?limit=201',
+      '?from=yesterday',
+      '?q=%00',
+      '?unknown=1',
+    ]) {
+      expect([bad, (await ask('GET /api/v1/audit', {}, bad)).status]).toEqual([bad, 400]);
+    }
+  });
+
+  it('is exported as NDJSON whose chain can be checked without the hub', async () => {
+    await createServer(root, stdio('one', { env: { A: 'b' } }));
+    await updateServer(root, 'one', { description: 'Übergröße 🦆' });
+    const answer = await ask('GET /api/v1/audit/export');
+    expect(answer.headers.get('content-type')).toBe('application/x-ndjson');
+    expect(answer.headers.get('content-disposition')).toMatch(/^attachment; filename="audit-.*\.ndjson"$/);
+    const lines = (await answer.text()).trimEnd().split('\n');
+    expect(lines).toHaveLength(3);
+    let before = '';
+    for (const line of lines) {
+      const { hash, ...entry } = JSON.parse(line);
+      expect(
+        createHash('sha256')
+          .update(`${before}\n${canonicalJson(entry)}`)
+          .digest('hex'),
+      ).toBe(hash);
+      before = hash;
+    }
+    const verdict = await (await ask('GET /api/v1/audit/verify')).json();
+    expect(verdict).toMatchObject({ ok: true, rows: 3, head: before });
+  });
+
+  it('is exported as CSV in which nothing is a formula', async () => {
+    await createKey({ ...root, requestId: '-1' }, { name: '=HYPERLINK("http://evil.example","x")' });
+    const answer = await ask('GET /api/v1/audit/export', {}, '?format=csv&resource=key');
+    expect(answer.headers.get('content-type')).toContain('text/csv');
+    const text = await answer.text();
+    expect(text.split('\r\n')).toHaveLength(4);
+    expect(text).toContain(`"'=HYPERLINK(""http://evil.example"",""x"")"`);
+    expect(text).toContain(",'-1,");
+    expect(text).not.toMatch(/(^|,)"?[=+\-@]/m);
+  });
+
+  it('a long export comes in pieces, and what is written meanwhile is left out', async () => {
+    const many = Object.fromEntries(
+      Array.from({ length: 1_100 }, (_each, index) => [`s${index}`, { command: 'true' }]),
+    );
+    await ask('POST /api/v1/import', { body: { text: JSON.stringify({ mcpServers: many }) } });
+    const answer = await ask('GET /api/v1/audit/export');
+    await createGroup(root, { name: 'later' });
+    const lines = (await answer.text()).trimEnd().split('\n');
+    expect(lines).toHaveLength(1_101);
+    expect(lines.at(-1)).toContain('"s1099"');
+    expect(await verifyChain(fixture.database.db)).toMatchObject({ ok: true, rows: 1_102 });
+  });
+
+  it('tells the first entry that does not fit', async () => {
+    await createServer(root, stdio('one'));
+    await fixture.database.db.execute(`update audit_logs set actor = 'eve' where id = 1`);
+    expect(await (await ask('GET /api/v1/audit/verify')).json()).toMatchObject({
+      ok: false,
+      rows: 0,
+      broken: { id: '1', reason: 'altered' },
+    });
+  });
+
+  it('holds no secret, wherever it was planted', async () => {
+    const planted = [
+      'planted-env-1',
+      'planted-header-2',
+      'planted-secret-3',
+      'planted-env-4',
+      'planted-in-url-5',
+      'planted-pass-6',
+    ];
+    const [env, header, value, changed, inUrl, newPassword] = planted;
+    await ask('POST /api/v1/servers', { body: stdio('a', { env: { X: env }, secrets: { NAME: value } }) });
+    await ask('POST /api/v1/servers', {
+      body: {
+        name: 'b',
+        type: 'streamable-http',
+        url: `https://example.com/?api_key=${inUrl}`,
+        headers: { 'X-Plain': header },
+      },
+    });
+    await ask('PATCH /api/v1/servers/{name}', { params: { name: 'a' }, body: { env: { X: changed } } });
+    await ask('POST /api/v1/tests', { body: stdio('c', { env: { X: env } }) });
+    await ask('POST /api/v1/me/password', {
+      headers: browserHeaders(root),
+      body: { currentPassword: password, newPassword: `${newPassword} long enough` },
+    });
+    const rows = await fixture.database.db.select().from(auditLogs);
+    expect(rows.length).toBeGreaterThanOrEqual(6);
+    const text = JSON.stringify(rows);
+    expect([...planted, secret, password].filter((each) => each && text.includes(each))).toEqual([]);
+    const update = rows.find(({ action }) => action === 'server.updated');
+    expect(update).toMatchObject({ before: { env: { X: '***' } }, after: { env: { X: '*** (changed)' } } });
+  });
+});
