@@ -1,6 +1,7 @@
 'use client';
 // The navigation itself, in the side bar and in the drawer of small screens.
 import {
+  FileClock,
   FlaskConical,
   KeyRound,
   LayoutDashboard,
@@ -22,6 +23,7 @@ const icons: Record<PageIcon, LucideIcon> = {
   playground: FlaskConical,
   calls: ScrollText,
   keys: KeyRound,
+  audit: FileClock,
 };
 
 export interface NavProps {

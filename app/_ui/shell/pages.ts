@@ -2,7 +2,7 @@
 import { canSome } from '@/lib/access/can';
 import type { Action, Actor, ResourceType } from '@/lib/access/schema';
 
-export type PageIcon = 'overview' | 'servers' | 'groups' | 'playground' | 'calls' | 'keys';
+export type PageIcon = 'overview' | 'servers' | 'groups' | 'playground' | 'calls' | 'keys' | 'audit';
 
 interface NavPage {
   href: string;
@@ -28,7 +28,13 @@ const blocks: readonly NavBlock[] = [
     ],
   },
   { label: 'Watch', pages: [{ href: '/calls', label: 'Calls', icon: 'calls', needs: ['read', 'call'] }] },
-  { label: 'Control', pages: [{ href: '/keys', label: 'Keys', icon: 'keys', needs: ['read', 'key'] }] },
+  {
+    label: 'Control',
+    pages: [
+      { href: '/keys', label: 'Keys', icon: 'keys', needs: ['read', 'key'] },
+      { href: '/audit', label: 'Audit', icon: 'audit', needs: ['read', 'audit'] },
+    ],
+  },
 ];
 
 export interface NavEntry {
