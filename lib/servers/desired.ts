@@ -3,9 +3,9 @@
 import { createHash } from 'node:crypto';
 import { eq, sql } from 'drizzle-orm';
 import { openapiDocuments, serverCatalogs, servers } from '../../drizzle/schema';
+import { canonicalJson } from '../canonical-json';
 import type { Db } from '../db/types';
 import type { OpenApiSettings } from '../openapi/schema';
-import { canonicalJson } from './catalog';
 import { expandSecrets, expandText } from './expand';
 import { launchFaultOf, tlsFaultOf } from './launch-rules';
 import { expandAuth, secretValuesOf } from './openapi/auth';

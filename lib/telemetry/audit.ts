@@ -59,6 +59,8 @@ export async function writeAuditAlone(db: Db, source: AuditSource, entry: AuditE
 }
 
 const addressMaxChars = 64;
+/** A server that is tested may bring an API document of megabytes. */
+const stateMaxBytes = 64 * 1024;
 
 function recordOf({ actor, requestId, address }: AuditSource, entry: AuditEntry): Recorded {
   return {
@@ -78,18 +80,21 @@ function recordOf({ actor, requestId, address }: AuditSource, entry: AuditEntry)
 
 /** What a read of the column will give, because the hash covers that. */
 function storedForm(value: unknown): unknown {
-  return value === undefined || value === null ? null : JSON.parse(JSON.stringify(value));
+  if (value === undefined || value === null) return null;
+  const json = JSON.stringify(value);
+  const bytes = Buffer.byteLength(json);
+  return bytes > stateMaxBytes ? { tooLargeBytes: bytes } : JSON.parse(json);
 }
 
 const secretName = /passw|secret|token|authori[sz]ation|api[-_]?key|cookie|credential|private[-_]?key/i;
-/** Maps whose every value may be a secret, whatever its name. */
-const secretMaps: ReadonlySet<string> = new Set(['env', 'headers', 'secrets']);
+/** Maps in which every text may be a secret, whatever its name and however deep. */
+const secretMaps: ReadonlySet<string> = new Set(['env', 'headers', 'secrets', 'auth']);
 
 const masked = '***';
 const maskedChange = '*** (changed)';
 
 /**
- * A copy in which values under telling names, and all values of `env`, `headers` and `secrets`, read "***", and secrets
+ * A copy in which values under telling names, and all values of `env`, `headers`, `secrets` and `auth`, read "***", and secrets
  * that show by their look are taken out of texts.
  * @param before the same thing earlier: a secret that differs from it reads "*** (changed)"
  */
@@ -101,10 +106,18 @@ export function maskSecrets(value: unknown, before?: unknown): unknown {
     Object.entries(value).map(([name, inner]) => {
       const former = memberOf(before, name);
       if (secretMaps.has(name) && typeof inner === 'object' && inner !== null) {
-        const entries = Object.entries(inner).map(([key, secret]) => [key, maskOf(secret, memberOf(former, key))]);
-        return [name, Object.fromEntries(entries)];
+        return [name, maskAll(inner, former)];
       }
       return [name, secretName.test(name) && inner !== null ? maskOf(inner, former) : maskSecrets(inner, former)];
+    }),
+  );
+}
+
+function maskAll(value: object, former: unknown): object {
+  return Object.fromEntries(
+    Object.entries(value).map(([key, inner]) => {
+      const old = memberOf(former, key);
+      return [key, typeof inner === 'object' && inner !== null ? maskAll(inner, old) : maskOf(inner, old)];
     }),
   );
 }

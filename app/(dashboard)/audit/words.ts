@@ -7,6 +7,7 @@ const words: Record<string, string> = {
   'server.stopped': 'Stopped a server',
   'server.restarted': 'Restarted a server',
   'server.tested': 'Tested a server',
+  'server.document-refreshed': 'Fetched an API document again',
   'group.created': 'Added a group',
   'group.updated': 'Changed a group',
   'group.deleted': 'Removed a group',

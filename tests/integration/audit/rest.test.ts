@@ -8,7 +8,7 @@ import { NextRequest } from 'next/server';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { keyring } from '../../../app/_server/hub';
 import { operations } from '../../../app/api/openapi.json/document';
-import { auditLogs, users } from '../../../drizzle/schema';
+import { auditLogs, endpointNames, servers, users } from '../../../drizzle/schema';
 import {
   type Ctx,
   createKey,
@@ -23,7 +23,8 @@ import { createGuessLimiter, hashPassword } from '../../../lib/access/passwords'
 import { createRefusalBound } from '../../../lib/access/refusals';
 import { canonicalJson } from '../../../lib/canonical-json';
 import { parseEnv } from '../../../lib/env';
-import { createGroup, createServer, stopServer, updateServer } from '../../../lib/servers';
+import type { DocumentReading } from '../../../lib/openapi/schema';
+import { createGroup, createServer, refreshServerDocument, stopServer, updateServer } from '../../../lib/servers';
 import { singleton } from '../../../lib/singleton';
 import { verifyChain } from '../../../lib/telemetry';
 import { root as repository } from '../../../scripts/prepare.mjs';
@@ -59,6 +60,8 @@ interface Scenario {
   prepare?: (root: Ctx) => Promise<Partial<Asked>>;
   asked?: Asked;
   asBrowser?: boolean;
+  /** In place of the route, where that asks the worker first. */
+  verb?: (ctx: Ctx) => Promise<unknown>;
 }
 
 const existing = async (root: Ctx) => {
@@ -83,6 +86,22 @@ const scenarios: Record<string, Scenario> = {
   'POST /api/v1/servers/{name}/restart': { action: 'server.restarted', prepare: existing },
   'POST /api/v1/servers/{name}/test': { action: 'server.tested', prepare: existing },
   'POST /api/v1/tests': { action: 'server.tested', asked: { body: stdio('tried') } },
+  'POST /api/v1/openapi': { action: null, because: 'it shows what a document offers and writes nothing' },
+  'POST /api/v1/servers/{name}/document/refresh': {
+    action: 'server.document-refreshed',
+    prepare: async ({ db }) => {
+      const openapi = { documentUrl: 'https://api.example/openapi.json' };
+      const [row] = await db.insert(servers).values({ name: 'there', type: 'openapi', openapi }).returning();
+      await db.insert(endpointNames).values({ name: 'there', serverId: row?.id ?? null });
+      return {};
+    },
+    verb: (ctx) =>
+      refreshServerDocument(
+        ctx,
+        'there',
+        async () => ({ document: '{}', operations: [] }) as unknown as DocumentReading,
+      ),
+  },
   'POST /api/v1/groups': { action: 'group.created', asked: { body: { name: 'team' } } },
   'PATCH /api/v1/groups/{name}': {
     action: 'group.updated',
@@ -218,15 +237,13 @@ eachDatabase('the audit trail', (kind) => {
         const prepared = (await scenario.prepare?.(root)) ?? {};
         const requestId = randomUUID();
         // The answer may fail after the change: here is no worker, and no page whose cookie could be set.
-        await ask(operation, {
-          ...scenario.asked,
-          ...prepared,
-          headers: {
-            ...(scenario.asBrowser && browserHeaders(root)),
-            ...prepared.headers,
-            'x-request-id': requestId,
-          },
-        });
+        const headers = {
+          ...(scenario.asBrowser && browserHeaders(root)),
+          ...prepared.headers,
+          'x-request-id': requestId,
+        };
+        await (scenario.verb?.({ ...root, requestId, address }) ??
+          ask(operation, { ...scenario.asked, ...prepared, headers }));
         expect(await newest()).toMatchObject({ action: scenario.action, requestId, address, hash: expect.any(String) });
         expect(await verifyChain(fixture.database.db)).toMatchObject({ ok: true });
       },
@@ -430,8 +447,11 @@ eachDatabase('the audit trail', (kind) => {
       headers: browserHeaders(root),
       body: { currentPassword: password, newPassword: `${newPassword} long enough` },
     });
+    const settings = { document: `{"padding":"${'x'.repeat(100_000)}"}` };
+    await ask('POST /api/v1/tests', { body: { name: 'd', type: 'openapi', openapi: settings } });
     const rows = await fixture.database.db.select().from(auditLogs);
     expect(rows.length).toBeGreaterThanOrEqual(6);
+    expect(Math.max(...rows.map((row) => JSON.stringify(row).length))).toBeLessThan(70_000);
     const text = JSON.stringify(rows);
     expect([...planted, secret, password].filter((each) => each && text.includes(each))).toEqual([]);
     const update = rows.find(({ action }) => action === 'server.updated');

@@ -32,6 +32,16 @@ describe('audit trail', () => {
     });
   });
 
+  it('masks credentials of APIs at any depth', () => {
+    const openapi = {
+      documentUrl: 'https://api.example/',
+      auth: { key: { value: 'v', in: 'header' }, basic: { password: 'p' } },
+    };
+    expect(maskSecrets({ openapi })).toEqual({
+      openapi: { ...openapi, auth: { key: { value: '***', in: '***' }, basic: { password: '***' } } },
+    });
+  });
+
   it('takes secrets out of texts by their look', () => {
     const masked = maskSecrets({ args: ['--key=ghp_0123456789abcdefghij'], url: 'https://u:hunter22@example.com/' });
     expect(JSON.stringify(masked)).not.toMatch(/ghp_|hunter22/);
