@@ -2,7 +2,7 @@
 // The audit trail: who changed what, and who signed in. Filters and the open entry live in the URL.
 import { Download, FileClock } from 'lucide-react';
 import { debounce, parseAsString, useQueryStates } from 'nuqs';
-import { useMemo } from 'react';
+import { useId, useMemo } from 'react';
 import { Button, buttonClass } from '@/app/_ui/button';
 import { EmptyState } from '@/app/_ui/empty-state';
 import { Input } from '@/app/_ui/input';
@@ -96,20 +96,8 @@ export function AuditView() {
           value={q ?? ''}
           onChange={({ target }) => void setState({ q: target.value || null }, slowly)}
         />
-        <Input
-          type="date"
-          aria-label="From this day"
-          className="w-36"
-          value={from ?? ''}
-          onChange={({ target }) => void setState({ from: target.value || null })}
-        />
-        <Input
-          type="date"
-          aria-label="Up to this day"
-          className="w-36"
-          value={to ?? ''}
-          onChange={({ target }) => void setState({ to: target.value || null })}
-        />
+        <DayInput label="From" value={from} onChange={(day) => void setState({ from: day })} />
+        <DayInput label="To" value={to} onChange={(day) => void setState({ to: day })} />
         {isFiltered && (
           <Button variant="ghost" onClick={clear}>
             Clear
@@ -152,6 +140,29 @@ export function AuditView() {
         onMove={(id) => void setState({ entry: id })}
       />
     </>
+  );
+}
+
+interface DayInputProps {
+  label: string;
+  /** yyyy-mm-dd */
+  value: string | null;
+  onChange: (day: string | null) => void;
+}
+
+function DayInput({ label, value, onChange }: DayInputProps) {
+  const id = useId();
+  return (
+    <span className="flex items-center gap-2 text-table">
+      <label htmlFor={id}>{label}</label>
+      <Input
+        id={id}
+        type="date"
+        className="max-w-40"
+        value={value ?? ''}
+        onChange={({ target }) => onChange(target.value || null)}
+      />
+    </span>
   );
 }
 

@@ -42,5 +42,5 @@ function fieldsOf(value: unknown): Record<string, unknown> {
 }
 
 export function valueText(value: unknown): string {
-  return typeof value === 'string' ? value : JSON.stringify(value);
+  return typeof value === 'string' && value !== '' ? value : JSON.stringify(value);
 }

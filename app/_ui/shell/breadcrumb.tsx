@@ -8,6 +8,7 @@ const names: Record<string, string> = {
   groups: 'Groups',
   playground: 'Playground',
   calls: 'Calls',
+  audit: 'Audit',
   keys: 'Keys',
   connect: 'Connect a client',
 };
