@@ -83,7 +83,10 @@ export function createNews({ supervisor, streams, relay, questions, viewFor, tel
     }
     const wishes: Wish[] = [];
     for (const [uri, callers] of subscribers.get(serverId) ?? []) {
-      for (const caller of callers.keys()) wishes.push({ caller: plainOf(caller), uri });
+      for (const caller of callers.keys()) {
+        const capabilities = 'clientCapabilities' in caller ? caller.clientCapabilities : undefined;
+        wishes.push({ caller: plainOf(caller), uri, capabilities });
+      }
     }
     const refused = await upstream.watchFor(wishes);
     return (who, uri) => refused.some((wish) => wish.uri === uri && wish.caller.conversation === who.conversation);

@@ -131,7 +131,7 @@ export function createGuests(first: DesiredServer, options: GuestsOptions): Gues
   }
 
   /** The caller's own. @throws HubError BUSY when there are as many as there may be */
-  function guestOf(caller: Caller, client: ClientSide | undefined): Guest {
+  function guestOf(caller: Caller, client?: ClientSide, capabilities?: Record<string, unknown>): Guest {
     const whose = keyOf(caller);
     const known = guests.get(whose);
     if (known) return known;
@@ -155,7 +155,7 @@ export function createGuests(first: DesiredServer, options: GuestsOptions): Gues
     };
     spare.of.guest = guest;
     guests.set(whose, guest);
-    spare.lend(client ?? nobody(caller));
+    spare.lend(client ?? nobody(caller, capabilities));
     fill();
     sweepSoon();
     options.changed();
@@ -236,8 +236,12 @@ export function createGuests(first: DesiredServer, options: GuestsOptions): Gues
   }
 
   /** What one caller wants to hear. @returns what was refused */
-  async function watchOne(caller: Caller, uris: readonly string[]): Promise<readonly string[]> {
-    const guest = uris.length > 0 ? guestOf(caller, undefined) : guests.get(keyOf(caller));
+  async function watchOne(
+    caller: Caller,
+    uris: readonly string[],
+    capabilities?: Record<string, unknown>,
+  ): Promise<readonly string[]> {
+    const guest = uris.length > 0 ? guestOf(caller, undefined, capabilities) : guests.get(keyOf(caller));
     if (!guest || sameTexts(guest.watched, uris)) return [];
     guest.watched = uris;
     guest.gate.use.isWatched = uris.length > 0;
@@ -271,7 +275,8 @@ export function createGuests(first: DesiredServer, options: GuestsOptions): Gues
     const refusals = await Promise.all(
       [...byCaller.values()].map(async (own) => {
         const uris = [...new Set(own.map(({ uri }) => uri))].sort();
-        const gone = await watchOne((own[0] as Wish).caller, uris).catch(() => uris);
+        const { caller, capabilities } = own[0] as Wish;
+        const gone = await watchOne(caller, uris, capabilities).catch(() => uris);
         return own.filter(({ uri }) => gone.includes(uri));
       }),
     );
@@ -386,14 +391,14 @@ function rank({ instance }: Spare): number {
   return order[instance.view.state] ?? 2;
 }
 
-/** For calls of somebody who cannot be asked. */
-function nobody({ user, conversation, isPassing }: Caller): ClientSide {
+/** For calls of somebody who cannot be asked, or not yet. */
+function nobody({ user, conversation, isPassing }: Caller, capabilities: Record<string, unknown> = {}): ClientSide {
   return {
     user,
     conversation,
     isPassing,
     owner: conversation,
-    capabilities: {},
+    capabilities,
     ask: async () => ({ kind: 'error', value: { code: -32601, message: 'Nobody can be asked here.' } }),
     notify: () => undefined,
   };

@@ -83,6 +83,8 @@ export interface Call {
 export interface Wish {
   caller: Caller;
   uri: string;
+  /** What the caller's client can do, where this is the first that is heard of it. */
+  capabilities?: Record<string, unknown> | undefined;
 }
 
 /** A client as far as something is told of it. */

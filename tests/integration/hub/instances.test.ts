@@ -79,25 +79,51 @@ describe('a hub with two workers', () => {
     await until(async () => (await owned('each')).length === 0, 15_000, hub.logs);
   });
 
-  it('gives each call without a session a fresh instance, and the caller beyond the limit a clear answer', async () => {
-    const call = (line: Line, name: string, args: object) =>
-      line.send(
-        'POST',
-        {
-          jsonrpc: '2.0',
-          id: 1,
-          method: 'tools/call',
-          params: {
-            name,
-            arguments: args,
-            _meta: {
-              'io.modelcontextprotocol/protocolVersion': modernVersion,
-              'io.modelcontextprotocol/clientCapabilities': {},
-            },
+  /** As a client of 2026-07-28 calls. */
+  const call = (line: Line, name: string, args: object, capabilities: object = {}, more: object = {}) =>
+    line.send(
+      'POST',
+      {
+        jsonrpc: '2.0',
+        id: 1,
+        method: 'tools/call',
+        params: {
+          name,
+          arguments: args,
+          ...more,
+          _meta: {
+            'io.modelcontextprotocol/protocolVersion': modernVersion,
+            'io.modelcontextprotocol/clientCapabilities': capabilities,
           },
         },
-        { 'mcp-protocol-version': modernVersion, 'mcp-method': 'tools/call', 'mcp-name': name },
-      );
+      },
+      { 'mcp-protocol-version': modernVersion, 'mcp-method': 'tools/call', 'mcp-name': name },
+    );
+
+  it('keeps the instance of a call that waits for its client, and brings the answer there over any worker', async () => {
+    const able = { elicitation: { form: {} } };
+    const asked = await Promise.all(
+      lines.map((line, at) => call(line, 'each__ask', { message: `question ${at}` }, able)),
+    );
+    expect(await owned('each')).toHaveLength(2);
+    const ends = await Promise.all(
+      asked.map(({ json: { result } }, at) => {
+        expect(result.resultType).toBe('input_required');
+        const [[key, wish]] = Object.entries(result.inputRequests) as [[string, { params: { message: string } }]];
+        expect(wish.params.message).toBe(`question ${at}`);
+        const inputResponses = { [key]: { action: 'accept', content: { name: `answer ${at}` } } };
+        const other = lines[(at + 1) % 2] as Line;
+        return call(other, 'each__ask', { message: `question ${at}` }, able, {
+          inputResponses,
+          requestState: result.requestState,
+        });
+      }),
+    );
+    for (const [at, end] of ends.entries()) expect(JSON.parse(textOf(end)).content.name).toBe(`answer ${at}`);
+    await until(async () => (await owned('each')).length === 0, 15_000, hub.logs);
+  });
+
+  it('gives each call without a session a fresh instance, and the caller beyond the limit a clear answer', async () => {
     for (const line of lines) {
       expect(textOf(await call(line, 'each__remember', { text: 'a' }))).toBe('a');
       expect(textOf(await call(line, 'each__remember', { text: 'b' }))).toBe('b');

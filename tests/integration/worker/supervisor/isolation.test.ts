@@ -194,6 +194,10 @@ describe('a server with an instance for each session', () => {
     expect([one.told, other.told]).toEqual([['mine'], []]);
     const wishes = [{ caller: one as Caller, uri: 'memo://one' }];
     expect(await upstream().watchFor?.(wishes)).toEqual([]);
+    // Whoever listens first has an instance that knows what the client can do.
+    const able = clientOf('u', 'third', { capabilities: { elicitation: {} } });
+    await upstream().watchFor?.([...wishes, { caller: able, uri: 'memo://one', capabilities: able.capabilities }]);
+    expect(JSON.parse(await say(upstream(), able, 'ask')).content.name).toBe('third');
     await say(upstream(), one, 'touch');
     await until('the update', () => news.length > 0);
     expect(news).toEqual([['notifications/resources/updated', 'one']]);

@@ -18,8 +18,8 @@ afterEach(async () => {
   for (const clean of cleanups.splice(0).reverse()) await clean();
 });
 
-function connect(target: Parameters<typeof open>[0]): Opened {
-  const opened = open(target);
+function connect(target: Parameters<typeof open>[0], options: Parameters<typeof open>[1] = {}): Opened {
+  const opened = open(target, options);
   cleanups.push(() =>
     opened.opening.then(
       (upstream) => upstream.close(),
@@ -257,6 +257,44 @@ describe('where nothing tells whose call a question belongs to, nothing is decla
     expect(await textOf(callTool(upstream, 'ask_form', { marker: 'x' }, client))).not.toContain('accept');
     expect(client.asked).toEqual([]);
     expect(await textOf(callTool(upstream, 'test_simple_text', {}, client))).toContain('simple text');
+  });
+});
+
+describe("where the connection is one caller's, what its client can do is declared and it is asked", () => {
+  it.each(['stdio', 'sse', 'http'] as const)('%s', async (transport) => {
+    const target =
+      transport === 'stdio'
+        ? program(process.execPath, [referenceProgram('legacy'), 'stdio'])
+        : {
+            ...remote(await reference(transport)),
+            type: transport === 'sse' ? ('sse' as const) : ('streamable-http' as const),
+          };
+    let lend: (client: ClientSide) => void = () => {};
+    const borrower = new Promise<ClientSide>((resolve) => {
+      lend = resolve;
+    });
+    const opened = connect(target, { borrower });
+    let isOpen = false;
+    void opened.opening.then(() => {
+      isOpen = true;
+    });
+    const client = clientOf({ elicitation: { form: {} } }, () => accept({ name: 'x' }));
+    await new Promise((resolve) => setImmediate(resolve));
+    expect(isOpen).toBe(false);
+    lend(client);
+    const upstream = await opened.opening;
+    expect(await textOf(callTool(upstream, 'ask_form', { marker: 'x' }, client))).toContain('accept');
+    expect(client.asked).toEqual(['elicitation/create']);
+    expect(await textOf(callTool(upstream, 'test_simple_text', {}))).toContain('simple text');
+  });
+
+  it('a program that ends before there is a caller is a failed start', async () => {
+    const target = program(process.execPath, [
+      '-e',
+      `process.stdin.once('data', () => { console.log('{"jsonrpc":"2.0","method":"x"}'); setTimeout(() => process.exit(4), 2500); })`,
+    ]);
+    const opened = connect(target, { borrower: new Promise(() => {}) });
+    await expect(opened.opening).rejects.toMatchObject({ extras: { reason: 'exited' } });
   });
 });
 
