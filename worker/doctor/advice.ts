@@ -43,7 +43,8 @@ export function howToInstall(command: string | null, path: string): string {
   if (command.includes('/'))
     return `Check the path and that the file may be run (chmod +x).${known ? ` ${known}` : ''}`;
   if (/\s/.test(command)) return 'Only the program belongs into "command"; put each of its arguments into "args".';
-  const looked = path === '' ? 'Its PATH is empty.' : `It was looked for in ${path.split(':').join(', ')}.`;
+  const looked =
+    path === '' ? 'Its PATH is empty.' : `It was looked for in ${[...new Set(path.split(':'))].join(', ')}.`;
   return `${known ?? 'Install it, or give its full path as command.'} ${looked}`;
 }
 

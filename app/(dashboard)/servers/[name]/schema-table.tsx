@@ -61,7 +61,7 @@ export function SchemaTable({ report: { tools, hidden, annotations } }: { report
               // biome-ignore lint/suspicious/noArrayIndexKey: names may be empty or stand there twice
               <li key={index} className="wrap-anywhere">
                 <span className="text-muted-foreground">{kind}</span>{' '}
-                <span className="font-mono text-[0.75rem]">{name || '(whole list)'}</span> {reason}
+                <span className="font-mono text-[0.75rem]">{name || '(no name)'}</span> {reason}
               </li>
             ))}
           </ul>
@@ -107,7 +107,8 @@ export function SchemaTable({ report: { tools, hidden, annotations } }: { report
 }
 
 function Verdict({ input, output }: { input: SchemaCheck; output: SchemaCheck | null }) {
-  if (!input.fault && !output?.fault) return <span className="text-muted-foreground">{dialectOf(input)}</span>;
+  if (!input.fault && !output?.fault)
+    return <span className="whitespace-nowrap text-muted-foreground">{dialectOf(input)}</span>;
   return (
     <span className="text-bad wrap-anywhere">
       {input.fault && `Input ${input.fault} `}
