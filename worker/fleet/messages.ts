@@ -67,8 +67,8 @@ export type SessionMessage =
   | { about: 'cancel'; session: string; requestId: string | number; reason: string }
   /** Answers a question that was not asked by the sender. */
   | { about: 'answer'; session: string; message: { id?: string | number; result?: unknown; error?: unknown } }
-  /** Its newest stream is at the sender, or not any more. */
-  | { about: 'stream'; session: string; isOpen: boolean }
+  /** Its newest stream is at the sender, or not any more; `after` is the worker that had the newest one until then. */
+  | { about: 'stream'; session: string; isOpen: boolean; after?: string | undefined }
   /** For its stream, which is at the receiver. */
   | { about: 'notify'; session: string; method: string; params: unknown }
   /** It wants log messages from this severity (index) on. */

@@ -172,6 +172,10 @@ export function createGateway(deps: GatewayDeps): Gateway {
         unpin: (session) => sessions.unpin(session),
         deliver: (session, method, params) => void streams.sendHere(session, method, params),
         sessionsWithStream: () => [...streams.newest()].map(({ session }) => session),
+        hasStreamHere: (id) => {
+          const session = sessions.peek(id);
+          return session !== undefined && streams.has(session);
+        },
         takeAnswer: (session, message) => void questions.answer(session, message),
         unsubscribe: (session, uri) => news.dropExposed(session, uri),
       })

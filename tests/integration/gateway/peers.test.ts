@@ -218,6 +218,24 @@ it('sends nothing round in circles, whoever thinks that the other one has a stre
   }
 });
 
+it('tells a changed list once to a session whose streams opened at both workers at the same instant', async () => {
+  const [one, two] = pair();
+  const session = await one.session();
+  held = [];
+  const headers = { accept: 'text/event-stream' };
+  const open = (gateway: TestGateway) => gateway.post(undefined, { session, method: 'GET', headers });
+  const [ofOne, ofTwo] = [readEvents(await open(one)), readEvents(await open(two))];
+  for (const arrive of held) arrive();
+  held = null;
+  const other = memoryUpstream({ tools: {} }, () => ({ tools: [{ name: 'new', inputSchema: { type: 'object' } }] }));
+  for (const { supervisor } of gateways) supervisor.open('id-notes', other);
+  expect(await ofTwo.message()).toMatchObject({ method: 'notifications/tools/list_changed' });
+  for (const { gateway } of gateways) await until(() => gateway.toolCount('id-notes') === 1, 5_000);
+  const silence = ofOne.message().catch(() => 'nothing');
+  await ofOne.cancel();
+  expect(await silence).toBe('nothing');
+});
+
 it('tells the client of a parked call that its worker has just ended', async () => {
   const [one, two] = pair();
   const params = { name: 'notes__ask', arguments: {} };

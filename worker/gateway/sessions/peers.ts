@@ -35,9 +35,12 @@ export interface PeerParts {
   /** To a stream that is open here. */
   deliver(session: Session, method: string, params: unknown): void;
   sessionsWithStream(): Iterable<Session>;
+  hasStreamHere(id: string): boolean;
   takeAnswer(session: Session, message: Extract<SessionMessage, { about: 'answer' }>['message']): void;
   unsubscribe(session: Session, uri: string): void;
 }
+
+type StreamMessage = Extract<SessionMessage, { about: 'stream' }>;
 
 /** Log levels that sessions set at other workers, until they are used here. */
 const levelsMax = 10_000;
@@ -76,8 +79,17 @@ export function createPeers(line: PeerLine, parts: PeerParts): Peers {
     if (session) parts.unpin(session);
   }
 
+  /**
+   * Two streams that open at the same instant at two workers: each would take the other's for the newer one, and what
+   * is told of no call would reach neither. The worker with the greater name has it then.
+   */
+  function isOurs({ session, isOpen, after }: StreamMessage, from: string): boolean {
+    return isOpen && after !== line.self && !streams.has(session) && from < line.self && parts.hasStreamHere(session);
+  }
+
   function hear(message: SessionMessage, from: string): void {
     if (message.about === 'stream') {
+      if (isOurs(message, from)) return;
       streamElsewhere(message.session, from, message.isOpen);
       return;
     }
@@ -116,8 +128,9 @@ export function createPeers(line: PeerLine, parts: PeerParts): Peers {
       return worker !== undefined;
     },
     streamOpened({ id }) {
+      const after = streams.get(id);
       streams.delete(id);
-      line.send({ about: 'stream', session: id, isOpen: true });
+      line.send({ about: 'stream', session: id, isOpen: true, after });
     },
     streamClosed: ({ id }) => line.send({ about: 'stream', session: id, isOpen: false }),
     adopt(session) {
