@@ -64,6 +64,7 @@ export function AuditView() {
       <div className="mb-3 flex flex-wrap items-center gap-2">
         <Select
           aria-label="Action"
+          className="max-w-44"
           value={action ?? ''}
           onChange={({ target }) => void setState({ action: target.value || null })}
           options={[
