@@ -1,5 +1,5 @@
 'use client';
-// Adding servers: paste what you have, or fill in a form.
+// Adding servers: paste what you have, fill in a form, or read an OpenAPI document.
 import { useState } from 'react';
 import { Dialog, DialogBody, DialogContent, DialogFooter } from '@/app/_ui/dialog';
 import { plural } from '@/app/_ui/format';
@@ -9,6 +9,7 @@ import { toast } from '@/app/_ui/toaster';
 import type { ActionFailure } from '@/lib/errors';
 import type { ImportResult } from '@/lib/servers/schema';
 import { createServerAction } from './actions';
+import { AddOpenApi } from './openapi/add-openapi';
 import { PasteImport } from './paste-import';
 import { ServerForm } from './server-form';
 import { emptyServerForm, inputOf, type ServerFormValues } from './server-form-values';
@@ -56,6 +57,7 @@ export default function AddServerDialog({ open, onOpenChange, onAdded }: AddServ
           <TabsList className="mx-5 shrink-0">
             <Tab value="paste">Paste</Tab>
             <Tab value="manual">Manual</Tab>
+            <Tab value="openapi">OpenAPI</Tab>
           </TabsList>
           <TabPanel value="paste" className="flex min-h-0 flex-1 flex-col data-[state=inactive]:hidden">
             <PasteImport onDone={imported} />
@@ -75,6 +77,9 @@ export default function AddServerDialog({ open, onOpenChange, onAdded }: AddServ
                 )}
               />
             </DialogBody>
+          </TabPanel>
+          <TabPanel value="openapi" className="flex min-h-0 flex-1 flex-col data-[state=inactive]:hidden">
+            <AddOpenApi onAdded={(name) => close(`Added ${name}`)} />
           </TabPanel>
         </Tabs>
       </DialogContent>

@@ -54,7 +54,10 @@ export const typeWords: Record<ServerView['type'], string> = {
 };
 
 /** How the server is reached, in one line. */
-export function targetOf(server: Pick<ServerView, 'type' | 'command' | 'args' | 'url'>): string {
+export function targetOf(
+  server: Pick<ServerView, 'type' | 'command' | 'args' | 'url'> & { openapi?: ServerView['openapi'] },
+): string {
+  if (server.type === 'openapi') return server.openapi?.baseUrl ?? server.openapi?.documentUrl ?? '';
   if (server.type !== 'stdio') return server.url ?? '';
   return [server.command ?? '', ...server.args].map(quoted).join(' ');
 }

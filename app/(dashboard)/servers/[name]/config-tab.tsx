@@ -11,6 +11,7 @@ import type { ActionFailure } from '@/lib/errors';
 import { updateServerAction } from '../actions';
 import { demandText, isolationText } from '../instance-words';
 import { limitText } from '../limit-words';
+import { OpenApiConfig } from '../openapi/openapi-config';
 import { ServerForm } from '../server-form';
 import { patchOf, type ServerFormValues, valuesOf } from '../server-form-values';
 import { type ShownServer, typeWords } from '../shown-server';
@@ -33,6 +34,7 @@ export default function ConfigTab({ server, mayUpdate, mayTest }: ConfigTabProps
     );
   }
   if (!mayUpdate) return <ReadOnly server={server} reason="You may see this server but not change it." />;
+  if (server.type === 'openapi') return <OpenApiConfig server={server} />;
   // A new version makes a new form, so that what somebody else saved is not overwritten unseen.
   return <Editable key={server.version} server={server} mayTest={mayTest} />;
 }
@@ -100,6 +102,8 @@ function ReadOnly({ server, reason, hint }: { server: ShownServer; reason: strin
               ['Environment', pairs(server.env)],
               ['Directory', server.cwd && mono(server.cwd)],
               ['URL', server.url && mono(server.url)],
+              ['Document', server.openapi?.documentUrl && mono(server.openapi.documentUrl)],
+              ['Base URL', server.openapi?.baseUrl && mono(server.openapi.baseUrl)],
               ['Headers', pairs(server.headers)],
               ['Secrets', pairs(server.secrets)],
               ['Protocol', server.era === 'auto' ? null : server.era],
