@@ -43,6 +43,7 @@ export const errorTable = {
   INTERRUPTED: row(503, 1007, 'The server ended while it worked on this request.'),
   UNAVAILABLE: row(503, 1001, 'The hub cannot answer this right now.'),
   UPSTREAM_TIMEOUT: row(504, 1002, 'The server did not answer in time.'),
+  STORAGE_FULL: row(507, 1001, 'The disk of the hub is full: nothing can be saved until there is room again.'),
 } satisfies Record<string, ErrorRow>;
 
 export type ErrorCode = keyof typeof errorTable;

@@ -9,7 +9,7 @@ export function shownFault(error: unknown, requestId: string, where: string): Hu
   const { code, extras } = shown;
   const facts = { requestId, where, code, detail: extras.detail };
   if (code === 'INTERNAL') log().error({ ...facts, err: extras.cause ?? shown }, 'request failed');
-  else if (code === 'UNAVAILABLE') log().warn(facts, shown.message);
+  else if (code === 'UNAVAILABLE' || code === 'STORAGE_FULL') log().warn(facts, shown.message);
   else log().debug(facts, shown.message);
   return shown;
 }

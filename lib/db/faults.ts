@@ -54,6 +54,12 @@ export function isDatabaseUnavailable(error: unknown): boolean {
   return false;
 }
 
+/** 53100 is disk_full (PostgreSQL 18, appendix A). */
+function isDiskFull(error: unknown): boolean {
+  for (const { code } of causes(error)) if (code === '53100' || code === 'ENOSPC') return true;
+  return false;
+}
+
 /** Name of the constraint or unique index that refused a row; undefined when the error is something else. */
 export function violatedConstraint(error: unknown): string | undefined {
   for (const { code, constraint_name } of causes(error)) {
@@ -63,8 +69,20 @@ export function violatedConstraint(error: unknown): string | undefined {
   return undefined;
 }
 
-/** Turns the loss of the database into UNAVAILABLE; everything else is handed back as it is. For the edges' mappers. */
+/**
+ * Turns the loss of the database into UNAVAILABLE and a full disk into STORAGE_FULL; everything else is handed back as it
+ * is. For the edges' mappers.
+ */
 export function asDatabaseFault(error: unknown): unknown {
+  if (!isHubError(error) && isDiskFull(error)) {
+    return new HubError('STORAGE_FULL', undefined, {
+      reason: 'disk-full',
+      hint: 'Make room on the disk of the database; the hub goes on by itself.',
+      retryable: true,
+      detail: rootMessage(error),
+      cause: error,
+    });
+  }
   if (isHubError(error) || !isDatabaseUnavailable(error)) return error;
   return new HubError('UNAVAILABLE', 'The database cannot be reached right now: try again in a moment.', {
     reason: 'database',

@@ -34,6 +34,15 @@ describe('faults of the database', () => {
     expect((fault as Error).message).not.toContain('select');
   });
 
+  it('becomes STORAGE_FULL where the disk is full, and says what helps', () => {
+    const fault = asDatabaseFault(wrapped({ code: '53100' }));
+    expect(fault).toMatchObject({
+      code: 'STORAGE_FULL',
+      extras: { retryable: true, hint: expect.stringContaining('room') },
+    });
+    expect(isDatabaseUnavailable(wrapped({ code: '53100' }))).toBe(true);
+  });
+
   it('leaves every other error as it is', () => {
     const conflict = new HubError('CONFLICT');
     const other = wrapped({ code: '23505' });
