@@ -4,10 +4,18 @@ import { appendFileSync, mkdirSync, mkdtempSync, rmdirSync, rmSync, statfsSync }
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { requestLogs } from '../../../drizzle/schema';
+import { systemActor } from '../../../lib/access/identities';
+import { asDatabaseFault, openDatabase } from '../../../lib/db';
+import { runtimeDir } from '../../../lib/env';
+import { errorTable } from '../../../lib/errors';
+import { createBus } from '../../../lib/events/bus';
+import { createGroup, listGroups } from '../../../lib/servers';
 import { root } from '../../../scripts/prepare.mjs';
+import { silentLog } from '../../support/database';
 import { copyEmbeddedTemplate } from '../../support/embedded-template';
 import { type Hub, startHub } from '../../support/hub';
-import { openSession, rest, untilShown } from '../../support/hub-client';
+import { openSession, untilShown } from '../../support/hub-client';
 import { until } from '../../support/until';
 
 const program = join(root, 'tests/support/servers/stdio.mjs');
@@ -47,7 +55,6 @@ onDisk(`a full disk${isMounted ? '' : ': SKIPPED, this user may not mount a file
     await copyEmbeddedTemplate(dataDir);
     hub = await startHub({
       dataDir,
-      web: true,
       config: { mcpServers: { good: { command: process.execPath, args: [program] } } },
     });
     await untilShown(hub, 'good', ({ state, tools }) => state === 'ready' && tools > 0, 20_000);
@@ -68,33 +75,44 @@ onDisk(`a full disk${isMounted ? '' : ': SKIPPED, this user may not mount a file
       const { json } = await session.call('good__echo', { text });
       expect(json.result.content[0].text).toBe(text);
     }
-    const description = 'y'.repeat(2_000);
+    const database = await openDatabase({ socketDir: runtimeDir(hub.dataDir), log: silentLog });
+    const bus = createBus((error) => {
+      throw error;
+    });
+    const ctx = { actor: systemActor('test'), db: database.db, bus, requestId: 'test' };
+    const write = (name: string) => createGroup(ctx, { name, description: 'y'.repeat(2_000) });
     const made: string[] = [];
-    let refused: Awaited<ReturnType<typeof rest>> | undefined;
+    let refused: unknown;
     // What pages have left takes some rows.
-    for (let at = 0; at < 400 && !refused; at += 1) {
-      const answer = await rest(hub, 'POST', '/groups', { name: `group-${at}`, description });
-      if (answer.status === 201) made.push(`group-${at}`);
-      else refused = answer;
+    for (let at = 0; at < 400 && refused === undefined; at += 1) {
+      await write(`group-${at}`).then(
+        () => made.push(`group-${at}`),
+        (error: unknown) => {
+          refused = asDatabaseFault(error);
+        },
+      );
     }
-    expect(refused).toMatchObject({ status: 507, json: { code: 'STORAGE_FULL' } });
-    expect((await rest(hub, 'GET', '/servers')).status).toBe(200);
+    expect(refused).toMatchObject({ code: 'STORAGE_FULL' });
+    expect(errorTable.STORAGE_FULL.status).toBe(507);
+    expect((await listGroups(ctx)).map(({ name }) => name).sort()).toEqual([...made].sort());
     expect((await fetch(`${hub.url}/readyz`)).status).toBe(200);
     expect(hub.logs().length - before).toBeLessThan(100_000);
 
     rmSync(join(disk, 'filler'));
     await until(
-      async () => (await rest(hub, 'POST', '/groups', { name: 'after', description })).status === 201,
+      () =>
+        write('after').then(
+          () => true,
+          () => false,
+        ),
       20_000,
     );
-    const kept = await rest(hub, 'GET', '/groups?limit=200');
-    for (const name of [...made, 'after'].slice(0, 50)) {
-      expect(kept.json.data.map((group: { name: string }) => group.name)).toContain(name);
-    }
+    expect((await listGroups(ctx)).map(({ name }) => name).sort()).toEqual([...made, 'after'].sort());
     // The records of the calls were kept in memory meanwhile.
     await until(async () => {
-      const { text } = await rest(hub, 'GET', '/calls?limit=200');
-      return text.includes('"good"');
+      const rows = await database.db.select({ tool: requestLogs.tool }).from(requestLogs);
+      return rows.filter(({ tool }) => tool === 'echo').length === 60;
     }, 20_000);
+    await database.close();
   });
 });
