@@ -15,7 +15,7 @@ const usage = `MCPHub
   npm test -- unit           one kind: unit, integration or browser; a file name may follow
   npm run check              types, lint, dead code, architecture and unit tests, in seconds
   npm run bench              measure speed and memory against simple proxies
-  node scripts/run.mjs audit:verify   check that nobody changed the audit trail; exit code 0 or 1
+  npm run audit:verify   check that nobody changed the audit trail; exit code 0 or 1
   npm run screenshots        take the pictures of the README from a seeded hub
 
 Settings are environment variables or lines of a .env file: see .env.example.
