@@ -79,7 +79,7 @@ describe('servers over REST', () => {
     const made = await ask(
       'POST',
       '/servers',
-      stdio('made', { env: { HOME_TEXT: '${HOME}', PASSWORD: secretOfServer } }),
+      stdio('made', { env: { HOME_TEXT: '$${HOME}', PASSWORD: secretOfServer } }),
     );
     expect([made.status, made.headers.get('location'), made.headers.get('etag')]).toEqual([
       201,
@@ -100,7 +100,7 @@ describe('servers over REST', () => {
     expectProblem(await ask('POST', '/groups', { name: 'made' }), 409, 'CONFLICT');
   });
 
-  it('get no variable of the hub: ${HOME} arrives as it was written', async () => {
+  it('get no variable of the hub: ${HOME} is a secret of their own or plain text', async () => {
     const session = await openSession(hub, { endpoint: '/made' });
     const { json } = await session.call('env');
     expect(JSON.parse(json.result.content[0].text).HOME_TEXT).toBe('${HOME}');
@@ -312,7 +312,10 @@ describe('bad input is refused with a reason in JSON', () => {
     ['a server that is none', '/tools/call', { server: '__proto__', tool: 'constructor' }, 404],
     ['arguments that are a list', '/tools/call', { server: 'made', tool: 'echo', arguments: [] }, 400],
     ['a second set-up', '/setup', { token: 'x', username: 'eve', password: 'a long password' }, 404],
-    ['too much', '/servers', 'x'.repeat(4 * 1024 * 1024 + 1), 413],
+    ['a variable of the hub', '/servers', stdio('x', { env: { HOME_TEXT: '${HOME}' } }), 400],
+    ['too much', '/groups', 'x'.repeat(4 * 1024 * 1024 + 1), 413],
+    // A server may bring a whole document of an API.
+    ['far too much', '/servers', 'x'.repeat(12 * 1024 * 1024 + 1), 413],
   ];
   it.each(bodies)('%s at %s', async (_what, path, body, status) => {
     const answer = await ask('POST', path, body);
