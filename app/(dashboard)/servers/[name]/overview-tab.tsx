@@ -1,5 +1,6 @@
 'use client';
 // How the server runs: what is wrong and what helps, its instances, and what it said of itself.
+import dynamic from 'next/dynamic';
 import Link from 'next/link';
 import { Button, buttonClass } from '@/app/_ui/button';
 import { CodeBlock } from '@/app/_ui/code-block';
@@ -11,8 +12,10 @@ import { RelativeTime } from '@/app/_ui/relative-time';
 import type { ServerState } from '@/lib/servers/schema';
 import { demandText, isolationText } from '../instance-words';
 import { needsAttention, type ShownServer, targetOf, typeWords } from '../shown-server';
-import { EventTrail } from './event-trail';
 import { Instances } from './instances';
+
+// Shows what the worker tells after the page is there, so it need not come with it.
+const EventTrail = dynamic(() => import('./event-trail').then((module) => module.EventTrail), { ssr: false });
 
 export interface OverviewTabProps {
   server: ShownServer;

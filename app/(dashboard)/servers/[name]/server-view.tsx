@@ -16,13 +16,13 @@ import type { ServerRights, ShownServer } from '../shown-server';
 import { SourceBadge } from '../source-badge';
 import { useOperations } from '../use-operations';
 import { useServer } from '../use-servers';
-import { DoctorTab } from './doctor-tab';
 import { FaultNotice } from './fault-notice';
-import { LogsTab } from './logs-tab';
 import { OverviewTab } from './overview-tab';
-import { ToolsTab } from './tools-tab';
 
 // What only one tab needs is loaded with it.
+const LogsTab = dynamic(() => import('./logs-tab').then((module) => module.LogsTab), { ssr: false });
+const ToolsTab = dynamic(() => import('./tools-tab').then((module) => module.ToolsTab), { ssr: false });
+const DoctorTab = dynamic(() => import('./doctor-tab').then((module) => module.DoctorTab), { ssr: false });
 const ConfigTab = dynamic(() => import('./config-tab'), { ssr: false });
 const CapabilitiesTab = dynamic(() => import('./capabilities-tab').then((module) => module.CapabilitiesTab), {
   ssr: false,
