@@ -2,7 +2,7 @@
 // How the server runs: what is wrong and what helps, its instances, and what it said of itself.
 import dynamic from 'next/dynamic';
 import Link from 'next/link';
-import { Button, buttonClass } from '@/app/_ui/button';
+import { buttonClass } from '@/app/_ui/button';
 import { CodeBlock } from '@/app/_ui/code-block';
 import { CopyButton } from '@/app/_ui/copy-button';
 import { KeyValues } from '@/app/_ui/key-values';
@@ -20,14 +20,12 @@ const EventTrail = dynamic(() => import('./event-trail').then((module) => module
 export interface OverviewTabProps {
   server: ShownServer;
   state: ServerState | null;
-  /** Absent without the right. */
-  onWake?: () => void;
   mayUpdate: boolean;
   /** Names of users by their ids, as far as the visitor may know them. */
   users: Readonly<Record<string, string>>;
 }
 
-export function OverviewTab({ server, state, onWake, mayUpdate, users }: OverviewTabProps) {
+export function OverviewTab({ server, state, mayUpdate, users }: OverviewTabProps) {
   const { status } = server;
   const target = targetOf(server);
   const stderr = status?.lastExit?.stderr;
@@ -52,16 +50,7 @@ export function OverviewTab({ server, state, onWake, mayUpdate, users }: Overvie
       <Instances server={server} users={users} />
       <EventTrail server={server} />
       <Panel>
-        <PanelHeader
-          title="About"
-          actions={
-            onWake && state === 'asleep' ? (
-              <Button size="sm" onClick={onWake}>
-                Wake
-              </Button>
-            ) : undefined
-          }
-        />
+        <PanelHeader title="About" />
         <PanelBody className="py-1">
           <KeyValues
             rows={[

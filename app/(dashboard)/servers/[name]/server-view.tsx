@@ -101,7 +101,7 @@ export function ServerView({ initial, tools, rights, users }: ServerViewProps) {
           <Tab value="config">Config</Tab>
         </TabsList>
         <TabPanel value="overview">
-          <OverviewTab server={server} state={state} onWake={retry} mayUpdate={rights.update} users={users} />
+          <OverviewTab server={server} state={state} mayUpdate={rights.update} users={users} />
         </TabPanel>
         <TabPanel value="tools">
           <ToolsTab server={server} initial={tools} mayCall={rights.call} />
