@@ -31,6 +31,8 @@ import { createEgress, readDocument } from './upstream';
 export interface WorkerHub {
   /** The port that is open. */
   readonly port: number;
+  /** Of clients, open at this worker. */
+  readonly sessions: number;
   /** Resolves when servers run and the hub is ready: the link for the first admin while there is none. */
   readonly ready: Promise<{ setupUrl: string | null }>;
   /** Where the web program listens on 127.0.0.1. */
@@ -290,6 +292,9 @@ export async function startWorkerHub(options: WorkerOptions): Promise<WorkerHub>
   let closing: Promise<void> | null = null;
   return {
     port,
+    get sessions() {
+      return gateway.stats().sessions;
+    },
     ready,
     setWebPort: door.setWebPort,
     async kill() {

@@ -6,12 +6,17 @@ import { getHeapStatistics } from 'node:v8';
 
 const lookMs = 1_000;
 /** The event loop was at work for a smaller part of the last second. */
-const quietShare = 0.05;
-const quietLooks = 3;
-/** Less is not worth the 50 to 100 ms that a collection takes. */
-const worthBytes = 4 * 1024 * 1024;
-/** A collection follows another no sooner, however the load comes and goes. */
-const pauseMs = 10_000;
+const quietShare = 0.01;
+const quietLooks = 5;
+/**
+ * A collection takes 50 to 100 ms, and V8 also drops what it learned of code that nobody runs at that moment: for about
+ * a second the calls after it cost twice as much. So many sessions that came or went are worth that: each leaves some
+ * 15 kB behind.
+ */
+const worthSessions = 500;
+/** So much that anything else left is worth it too, but seldom: pauses between bursts of calls are not idleness. */
+const worthBytes = 32 * 1024 * 1024;
+const pauseMs = 300_000;
 
 /** What is measured, and how memory is collected. */
 export interface Heap {
@@ -44,26 +49,32 @@ export function ownHeap(): Heap {
   };
 }
 
-/** @returns what has to be called once a second */
-export function collectWhenIdle(heap: Heap): () => void {
+/**
+ * @param sessions those open now
+ * @returns what has to be called once a second
+ */
+export function collectWhenIdle(heap: Heap, sessions: () => number): () => void {
   /** The least in use since the last collection. */
   let keptBytes = 0;
+  let keptSessions = 0;
   let collectedAt = -Infinity;
   let quiet = 0;
   return () => {
     quiet = heap.busyShare() < quietShare ? quiet + 1 : 0;
     const usedBytes = heap.usedBytes();
     keptBytes = Math.min(keptBytes, usedBytes);
-    const isWorthIt = usedBytes - keptBytes > worthBytes && heap.now() - collectedAt > pauseMs;
-    if (quiet < quietLooks || !isWorthIt) return;
+    if (quiet < quietLooks) return;
+    const isDue = heap.now() - collectedAt > pauseMs && usedBytes - keptBytes > worthBytes;
+    if (!isDue && Math.abs(sessions() - keptSessions) < worthSessions) return;
     heap.collect();
     keptBytes = Infinity;
+    keptSessions = sessions();
     collectedAt = heap.now();
   };
 }
 
 /** @returns a function that ends it */
-export function startIdleCollection(heap = ownHeap()): () => void {
-  const timer = setInterval(collectWhenIdle(heap), lookMs).unref();
+export function startIdleCollection(sessions: () => number, heap = ownHeap()): () => void {
+  const timer = setInterval(collectWhenIdle(heap, sessions), lookMs).unref();
   return () => clearInterval(timer);
 }

@@ -78,13 +78,14 @@ async function main(): Promise<void> {
   try {
     const fleet = await joining;
     if (fleet) log = log.child({ worker: fleet.self });
-    hub = await startWorkerHub({ env: given, log, version, processEnv: process.env, fleet });
+    const started = await startWorkerHub({ env: given, log, version, processEnv: process.env, fleet });
+    hub = started;
     hub.setWebPort(webPort);
     log.info({ port: hub.port }, 'worker listens');
     process.send?.({ type: 'listening', port: hub.port });
     const { setupUrl } = await hub.ready;
     log.info('worker ready');
-    startIdleCollection();
+    startIdleCollection(() => started.sessions);
     process.send?.({ type: 'ready', ...(setupUrl && { setupUrl }) });
   } catch (error) {
     if (!isStopping) whyNot(error, log);

@@ -3,18 +3,21 @@ import { collectWhenIdle, ownHeap } from '../../../worker/idle-collection';
 
 const mib = 1024 * 1024;
 
-/** A heap with 20 MiB in use that nobody needs; a second passes with each look. */
+/** A heap with 50 MiB in use that nobody needs; a second passes with each look. */
 function fixture() {
-  const heap = { kept: 30 * mib, garbage: 20 * mib, share: 0, seconds: 100, collections: 0 };
-  const look = collectWhenIdle({
-    now: () => heap.seconds * 1000,
-    busyShare: () => heap.share,
-    usedBytes: () => heap.kept + heap.garbage,
-    collect() {
-      heap.garbage = 0;
-      heap.collections += 1;
+  const heap = { kept: 30 * mib, garbage: 50 * mib, share: 0, seconds: 1000, sessions: 0, collections: 0 };
+  const look = collectWhenIdle(
+    {
+      now: () => heap.seconds * 1000,
+      busyShare: () => heap.share,
+      usedBytes: () => heap.kept + heap.garbage,
+      collect() {
+        heap.garbage = 0;
+        heap.collections += 1;
+      },
     },
-  });
+    () => heap.sessions,
+  );
   const pass = (seconds: number) => {
     for (let second = 0; second < seconds; second++) {
       heap.seconds += 1;
@@ -24,42 +27,62 @@ function fixture() {
   return { heap, pass };
 }
 
-test('what a busy time left is collected after three quiet seconds, and once only', () => {
+test('what a busy time left is collected after five quiet seconds, and once only', () => {
   const { heap, pass } = fixture();
-  pass(2);
+  pass(4);
   expect(heap.collections).toBe(0);
   pass(1);
   expect(heap).toMatchObject({ collections: 1, garbage: 0 });
-  pass(60);
+  pass(3600);
   expect(heap.collections).toBe(1);
 });
 
-test('a busy hub is left alone', () => {
+test('a hub with a few calls a second is not idle', () => {
   const { heap, pass } = fixture();
-  heap.share = 0.3;
-  pass(60);
+  heap.share = 0.02;
+  heap.sessions = 1000;
+  pass(3600);
   expect(heap.collections).toBe(0);
 });
 
-test('load that comes and goes is not answered with one collection after the other', () => {
+test('what came with a thousand sessions is collected, and what they leave when they close', () => {
   const { heap, pass } = fixture();
-  for (let round = 0; round < 20; round++) {
+  pass(5);
+  for (const sessions of [1000, 0]) {
+    heap.sessions = sessions;
+    heap.garbage = 8 * mib;
     heap.share = 0.5;
-    heap.garbage += 20 * mib;
     pass(1);
     heap.share = 0;
-    pass(3);
+    pass(4);
+    expect(heap.garbage).toBeGreaterThan(0);
+    pass(1);
+    expect(heap.garbage).toBe(0);
   }
-  // 80 s with at least 10 s in between.
-  expect(heap.collections).toBeGreaterThan(2);
-  expect(heap.collections).toBeLessThanOrEqual(8);
+  expect(heap.collections).toBe(3);
+});
+
+test('pauses between bursts of calls are not used: what follows would be slow each time', () => {
+  const { heap, pass } = fixture();
+  for (let round = 0; round < 40; round++) {
+    heap.share = 0.5;
+    heap.garbage += 40 * mib;
+    heap.sessions = 64;
+    pass(5);
+    heap.share = 0;
+    heap.sessions = 0;
+    pass(10);
+  }
+  // 600 s with at least 300 s in between.
+  expect(heap.collections).toBe(2);
 });
 
 test('a little growth is not worth it', () => {
   const { heap, pass } = fixture();
-  pass(3);
-  heap.garbage = 3 * mib;
-  pass(30);
+  pass(5);
+  heap.garbage = 20 * mib;
+  heap.sessions = 100;
+  pass(3600);
   expect(heap.collections).toBe(1);
 });
 
