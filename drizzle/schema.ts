@@ -51,6 +51,18 @@ export const users = pgTable(
     /** Part of every browser session: raising it signs the user out everywhere. */
     sessionVersion: integer().notNull().default(1),
     lastSignInAt: at(),
+    /** Wrong passwords and codes since the last right one. */
+    failedSignIns: integer().notNull().default(0),
+    /** No password is looked at before this time, whoever asks. */
+    lockedUntil: at(),
+    passwordChangedAt: at(),
+    /** Base32 secret of RFC 6238, sealed; null without a second factor. It counts once it is confirmed by a code. */
+    totpSecret: text(),
+    totpConfirmedAt: at(),
+    /** Time step of the last accepted code: no code works twice. */
+    totpLastStep: integer(),
+    /** SHA-256 (hex) of the recovery codes that are left. */
+    recoveryCodes: json().$type<string[]>().notNull().default([]),
     createdAt: createdAt(),
     updatedAt: updatedAt(),
     version: version(),
@@ -66,6 +78,7 @@ export const roles = pgTable('roles', {
   permissions: json().$type<Permission[]>().notNull(),
   createdAt: createdAt(),
   updatedAt: updatedAt(),
+  version: version(),
 });
 
 export const userRoles = pgTable(
@@ -79,6 +92,74 @@ export const userRoles = pgTable(
       .references(() => roles.id, { onDelete: 'cascade' }),
   },
   (table) => [primaryKey({ columns: [table.userId, table.roleId] }), index('user_roles_role_idx').on(table.roleId)],
+);
+
+/** Where a user is signed in with a browser. Its id is part of the sealed cookie; a revoked or expired row ends it. */
+export const browserSessions = pgTable(
+  'browser_sessions',
+  {
+    id: id(),
+    userId: uuid()
+      .notNull()
+      .references(() => users.id, { onDelete: 'cascade' }),
+    /** How the user signed in: "password", "setup", "invite". */
+    method: text().notNull(),
+    createdAt: createdAt(),
+    lastSeenAt: at().notNull().defaultNow(),
+    expiresAt: at().notNull(),
+    revokedAt: at(),
+    address: text(),
+    userAgent: text(),
+  },
+  (table) => [index('browser_sessions_user_idx').on(table.userId)],
+);
+
+/** A link that lets somebody make an account once. */
+export const invites = pgTable('invites', {
+  id: id(),
+  /** SHA-256 (hex) of the token in the link, which is shown once. */
+  tokenHash: text().notNull().unique(),
+  /** A hint to whom it was given. */
+  note: text().notNull().default(''),
+  roleIds: json().$type<string[]>().notNull().default([]),
+  groupIds: json().$type<string[]>().notNull().default([]),
+  createdBy: uuid().references(() => users.id, { onDelete: 'set null' }),
+  createdAt: createdAt(),
+  expiresAt: at().notNull(),
+  usedAt: at(),
+  usedBy: uuid().references(() => users.id, { onDelete: 'set null' }),
+  revokedAt: at(),
+});
+
+/** How often and how many at once: of a key, a user, a server or a tool, or of each of its kind where `subjectId` is "*". */
+export const callLimits = pgTable(
+  'call_limits',
+  {
+    subject: text({ enum: ['key', 'user', 'server', 'tool'] }).notNull(),
+    /** Id of the row; `server id/original name` for a tool; "*" for all that have no row of their own. */
+    subjectId: text().notNull(),
+    perMinute: integer(),
+    concurrent: integer(),
+    /** Of a day in UTC. */
+    perDay: integer(),
+    createdAt: createdAt(),
+    updatedAt: updatedAt(),
+    version: version(),
+  },
+  (table) => [primaryKey({ columns: [table.subject, table.subjectId] })],
+);
+
+/** Calls of a day that count towards a quota. */
+export const quotaUsage = pgTable(
+  'quota_usage',
+  {
+    subject: text().notNull(),
+    subjectId: text().notNull(),
+    /** UTC, as 2026-01-31. */
+    day: text().notNull(),
+    calls: bigint({ mode: 'number' }).notNull().default(0),
+  },
+  (table) => [primaryKey({ columns: [table.subject, table.subjectId, table.day] })],
 );
 
 export const servers = pgTable('servers', {
@@ -315,6 +396,8 @@ export interface KeyScope {
   servers?: string[];
   /** `server/tool` with the original tool name. */
   tools?: string[];
+  /** Only tools that their server annotates as read-only. */
+  readOnly?: boolean;
 }
 
 export const apiKeys = pgTable(
@@ -334,6 +417,8 @@ export const apiKeys = pgTable(
     lastUsedAt: at(),
     lastUsedFrom: text(),
     revokedAt: at(),
+    /** The key that this one was made to replace; the older one works on until its `expiresAt`. */
+    replaces: uuid(),
     createdAt: createdAt(),
   },
   (table) => [index('api_keys_user_idx').on(table.userId)],
