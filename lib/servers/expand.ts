@@ -20,6 +20,24 @@ export function expandText(
   return { text: expanded, unset };
 }
 
+const shownReference = /(\$\{(?:env:)?[A-Za-z_][A-Za-z0-9_]{0,63}\})/;
+/** Words before a credential that say only of what kind it is (RFC 9110, 11.1). */
+const schemeWord = /^\s*(api-?key|basic|bearer|digest|dpop|key|negotiate|token)\s+$/i;
+
+/**
+ * The text as anybody may see it, where it holds references: they are no secrets, and neither is a scheme such as
+ * "Bearer" before the first one; what else stands around them becomes `***`.
+ * @returns null for a text without a reference
+ */
+export function shownReferences(text: string): string | null {
+  // A pattern with one group splits into texts and references in turn.
+  const parts = text.split(shownReference);
+  if (parts.length === 1) return null;
+  const isPlain = (part: string, at: number) =>
+    at % 2 === 1 || part.trim() === '' || (at === 0 && schemeWord.test(part));
+  return parts.map((part, at) => (isPlain(part, at) ? part : '***')).join('');
+}
+
 /** Does the text hold any reference in braces, of whatever product? */
 export function hasReference(text: string): boolean {
   return /\$\{[^}]+\}/.test(text);

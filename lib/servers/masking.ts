@@ -1,11 +1,14 @@
 // Values of `env`, `headers` and `secrets` are write-only: what leaves the hub is masked, and a masked value that comes back
-// stands for the stored one.
+// stands for the stored one. A reference is no secret and shown as it is.
+import { shownReferences } from './expand';
 
 /** Below this length even four characters would give too much away. */
 const shownFromLength = 12;
 
-/** `***` and the last 4 characters; values shorter than 12 characters become `***`. */
+/** `***` and the last 4 characters; values shorter than 12 characters become `***`. Of one with references, see shownReferences. */
 export function maskValue(value: string): string {
+  const shown = shownReferences(value);
+  if (shown !== null) return shown;
   return value.length < shownFromLength ? '***' : `***${value.slice(-4)}`;
 }
 
@@ -37,5 +40,5 @@ export function mergeValues(
 
 /** Does a value look like our mask? Nobody's secret does, and storing a mask would lose the secret silently. */
 export function isMasked(value: string): boolean {
-  return /^\*\*\*.{0,4}$/.test(value);
+  return /^\*\*\*.{0,4}$/.test(value) || (value.includes('***') && shownReferences(value) === value);
 }

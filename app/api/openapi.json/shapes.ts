@@ -44,10 +44,14 @@ const server = z.object({
   type: z.enum(serverTypes),
   command: z.string().nullable(),
   args: z.array(z.string()),
-  env: z.record(z.string(), z.string()).meta({ description: 'Values are masked: *** and the last 4 characters' }),
+  env: z.record(z.string(), z.string()).meta({
+    description: 'Values are masked: *** and the last 4 characters; references to secrets are shown as they are',
+  }),
   cwd: z.string().nullable(),
   url: z.string().nullable(),
-  headers: z.record(z.string(), z.string()).meta({ description: 'Values are masked: *** and the last 4 characters' }),
+  headers: z.record(z.string(), z.string()).meta({
+    description: 'Values are masked: *** and the last 4 characters; references to secrets are shown as they are',
+  }),
   secrets: z.record(z.string(), z.string()).meta({
     description:
       'What ${NAME} in env and headers stands for; masked: *** and the last 4 characters, empty without a value',

@@ -5,15 +5,11 @@ import type { OpenApiSettings, SchemeCredentials } from '../../openapi/schema';
 import { isMasked, maskValue, mergeValues } from '../masking';
 
 const secretFields: ReadonlySet<string> = new Set(['value', 'password', 'token', 'clientSecret']);
-/** A value that is one reference says nothing. */
-const onlyReference = /^\$\{[A-Za-z_][A-Za-z0-9_]{0,63}\}$/;
 
 type Auth = NonNullable<OpenApiSettings['auth']>;
 
 export function maskAuth(auth: Auth): Auth {
-  return mapAuth(auth, (text, field) =>
-    secretFields.has(field) && !onlyReference.test(text) ? maskValue(text) : text,
-  );
+  return mapAuth(auth, (text, field) => (secretFields.has(field) ? maskValue(text) : text));
 }
 
 /** @returns the new credentials, in which a masked value stands for the stored one */
