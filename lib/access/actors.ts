@@ -68,6 +68,7 @@ export function createActorResolver(parts: ActorResolverParts): ActorResolver {
       keys.forget((identity) => identity.actor.userId === userId);
       people.forgetOne(userId);
     }),
+    bus.on('role.changed', voidAll),
     ...membershipEvents.map((name) => bus.on(name, voidAll)),
   ];
 

@@ -1,5 +1,5 @@
 // The one policy function. Lists, calls, pages, REST routes and socket rooms all ask it; nothing else decides.
-import { type Action, type Actor, actions, type MeView, type ResourceType, resources } from './schema';
+import { type Action, type Actor, actions, type MeView, type Permission, type ResourceType, resources } from './schema';
 
 /** What is asked about. Leave out what does not exist yet, e.g. `ownerId` before a create. */
 export interface Resource {
@@ -38,6 +38,25 @@ export function canSome(actor: Actor, action: Action, type: ResourceType): boole
   return actor.permissions.some(
     ({ resource, action: allowed }) =>
       (resource === '*' || resource === type) && (allowed === '*' || allowed === action),
+  );
+}
+
+/**
+ * May `actor` give all of these to somebody, by a role? Only what it has itself, in the same scope or over all. A key
+ * with a scope gives nothing.
+ */
+export function canGive(actor: Actor, permissions: readonly Permission[]): boolean {
+  if (actor.kind === 'system') return true;
+  if (actor.keyScope) return false;
+  return permissions.every((given) => actor.permissions.some((own) => includes(own, given)));
+}
+
+/** Whether who has `one` has `other` too. */
+export function includes(one: Permission, other: Permission): boolean {
+  return (
+    (one.resource === '*' || one.resource === other.resource) &&
+    (one.action === '*' || one.action === other.action) &&
+    (one.scope === 'all' || one.scope === other.scope)
   );
 }
 

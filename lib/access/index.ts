@@ -16,8 +16,9 @@ export {
   sessionIdleSeconds,
   startBrowserSession,
 } from './browser-session';
-export { canSome, describeActor, type Resource } from './can';
+export { canGive, canSome, describeActor, type Resource } from './can';
 export type { Ctx } from './context';
+export { createRole, deleteRole, duplicateRole, getRole, listRoles, updateRole } from './custom-roles';
 export { anonymousActor, loadUser, systemActor } from './identities';
 export { createKeyring, type Keyring, loadKeyring, type SealPurpose } from './keyring';
 export { createKey, listKeys, revokeKey } from './keys';

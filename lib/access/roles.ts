@@ -1,4 +1,5 @@
-// The roles that exist from the start, as data. What a role may is decided by `can` from these rows alone.
+// The roles that exist from the start, as data. What a role may is decided by `can` from these rows alone; roles that
+// administrators add are in custom-roles.ts.
 import { sql } from 'drizzle-orm';
 import { roles } from '../../drizzle/schema';
 import type { Db, Tx } from '../db/types';
@@ -24,7 +25,7 @@ export const builtInRoles: readonly BuiltInRole[] = [
     permissions: [
       ...grant('server', 'all', 'read', 'operate'),
       ...grant('group', 'all', 'read', 'create', 'update', 'delete'),
-      ...grant('tool', 'all', 'read', 'update', 'call'),
+      ...grant('tool', 'all', 'read', 'call'),
       ...grant('call', 'all', 'read'),
       ...grant('log', 'all', 'read'),
       ...grant('user', 'all', 'read'),
@@ -45,9 +46,21 @@ export const builtInRoles: readonly BuiltInRole[] = [
     ],
   },
   {
+    // Without the servers, groups, people, roles and keys that an entry names, nobody can judge it. Not the output of
+    // servers, which may hold anything, and not the settings of the hub.
     name: 'auditor',
-    description: 'Reads the call log and the audit trail.',
-    permissions: [...grant('call', 'all', 'read'), ...grant('audit', 'all', 'read'), ...ownAccount],
+    description: 'Reads the call log, the audit trail and what they speak of; changes and calls nothing.',
+    permissions: [
+      ...grant('call', 'all', 'read'),
+      ...grant('audit', 'all', 'read'),
+      ...grant('server', 'all', 'read'),
+      ...grant('group', 'all', 'read'),
+      ...grant('tool', 'all', 'read'),
+      ...grant('user', 'all', 'read'),
+      ...grant('role', 'all', 'read'),
+      ...grant('key', 'all', 'read'),
+      ...ownAccount,
+    ],
   },
 ];
 

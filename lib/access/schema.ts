@@ -17,6 +17,66 @@ export interface Permission {
   scope: Scope;
 }
 
+/**
+ * What a role may hold: the actions of each resource, each with the scopes that mean something for it. `own` is what the
+ * user made or is, `group` what the user's groups offer.
+ */
+export const grantable: Record<ResourceType, Partial<Record<Action, readonly Scope[]>>> = {
+  server: { read: scopes, create: ['all'], update: scopes, delete: scopes, operate: scopes },
+  group: { read: scopes, create: ['all'], update: scopes, delete: scopes },
+  tool: { read: scopes, call: scopes },
+  key: { read: ['own', 'all'], create: ['own', 'all'], update: ['own', 'all'], delete: ['own', 'all'] },
+  user: { read: ['own', 'all'], create: ['all'], update: ['own', 'all'], delete: ['all'] },
+  role: { read: ['all'], create: ['all'], update: ['all'], delete: ['all'] },
+  call: { read: ['own', 'all'] },
+  log: { read: scopes },
+  audit: { read: ['all'] },
+  setting: { read: ['all'], update: ['all'] },
+};
+
+export const permissionSchema = z
+  .strictObject({ resource: z.enum(resources), action: z.enum(actions), scope: z.enum(scopes) })
+  .refine(({ resource, action, scope }) => grantable[resource][action]?.includes(scope) ?? false, {
+    error: 'there is no such permission',
+  });
+
+/** What a role that somebody adds consists of. */
+export type SinglePermission = z.infer<typeof permissionSchema>;
+
+export const roleNameSchema = z
+  .string()
+  .regex(/^[a-z0-9][a-z0-9_-]{0,62}$/, 'use 1 to 63 small letters, digits, "_" or "-"');
+
+const roleFields = {
+  name: roleNameSchema,
+  description: z.string().max(500),
+  permissions: z.array(permissionSchema).max(200),
+};
+
+export const roleInputSchema = z.strictObject({ ...roleFields, description: roleFields.description.optional() });
+export type RoleInput = z.infer<typeof roleInputSchema>;
+
+export const rolePatchSchema = z.strictObject(roleFields).partial();
+export type RolePatch = z.infer<typeof rolePatchSchema>;
+
+export const roleCopySchema = z.strictObject({ name: roleNameSchema });
+
+export interface RoleView {
+  id: string;
+  name: string;
+  description: string;
+  /** Exists from the start and cannot be changed. */
+  builtIn: boolean;
+  permissions: Permission[];
+  /** Who has it, by name: some of them, and only for those who may see users. */
+  users: string[];
+  userCount: number;
+  /** RFC 3339. */
+  createdAt: string;
+  updatedAt: string;
+  version: number;
+}
+
 export interface KeyScope {
   groups?: string[];
   servers?: string[];

@@ -26,6 +26,8 @@ export const eventSchemas = {
   'key.revoked': z.object({ id: z.string(), userId: z.string(), secretHash: z.string() }),
   /** A user's rights, memberships or account changed: cached actors of that user are void. */
   'access.changed': z.object({ userId: z.string() }),
+  /** The rights of a role changed, and so those of all who have it; `userIds` null: too many to name. */
+  'role.changed': z.object({ id: z.string(), name: z.string(), userIds: z.array(z.string()).nullable() }),
   'session.opened': z.object({ client: z.string(), userId: z.string().nullable(), endpoint: z.string() }),
   'config.reloaded': z.object({ file: z.string(), faults: z.array(z.string()) }),
 } as const;
@@ -45,6 +47,7 @@ export const sharedEvents = [
   'key.created',
   'key.revoked',
   'access.changed',
+  'role.changed',
 ] as const satisfies readonly EventName[];
 
 export interface SentEvent<N extends EventName = EventName> {

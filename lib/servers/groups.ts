@@ -9,10 +9,10 @@ import type { Db, Tx } from '../db/types';
 import { type FieldFault, HubError } from '../errors';
 import { invalidInput, parseInput } from '../input';
 import { writeAudit } from '../telemetry/audit';
+import { checkVersion, type VersionCheck } from '../telemetry/versions';
 import { changeName, claimName } from './names';
 import { type KnownServer, readServers, serverResource } from './rows';
 import { type GroupInput, type GroupPatch, type GroupView, groupInputSchema, groupPatchSchema } from './schema';
-import { checkVersion, type VersionCheck } from './versions';
 
 type GroupRow = typeof groups.$inferSelect;
 

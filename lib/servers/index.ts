@@ -1,4 +1,6 @@
 // Everything about the catalogue of servers and groups. Shapes for browsers are in schema.ts.
+
+export type { VersionCheck } from '../telemetry/versions';
 export { type ConfigImport, importConfigFile } from './config-file';
 export { type DesiredServer, listDesired } from './desired';
 export { createGroup, deleteGroup, getGroup, listGroups, updateGroup } from './groups';
@@ -20,4 +22,3 @@ export {
 } from './servers';
 export { desiredOfInput, requireConfigTest, requireServerTest, type Tested } from './tests';
 export { listTools } from './tools';
-export type { VersionCheck } from './versions';

@@ -12,6 +12,7 @@ import type { EventName } from '../events/schema';
 import { invalidInput, parseInput } from '../input';
 import type { OpenApiInput, OpenApiPatch, OpenApiSettings } from '../openapi/schema';
 import { writeAudit } from '../telemetry/audit';
+import { checkVersion, type VersionCheck } from '../telemetry/versions';
 import { launchFaults } from './launch-rules';
 import { mergeValues } from './masking';
 import { changeName, claimName } from './names';
@@ -34,7 +35,6 @@ import {
   viewOfServer,
 } from './rows';
 import { type ServerInput, type ServerPatch, type ServerView, serverInputSchema, serverPatchSchema } from './schema';
-import { checkVersion, type VersionCheck } from './versions';
 
 /** All servers that the actor may see, by name. */
 export async function listServers(ctx: Ctx): Promise<ServerView[]> {

@@ -250,6 +250,15 @@ export function createLive(options: LiveOptions): Live {
       await Promise.all(sockets.map((socket) => inTurn(socket, () => recheck(socket))));
       send(`user:${change.userId}`, 'access.changed', change);
     }),
+    bus.on('role.changed', async ({ userIds }) => {
+      const sockets = [...namespace.sockets.values()];
+      const concerned = sockets.filter(({ data }) => userIds?.includes(data.actor.userId ?? '') ?? true);
+      await Promise.all(concerned.map((socket) => inTurn(socket, () => recheck(socket))));
+      // Pages ask again what they may show.
+      for (const userId of new Set(concerned.map(({ data }) => data.actor.userId ?? ''))) {
+        send(`user:${userId}`, 'access.changed', { userId });
+      }
+    }),
     bus.on('session.opened', (session) => {
       if (session.userId) send(`user:${session.userId}`, 'session.opened', session);
       send('admin', 'session.opened', session);

@@ -10,6 +10,7 @@ const names: Record<string, string> = {
   calls: 'Calls',
   audit: 'Audit',
   keys: 'Keys',
+  roles: 'Roles',
   connect: 'Connect a client',
 };
 

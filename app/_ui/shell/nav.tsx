@@ -8,6 +8,7 @@ import {
   type LucideIcon,
   ScrollText,
   Server,
+  ShieldCheck,
   SquareStack,
 } from 'lucide-react';
 import Link from 'next/link';
@@ -23,6 +24,7 @@ const icons: Record<PageIcon, LucideIcon> = {
   playground: FlaskConical,
   calls: ScrollText,
   keys: KeyRound,
+  roles: ShieldCheck,
   audit: FileClock,
 };
 

@@ -2,7 +2,7 @@
 import { canSome } from '@/lib/access/can';
 import type { Action, Actor, ResourceType } from '@/lib/access/schema';
 
-export type PageIcon = 'overview' | 'servers' | 'groups' | 'playground' | 'calls' | 'keys' | 'audit';
+export type PageIcon = 'overview' | 'servers' | 'groups' | 'playground' | 'calls' | 'keys' | 'roles' | 'audit';
 
 interface NavPage {
   href: string;
@@ -32,6 +32,7 @@ const blocks: readonly NavBlock[] = [
     label: 'Control',
     pages: [
       { href: '/keys', label: 'Keys', icon: 'keys', needs: ['read', 'key'] },
+      { href: '/roles', label: 'Roles', icon: 'roles', needs: ['read', 'role'] },
       { href: '/audit', label: 'Audit', icon: 'audit', needs: ['read', 'audit'] },
     ],
   },

@@ -1,7 +1,14 @@
 // The OpenAPI 3.1 document, made from the zod schemas that the routes parse with. One row per method of a route; a test
 // holds rows and route files together, both ways.
 import { z } from 'zod';
-import { keyInputSchema, passwordChangeSchema, setupInputSchema } from '@/lib/access/schema';
+import {
+  keyInputSchema,
+  passwordChangeSchema,
+  roleCopySchema,
+  roleInputSchema,
+  rolePatchSchema,
+  setupInputSchema,
+} from '@/lib/access/schema';
 import { documentInputSchema } from '@/lib/openapi/schema';
 import {
   groupInputSchema,
@@ -25,6 +32,9 @@ const bodies = {
   ToolCallInput: toolCallInputSchema,
   ImportInput: importInputSchema,
   KeyInput: keyInputSchema,
+  RoleInput: roleInputSchema,
+  RolePatch: rolePatchSchema,
+  RoleCopy: roleCopySchema,
   SetupInput: setupInputSchema,
   PasswordChange: passwordChangeSchema,
 } satisfies Record<string, z.ZodType>;
@@ -224,6 +234,43 @@ export const operations: Record<string, Record<string, Operation>> = {
     post: { summary: 'Make an API key', body: 'KeyInput', answer: 'NewKey', status: 201, problems: [403] },
   },
   '/api/v1/keys/{id}': { delete: { summary: 'Revoke an API key', status: 204, problems: [403, 404] } },
+  '/api/v1/roles': {
+    get: { summary: 'Roles, and who has them', query: page, answer: 'RoleList', problems: [403] },
+    post: {
+      summary: 'Add a role; nobody can give a permission that he has not',
+      body: 'RoleInput',
+      answer: 'Role',
+      status: 201,
+      versioned: 'etag',
+      problems: [403, 409],
+    },
+  },
+  '/api/v1/roles/{name}': {
+    get: { summary: 'One role', answer: 'Role', versioned: 'etag', problems: [404] },
+    patch: {
+      summary: 'Change a role by a JSON merge patch; permissions are replaced whole, and hold at once',
+      body: 'RolePatch',
+      answer: 'Role',
+      versioned: 'both',
+      problems: [403, 404, 409, 412],
+    },
+    delete: {
+      summary: 'Remove a role that nobody has',
+      status: 204,
+      versioned: 'if-match',
+      problems: [403, 404, 409, 412],
+    },
+  },
+  '/api/v1/roles/{name}/duplicate': {
+    post: {
+      summary: 'Add a role with the permissions of another one',
+      body: 'RoleCopy',
+      answer: 'Role',
+      status: 201,
+      versioned: 'etag',
+      problems: [403, 404, 409],
+    },
+  },
   '/api/v1/users': { get: { summary: 'Users', query: page, answer: 'UserList', problems: [403] } },
   '/api/v1/me': { get: { summary: 'Who the caller is, and what it may do', answer: 'Me' } },
   '/api/v1/me/password': {

@@ -1,6 +1,15 @@
 // Answers of the REST API as zod. The types tie each to the shape that the verbs return, so they cannot drift apart.
 import { z } from 'zod';
-import { actions, type KeyView, keyScopeSchema, type MeView, resources, type UserView } from '@/lib/access/schema';
+import {
+  actions,
+  type KeyView,
+  keyScopeSchema,
+  type MeView,
+  type RoleView,
+  resources,
+  scopes,
+  type UserView,
+} from '@/lib/access/schema';
 import { controlCalls } from '@/lib/control/schema';
 import { serverReportSchema, serverTestSchema } from '@/lib/diagnosis/schema';
 import { type DocumentChange, documentReadingSchema, openApiSettingsSchema } from '@/lib/openapi/schema';
@@ -224,6 +233,25 @@ const key = z.object({
   createdAt: time,
 }) satisfies z.ZodType<KeyView>;
 
+const role = z.object({
+  id: z.uuid(),
+  name: z.string(),
+  description: z.string(),
+  builtIn: z.boolean().meta({ description: 'Exists from the start and cannot be changed' }),
+  permissions: z.array(
+    z.object({
+      resource: z.enum([...resources, '*']),
+      action: z.enum([...actions, '*']),
+      scope: z.enum(scopes).meta({ description: 'own: made by the user; group: offered by a group of the user' }),
+    }),
+  ),
+  users: z.array(z.string()).meta({ description: 'Up to 200 of those who have it, for callers who may see users' }),
+  userCount: count,
+  createdAt: time,
+  updatedAt: time,
+  version: z.number().int(),
+}) satisfies z.ZodType<RoleView>;
+
 const user = z.object({
   id: z.uuid(),
   username: z.string(),
@@ -280,6 +308,8 @@ export const answers = {
   Hub: overview.extend({ worker: controlCalls['hub.stats'].answer.nullable() }),
   KeyList: listOf(key),
   NewKey: z.object({ key, secret: z.string().meta({ description: 'Shown this once' }) }),
+  Role: role,
+  RoleList: listOf(role),
   UserList: listOf(user),
   Me: me,
   SignedIn: z.object({ username: z.string() }),
