@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { can, canSome, describeActor } from '../../../../lib/access/can';
+import { can, canGive, canSome, describeActor } from '../../../../lib/access/can';
 import { anonymousActor, lowerScope, systemActor } from '../../../../lib/access/identities';
 import { builtInRoles } from '../../../../lib/access/roles';
 import {
@@ -7,6 +7,7 @@ import {
   type Actor,
   actions,
   type KeyScope,
+  permissionSchema,
   type ResourceType,
   resources,
 } from '../../../../lib/access/schema';
@@ -54,7 +55,6 @@ describe('built-in roles', () => {
       'group.update': everywhere,
       'group.delete': everywhere,
       'tool.read': everywhere,
-      'tool.update': everywhere,
       'tool.call': everywhere,
       'key.read': 'own',
       'key.create': 'own',
@@ -81,11 +81,16 @@ describe('built-in roles', () => {
     });
   });
 
-  it('lets an auditor read calls and the audit trail, and nothing of servers', () => {
+  it('lets an auditor read calls, the audit trail and what they speak of, and change or call nothing', () => {
     expect(reach(actorOf('auditor'))).toEqual({
       'call.read': everywhere,
       'audit.read': everywhere,
-      'user.read': 'own',
+      'server.read': everywhere,
+      'group.read': everywhere,
+      'tool.read': everywhere,
+      'user.read': everywhere,
+      'role.read': everywhere,
+      'key.read': everywhere,
       'user.update': 'own',
     });
   });
@@ -145,11 +150,30 @@ describe('scope of a key', () => {
   });
 });
 
+describe('what a role may hold', () => {
+  it('covers every permission of the built-in roles', () => {
+    const single = builtInRoles.filter(({ name }) => name !== 'admin').flatMap(({ permissions }) => permissions);
+    expect(single.filter((permission) => !permissionSchema.safeParse(permission).success)).toEqual([]);
+  });
+
+  it('is given only by who has it, in the same scope or over all, and never with a limited key', () => {
+    const read = (scope: 'own' | 'group' | 'all') => [{ resource: 'server' as const, action: 'read' as const, scope }];
+    const givable = (actor: Actor) => (['own', 'group', 'all'] as const).filter((scope) => canGive(actor, read(scope)));
+    expect(givable(actorOf('admin'))).toEqual(['own', 'group', 'all']);
+    expect(givable(actorOf('manager'))).toEqual(['own', 'group', 'all']);
+    expect(givable(actorOf('user'))).toEqual(['group']);
+    expect(givable(actorOf('admin', { groups: ['team'] }))).toEqual([]);
+    expect(givable(anonymousActor)).toEqual([]);
+    const everything = [{ resource: '*' as const, action: '*' as const, scope: 'all' as const }];
+    expect([canGive(actorOf('manager'), everything), canGive(actorOf('admin'), everything)]).toEqual([false, true]);
+  });
+});
+
 describe('describeActor', () => {
   it('tells navigation what an actor may, without permissions or groups', () => {
     const shown = describeActor(actorOf('auditor'));
     expect(shown).toMatchObject({ kind: 'user', id: me, userId: me, name: 'me' });
-    expect(shown.may).toMatchObject({ call: ['read'], audit: ['read'], server: [], key: [], setting: [] });
+    expect(shown.may).toMatchObject({ call: ['read'], audit: ['read'], server: ['read'], log: [], setting: [] });
     expect(Object.keys(shown)).not.toContain('permissions');
   });
 });
