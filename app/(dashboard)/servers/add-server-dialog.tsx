@@ -1,7 +1,7 @@
 'use client';
 // Adding servers: paste what you have, fill in a form, or read an OpenAPI document.
 import { useState } from 'react';
-import { Dialog, DialogBody, DialogContent, DialogFooter } from '@/app/_ui/dialog';
+import { Dialog, DialogBody, DialogContent } from '@/app/_ui/dialog';
 import { plural } from '@/app/_ui/format';
 import { Notice } from '@/app/_ui/notice';
 import { Tab, TabPanel, Tabs, TabsList } from '@/app/_ui/tabs';
@@ -9,6 +9,7 @@ import { toast } from '@/app/_ui/toaster';
 import type { ActionFailure } from '@/lib/errors';
 import type { ImportResult } from '@/lib/servers/schema';
 import { createServerAction } from './actions';
+import { FormFooter } from './form-footer';
 import { AddOpenApi } from './openapi/add-openapi';
 import { PasteImport } from './paste-import';
 import { ServerForm } from './server-form';
@@ -70,10 +71,9 @@ export default function AddServerDialog({ open, onOpenChange, onAdded }: AddServ
                 onSubmit={create}
                 testableOf={(values) => ({ path: '/tests', body: inputOf(values) })}
                 footer={(submit) => (
-                  <div className="sticky -bottom-4 -mx-5 -mb-4 rounded-b-dialog border-t border-border bg-popover">
-                    {refusal && <Notice className="mx-5 mt-3" tone="bad" title={refusal.message} hint={refusal.hint} />}
-                    <DialogFooter>{submit}</DialogFooter>
-                  </div>
+                  <FormFooter notice={refusal && <Notice tone="bad" title={refusal.message} hint={refusal.hint} />}>
+                    {submit}
+                  </FormFooter>
                 )}
               />
             </DialogBody>

@@ -10,24 +10,36 @@ export function ConnectionFields({ form }: { form: UseFormReturn<ServerFormValue
   const { register, watch, formState } = form;
   const { errors, defaultValues } = formState;
   const isOpen = names.some((name) => errors[name] || defaultValues?.[name]);
-  const isProgram = watch('type') === 'stdio';
+  const type = watch('type');
+  const isProgram = type === 'stdio';
+  // Of an API nothing can be asked that would be safe to ask.
+  const isAsked = type !== 'openapi';
+  const title = isProgram ? 'Health check' : isAsked ? 'Health check and certificates' : 'Certificates';
   return (
     <details open={isOpen || undefined} className="rounded-panel border border-border">
       <summary className="cursor-pointer px-3 py-2 text-table font-medium select-none">
-        {isProgram ? 'Health check' : 'Health check and certificates'}
+        {title}
         <span className="ml-1.5 font-normal text-muted-foreground">optional</span>
       </summary>
       <div className="grid gap-4 border-t border-border p-3 sm:grid-cols-2">
-        <Field
-          label="Ask every … seconds"
-          error={errors.checkSeconds?.message}
-          hint="Whether it is there, while nobody calls it."
-        >
-          {(control) => <Input {...control} inputMode="numeric" placeholder="Never" {...register('checkSeconds')} />}
-        </Field>
-        <Field label="Wait for its answer, seconds" error={errors.checkTimeoutSeconds?.message}>
-          {(control) => <Input {...control} inputMode="numeric" placeholder="5" {...register('checkTimeoutSeconds')} />}
-        </Field>
+        {isAsked && (
+          <>
+            <Field
+              label="Ask every … seconds"
+              error={errors.checkSeconds?.message}
+              hint="Whether it is there, while nobody calls it."
+            >
+              {(control) => (
+                <Input {...control} inputMode="numeric" placeholder="Never" {...register('checkSeconds')} />
+              )}
+            </Field>
+            <Field label="Wait for its answer, seconds" error={errors.checkTimeoutSeconds?.message}>
+              {(control) => (
+                <Input {...control} inputMode="numeric" placeholder="5" {...register('checkTimeoutSeconds')} />
+              )}
+            </Field>
+          </>
+        )}
         {!isProgram && (
           <>
             <Field
@@ -50,7 +62,7 @@ export function ConnectionFields({ form }: { form: UseFormReturn<ServerFormValue
               label="Name in its certificate"
               className="sm:col-span-2"
               error={errors.tlsServerName?.message}
-              hint="Where it is not the host of the URL."
+              hint="Where it is not the host of the address."
             >
               {(control) => (
                 <Input {...control} className="font-mono" autoComplete="off" {...register('tlsServerName')} />

@@ -38,7 +38,9 @@ const fields: readonly LimitField[] = [
 export const limitNames = fields.map(({ name }) => name);
 
 export function limitsOf(type: ServerType): readonly LimitField[] {
-  return type === 'stdio' ? fields : fields.filter(({ ofProcess }) => !ofProcess);
+  if (type === 'stdio') return fields;
+  // An API has no state that callers could share, and so no instances of theirs.
+  return fields.filter(({ name, ofProcess }) => !ofProcess && (type !== 'openapi' || name !== 'instances'));
 }
 
 /** E.g. "512 MB memory, 5 processes"; null without any. */

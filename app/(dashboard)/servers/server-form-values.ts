@@ -7,6 +7,7 @@ import type {
   ServerLimit,
   ServerLimits,
   ServerPatch,
+  ServerType,
   ServerView,
 } from '@/lib/servers/schema';
 import { limitNames, limitsOf } from './limit-words';
@@ -17,7 +18,7 @@ export interface Pair {
 }
 
 export interface ServerFormValues {
-  type: 'stdio' | 'streamable-http' | 'sse';
+  type: ServerType;
   name: string;
   description: string;
   command: string;
@@ -85,7 +86,7 @@ export const emptyServerForm: ServerFormValues = {
 
 export function valuesOf(server: ServerView): ServerFormValues {
   return {
-    type: server.type === 'openapi' ? 'streamable-http' : server.type,
+    type: server.type,
     name: server.name,
     description: server.description,
     command: server.command ?? '',
@@ -115,14 +116,17 @@ export function valuesOf(server: ServerView): ServerFormValues {
   };
 }
 
-/** The input that these values mean; empty optional fields are left out. Not validated here. */
-export function inputOf(values: ServerFormValues): Exclude<ServerInput, { type: 'openapi' }> {
+/**
+ * The input that these values mean; empty optional fields are left out. Not validated here. What an OpenAPI server takes
+ * from its document is not among them (openapi/openapi-form.tsx).
+ */
+export function inputOf(values: ServerFormValues): ServerInput {
   const limits = Object.fromEntries(
     limitsOf(values.type)
       .filter(({ name }) => values.limits[name].trim() !== '')
       .map(({ name }) => [name, Number(values.limits[name])]),
   );
-  const shared = {
+  const common = {
     name: values.name.trim(),
     ...(values.description.trim() && { description: values.description.trim() }),
     ...(values.timeoutSeconds.trim() && { timeoutMs: Math.round(Number(values.timeoutSeconds) * 1_000) }),
@@ -131,9 +135,12 @@ export function inputOf(values: ServerFormValues): Exclude<ServerInput, { type: 
     ...healthCheckOf(values),
     ...(values.secrets.length > 0 && { secrets: recordOf(values.secrets) }),
     enabled: values.enabled,
-    ...policyOf(values),
     ...(values.repeatSafeCalls && { repeatSafeCalls: true }),
   };
+  if (values.type === 'openapi') {
+    return { ...common, type: 'openapi', headers: recordOf(values.headers), ...tlsOf(values), openapi: {} };
+  }
+  const shared = { ...common, ...policyOf(values) };
   const era = values.era === 'auto' ? {} : { era: values.era };
   const isShared = values.isolation === 'shared';
   const balancing = isShared ? values.balancing : 'round-robin';
@@ -170,21 +177,27 @@ export function inputOf(values: ServerFormValues): Exclude<ServerInput, { type: 
 /** The change from `server` to these values: env, headers and secrets are merged by name, so what was removed becomes null. */
 export function patchOf(server: ServerView, values: ServerFormValues): ServerPatch {
   const input = inputOf(values);
-  const shared = {
+  const shown = limitsOf(server.type).map(({ name }) => [name, server.limits[name]]);
+  const limits = Object.fromEntries(shown.filter(([, value]) => value !== undefined));
+  const common = {
     ...(input.name !== server.name && { name: input.name }),
     description: values.description.trim(),
     timeoutMs: input.timeoutMs ?? null,
     prefix: values.prefix,
-    limits: { ...removed(server.limits, input.limits), ...input.limits },
+    limits: { ...removed(limits, input.limits), ...input.limits },
     secrets: { ...removed(server.secrets, input.secrets), ...input.secrets },
     enabled: values.enabled,
     healthCheck: input.healthCheck ?? null,
+    repeatSafeCalls: values.repeatSafeCalls,
+  };
+  if (input.type === 'openapi') return { ...common, ...remotePatch(server, input) };
+  const shared = {
+    ...common,
     balancing: input.balancing ?? null,
     isolation: values.isolation,
     startOnDemand: values.startOnDemand,
     idleStopSeconds: input.idleStopSeconds ?? null,
     warmInstances: input.warmInstances ?? null,
-    repeatSafeCalls: values.repeatSafeCalls,
     ...(server.type !== 'sse' && { era: values.era }),
   };
   if (input.type === 'stdio') {
@@ -198,13 +211,11 @@ export function patchOf(server: ServerView, values: ServerFormValues): ServerPat
       replicas: input.replicas ?? null,
     };
   }
-  return {
-    ...shared,
-    url: input.url,
-    endpoints: input.endpoints ?? null,
-    tls: input.tls ?? null,
-    headers: { ...removed(server.headers, input.headers), ...input.headers },
-  };
+  return { ...shared, url: input.url, endpoints: input.endpoints ?? null, ...remotePatch(server, input) };
+}
+
+function remotePatch(server: ServerView, { tls, headers }: Pick<ServerInput & { type: 'openapi' }, 'tls' | 'headers'>) {
+  return { tls: tls ?? null, headers: { ...removed(server.headers, headers), ...headers } };
 }
 
 /** What has no effect beside the rest is left out, as it is not shown. */

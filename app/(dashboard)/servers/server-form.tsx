@@ -1,6 +1,6 @@
 'use client';
 // The form of a server, for adding one and for changing one. It checks with the schema that the verb uses.
-import { useEffect, useRef } from 'react';
+import { useEffect, useRef, useState } from 'react';
 import { type FieldPath, type Resolver, useForm } from 'react-hook-form';
 import { Button } from '@/app/_ui/button';
 import { Field } from '@/app/_ui/field';
@@ -69,9 +69,16 @@ export interface ServerFormProps {
   /** How values can be tested before they are saved; absent without the right. */
   testableOf?: ((values: ServerFormValues) => Testable) | undefined;
   footer?: (submit: React.ReactNode) => React.ReactNode;
+  /** What a server of this type has in place of a command or a URL. */
+  children?: React.ReactNode;
+  /** Something among `children` is missing. */
+  isIncomplete?: boolean;
 }
 
-export function ServerForm({ values, fixedType, submitLabel, onSubmit, testableOf, footer }: ServerFormProps) {
+export function ServerForm(props: ServerFormProps) {
+  const { values, fixedType, submitLabel, onSubmit, testableOf, footer, children, isIncomplete } = props;
+  const frame = useRef<HTMLFormElement>(null);
+  const [refusals, setRefusals] = useState(0);
   const testing = useServerTest();
   const outcome = useRef<HTMLDivElement>(null);
   const form = useForm<ServerFormValues>({ defaultValues: values, resolver });
@@ -84,13 +91,21 @@ export function ServerForm({ values, fixedType, submitLabel, onSubmit, testableO
     if (!refusal) return;
     for (const [pointer, message] of Object.entries(refusal.fields)) {
       const path = pointer.split('/').slice(1);
+      // Whoever gave the children shows what concerns them.
+      if (path[0] === 'openapi') continue;
       setError(fieldOf(path) as FieldPath<ServerFormValues>, { message: sentence(path, message) });
     }
+    setRefusals((count) => count + 1);
   }
 
   function test(input: ServerFormValues) {
     if (testableOf) testing.run(testableOf(input));
   }
+
+  // Once the faults are shown, whoever shows them.
+  useEffect(() => {
+    if (refusals > 0) frame.current?.querySelector<HTMLElement>('[aria-invalid="true"]')?.focus();
+  }, [refusals]);
 
   // The outcome grows below what is filled in: it is brought into view as it does.
   const { test: latest, error: testError } = testing;
@@ -106,13 +121,13 @@ export function ServerForm({ values, fixedType, submitLabel, onSubmit, testableO
         ) : (
           <Button onClick={handleSubmit(test)}>Test</Button>
         ))}
-      <Button type="submit" variant="primary" busy={isSubmitting}>
+      <Button type="submit" variant="primary" busy={isSubmitting} disabled={isIncomplete}>
         {submitLabel}
       </Button>
     </>
   );
   return (
-    <form onSubmit={handleSubmit(submit)} noValidate className="flex max-w-[640px] flex-col gap-4">
+    <form ref={frame} onSubmit={handleSubmit(submit)} noValidate className="flex max-w-[640px] flex-col gap-4">
       <div className="grid gap-4 sm:grid-cols-2">
         <Field label="Name" required error={errors.name?.message} hint="Part of the URL and of tool names.">
           {(control) => <Input {...control} autoComplete="off" placeholder="github" {...register('name')} />}
@@ -165,18 +180,22 @@ export function ServerForm({ values, fixedType, submitLabel, onSubmit, testableO
         </>
       ) : (
         <>
-          <Field label="URL" required error={errors.url?.message}>
-            {(control) => (
-              <Input
-                {...control}
-                type="url"
-                className="font-mono"
-                autoComplete="off"
-                placeholder="https://example.com/mcp"
-                {...register('url')}
-              />
-            )}
-          </Field>
+          {type === 'openapi' ? (
+            children
+          ) : (
+            <Field label="URL" required error={errors.url?.message}>
+              {(control) => (
+                <Input
+                  {...control}
+                  type="url"
+                  className="font-mono"
+                  autoComplete="off"
+                  placeholder="https://example.com/mcp"
+                  {...register('url')}
+                />
+              )}
+            </Field>
+          )}
           <PairRows form={form} name="headers" label="Headers" add="Add a header" error={errors.headers?.message} />
         </>
       )}
@@ -220,7 +239,7 @@ export function ServerForm({ values, fixedType, submitLabel, onSubmit, testableO
             />
           )}
         </Field>
-        {type !== 'sse' && (
+        {type !== 'sse' && type !== 'openapi' && (
           <Field label="Protocol" hint="Set it only for a server that is not recognised.">
             {(control) => (
               <Select
@@ -237,7 +256,7 @@ export function ServerForm({ values, fixedType, submitLabel, onSubmit, testableO
           </Field>
         )}
       </div>
-      <InstanceFields form={form} />
+      {type !== 'openapi' && <InstanceFields form={form} />}
       <ConnectionFields form={form} />
       <LimitFields form={form} type={type} />
       <Field

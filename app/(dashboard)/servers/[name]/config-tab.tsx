@@ -34,7 +34,7 @@ export default function ConfigTab({ server, mayUpdate, mayTest }: ConfigTabProps
     );
   }
   if (!mayUpdate) return <ReadOnly server={server} reason="You may see this server but not change it." />;
-  if (server.type === 'openapi') return <OpenApiConfig server={server} />;
+  if (server.type === 'openapi') return <OpenApiConfig server={server} mayReplace={mayTest} />;
   // A new version makes a new form, so that what somebody else saved is not overwritten unseen.
   return <Editable key={server.version} server={server} mayTest={mayTest} />;
 }

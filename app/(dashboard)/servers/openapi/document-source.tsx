@@ -1,45 +1,75 @@
 'use client';
 // Where a document comes from: its address, a paste, or a file.
 import { useState } from 'react';
-import { api } from '@/app/_ui/api';
+import { ApiError, api } from '@/app/_ui/api';
 import { Button } from '@/app/_ui/button';
 import { DialogBody, DialogFooter } from '@/app/_ui/dialog';
 import { Field } from '@/app/_ui/field';
 import { Input, Textarea } from '@/app/_ui/input';
-import { ErrorNotice, Notice } from '@/app/_ui/notice';
-import { type DocumentReading, type DocumentSource, documentMaxBytes } from '@/lib/openapi/schema';
+import { ErrorNotice } from '@/app/_ui/notice';
+import {
+  type DocumentReading,
+  type DocumentSource,
+  documentMaxBytes,
+  type OpenApiSettings,
+} from '@/lib/openapi/schema';
 
 export interface DocumentSourceFormProps {
   onRead: (source: DocumentSource, reading: DocumentReading) => void;
+  /** Which operations the server takes. */
+  filters?: Pick<OpenApiSettings, 'include' | 'exclude'>;
+  /** Where the server has its document from: that address is fetched again, not given again. */
+  knownUrl?: string | undefined;
 }
 
-export function DocumentSourceForm({ onRead }: DocumentSourceFormProps) {
+/** Why a document cannot be used, so that it is said where the document was given. */
+const isOfDocument: ReadonlySet<string> = new Set([
+  'INVALID_INPUT',
+  'PAYLOAD_TOO_LARGE',
+  'UPSTREAM_UNAVAILABLE',
+  'UPSTREAM_BAD_ANSWER',
+  'UPSTREAM_TIMEOUT',
+  'INTERRUPTED',
+]);
+
+export function DocumentSourceForm({ onRead, filters, knownUrl }: DocumentSourceFormProps) {
   const [url, setUrl] = useState('');
   const [text, setText] = useState('');
   const [isReading, setReading] = useState(false);
   const [error, setError] = useState<unknown>(null);
-  const [tooLarge, setTooLarge] = useState(false);
+  const [faults, setFaults] = useState<{ url?: string; text?: string }>({});
 
   async function read() {
-    setReading(true);
     setError(null);
-    const source = text.trim() ? { document: text } : { documentUrl: url.trim() };
+    const isText = text.trim() !== '';
+    if (!isText && url.trim() === knownUrl) {
+      setFaults({ url: 'The server has its document from there: use "Refresh document".' });
+      return;
+    }
+    setFaults({});
+    setReading(true);
+    const source = isText ? { document: text } : { documentUrl: url.trim() };
     try {
-      onRead(source, await api<DocumentReading>('/openapi', { method: 'POST', body: source }));
+      onRead(source, await api<DocumentReading>('/openapi', { method: 'POST', body: { ...filters, ...source } }));
     } catch (thrown) {
-      setError(thrown);
       setReading(false);
+      if (thrown instanceof ApiError && isOfDocument.has(thrown.code)) {
+        const message = Object.values(thrown.fields)[0] ?? [thrown.message, thrown.hint].filter(Boolean).join(' ');
+        setFaults(isText ? { text: message } : { url: message });
+      } else setError(thrown);
     }
   }
 
   async function take(file: File | undefined) {
     if (!file) return;
-    setTooLarge(file.size > documentMaxBytes);
-    if (file.size <= documentMaxBytes) setText(await file.text());
+    const isTooLarge = file.size > documentMaxBytes;
+    setFaults(isTooLarge ? { text: `${file.name} is larger than 8 MiB.` } : {});
+    if (!isTooLarge) setText(await file.text());
   }
 
   return (
     <form
+      noValidate
       className="flex min-h-0 flex-1 flex-col"
       onSubmit={(event) => {
         event.preventDefault();
@@ -47,7 +77,11 @@ export function DocumentSourceForm({ onRead }: DocumentSourceFormProps) {
       }}
     >
       <DialogBody className="flex flex-col gap-4">
-        <Field label="Address of the document" hint="OpenAPI 3.0 or 3.1, JSON or YAML. The hub fetches it.">
+        <Field
+          label="Address of the document"
+          hint="OpenAPI 3.0 or 3.1, JSON or YAML. The hub fetches it."
+          error={faults.url}
+        >
           {(control) => (
             <Input
               {...control}
@@ -60,7 +94,7 @@ export function DocumentSourceForm({ onRead }: DocumentSourceFormProps) {
             />
           )}
         </Field>
-        <Field label="Or the document itself" optional>
+        <Field label="Or the document itself" optional error={faults.text}>
           {(control) => (
             <Textarea
               {...control}
@@ -88,7 +122,6 @@ export function DocumentSourceForm({ onRead }: DocumentSourceFormProps) {
             </Button>
           )}
         </div>
-        {tooLarge && <Notice tone="bad" title="The file is larger than 8 MiB." />}
         {error !== null && <ErrorNotice error={error} />}
       </DialogBody>
       <DialogFooter>

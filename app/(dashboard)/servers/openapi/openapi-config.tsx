@@ -1,43 +1,98 @@
 'use client';
-// The settings of a server that is made of an OpenAPI document, and its document fetched again.
+// The settings of a server that is made of an OpenAPI document, and its document fetched again or replaced.
 import { useQuery, useQueryClient } from '@tanstack/react-query';
 import { RefreshCw } from 'lucide-react';
 import { useRouter } from 'next/navigation';
 import { useState } from 'react';
-import { ApiError, api } from '@/app/_ui/api';
+import { api } from '@/app/_ui/api';
 import { Button } from '@/app/_ui/button';
-import { Field } from '@/app/_ui/field';
-import { plural } from '@/app/_ui/format';
-import { Input } from '@/app/_ui/input';
+import { formatBytes } from '@/app/_ui/format';
 import { ErrorNotice, Notice } from '@/app/_ui/notice';
 import { Skeleton } from '@/app/_ui/skeleton';
 import { toast } from '@/app/_ui/toaster';
 import type { DocumentChange, DocumentReading } from '@/lib/openapi/schema';
 import type { ServerView } from '@/lib/servers/schema';
+import { patchOf, type ServerFormValues, valuesOf } from '../server-form-values';
 import type { ShownServer } from '../shown-server';
-import { DocumentHead } from './add-openapi';
-import { credentialsOf, includeOf, typedOf } from './openapi-values';
-import { OperationPicker } from './operation-picker';
-import { SchemeFields } from './scheme-fields';
+import { changeLines, changeWords } from './document-change';
+import { type FromDocument, OpenApiForm } from './openapi-form';
+import { ChangeNotice, ReplaceDocument, type Replacement } from './replace-document';
 
-export function OpenApiConfig({ server }: { server: ShownServer }) {
+export interface OpenApiConfigProps {
+  server: ShownServer;
+  /** Another document is as much as another server. */
+  mayReplace: boolean;
+}
+
+export function OpenApiConfig({ server, mayReplace }: OpenApiConfigProps) {
   const path = `/servers/${encodeURIComponent(server.name)}/document`;
   const { data, error } = useQuery({
     queryKey: ['servers', server.name, 'document', server.openapi?.document?.sha256, server.version],
     queryFn: ({ signal }) => api<DocumentReading>(path, { signal }),
   });
+  const [isReplacing, setReplacing] = useState(false);
+  const [chosen, setChosen] = useState<(Replacement & { version: number }) | null>(null);
+  // One that was chosen for an earlier version is saved, or out of date.
+  const replacement = chosen?.version === server.version ? chosen : null;
+
   return (
-    <div className="flex flex-col gap-4">
-      <Refresh server={server} path={path} />
+    <div className="flex max-w-[640px] flex-col gap-4">
+      <StoredDocument
+        server={server}
+        path={path}
+        isReplaced={replacement !== null}
+        onReplace={mayReplace && data ? () => setReplacing(true) : undefined}
+      />
       {error && <ErrorNotice error={error} />}
       {!data && !error && <Skeleton className="h-64 w-full" />}
+      {data && replacement && (
+        <div className="flex flex-col gap-2">
+          <p className="flex flex-wrap items-center gap-x-3 gap-y-2 text-table">
+            <span className="min-w-0 flex-1 basis-64">
+              To be replaced by{' '}
+              {'documentUrl' in replacement.source ? (
+                <span className="font-mono text-[0.75rem] break-all">{replacement.source.documentUrl}</span>
+              ) : (
+                'the text that was given'
+              )}
+            </span>
+            <Button onClick={() => setChosen(null)}>Keep the stored one</Button>
+          </p>
+          <ChangeNotice before={data} after={replacement.reading} />
+        </div>
+      )}
       {/* What somebody else saved makes a new form, so that it is not overwritten unseen. */}
-      {data && <Settings key={`${server.version} ${data.operations.length}`} server={server} reading={data} />}
+      {data && (
+        <Settings
+          key={`${server.version} ${server.openapi?.document?.sha256}`}
+          server={server}
+          reading={replacement?.reading ?? data}
+          source={replacement?.source}
+        />
+      )}
+      {data && isReplacing && (
+        <ReplaceDocument
+          reading={data}
+          stored={server.openapi}
+          onClose={() => setReplacing(false)}
+          onReplace={(next) => {
+            setChosen({ ...next, version: server.version });
+            setReplacing(false);
+          }}
+        />
+      )}
     </div>
   );
 }
 
-function Refresh({ server, path }: { server: ShownServer; path: string }) {
+interface StoredDocumentProps {
+  server: ShownServer;
+  path: string;
+  isReplaced: boolean;
+  onReplace: (() => void) | undefined;
+}
+
+function StoredDocument({ server, path, isReplaced, onReplace }: StoredDocumentProps) {
   const client = useQueryClient();
   const [isBusy, setBusy] = useState(false);
   const [change, setChange] = useState<DocumentChange | null>(null);
@@ -65,124 +120,78 @@ function Refresh({ server, path }: { server: ShownServer; path: string }) {
           <span className="font-mono text-[0.75rem] break-all">
             {documentUrl ?? 'The document was given as a text.'}
           </span>
-          {document && <span className="block">Stored {new Date(document.fetchedAt).toLocaleString('en')}</span>}
+          {document && (
+            <span className="block">
+              Stored {new Date(document.fetchedAt).toLocaleString('en')}, {sizeText(document.bytes)}
+            </span>
+          )}
         </p>
-        {documentUrl && (
-          <Button busy={isBusy} onClick={() => void refresh()}>
-            <RefreshCw aria-hidden />
-            Refresh document
-          </Button>
-        )}
+        <div className="flex flex-wrap gap-2">
+          {documentUrl && !isReplaced && (
+            <Button busy={isBusy} onClick={() => void refresh()}>
+              <RefreshCw aria-hidden />
+              Refresh document
+            </Button>
+          )}
+          {onReplace && <Button onClick={onReplace}>Replace document…</Button>}
+        </div>
       </div>
       {error !== null && <ErrorNotice error={error} />}
-      {change && <Notice tone="ok" title={changeWords(change)} cause={changeList(change)} />}
+      {change && !isReplaced && <Notice tone="ok" title={refreshedWords(change)} cause={changeLines(change)} />}
     </div>
   );
 }
 
-function changeWords({ changed, added, removed, altered }: DocumentChange): string {
-  if (!changed) return 'The document is the same as before.';
-  const parts = [
-    added.length > 0 && `${plural(added.length, 'tool')} added`,
-    removed.length > 0 && `${plural(removed.length, 'tool')} removed`,
-    altered.length > 0 && `${plural(altered.length, 'tool')} changed`,
-  ].filter(Boolean);
-  return parts.length > 0 ? `${parts.join(', ')}.` : 'The document is new, and its tools are as before.';
+function refreshedWords(change: DocumentChange): string {
+  if (!change.changed) return 'The document is the same as before.';
+  return changeWords(change, 'tool') ?? 'The document is new, and its tools are as before.';
 }
 
-function changeList({ added, removed, altered }: DocumentChange): string | undefined {
-  const lines = [
-    ...added.map((tool) => `+ ${tool}`),
-    ...removed.map((tool) => `- ${tool}`),
-    ...altered.map((tool) => `~ ${tool}`),
-  ];
-  if (lines.length === 0) return undefined;
-  return lines.length > 20 ? `${lines.slice(0, 20).join('\n')}\n… and ${lines.length - 20} more` : lines.join('\n');
+function sizeText(bytes: number): string {
+  const { value, unit } = formatBytes(bytes);
+  return `${value} ${unit}`;
 }
 
-function Settings({ server, reading }: { server: ShownServer; reading: DocumentReading }) {
-  const stored = server.openapi;
+interface SettingsProps {
+  server: ShownServer;
+  reading: DocumentReading;
+  /** Where another document comes from. */
+  source: Replacement['source'] | undefined;
+}
+
+function Settings({ server, reading, source }: SettingsProps) {
   const client = useQueryClient();
   const router = useRouter();
-  const [name, setName] = useState(server.name);
-  const [baseUrl, setBaseUrl] = useState(stored?.baseUrl ?? reading.baseUrl ?? '');
-  const [timeoutSeconds, setTimeoutSeconds] = useState(
-    server.timeoutMs === null ? '' : String(server.timeoutMs / 1_000),
-  );
-  const [chosen, setChosen] = useState<ReadonlySet<string>>(
-    () => new Set(reading.operations.flatMap((each) => (each.chosen ? [each.key] : []))),
-  );
-  const [typed, setTyped] = useState(() => typedOf(stored?.auth));
-  const [isSaving, setSaving] = useState(false);
-  const [error, setError] = useState<unknown>(null);
-  const fields = error instanceof ApiError ? error.fields : {};
 
-  async function save() {
-    setSaving(true);
-    setError(null);
-    const { auth, secrets } = credentialsOf(reading.schemes, typed, stored?.auth);
+  async function save(values: ServerFormValues, { baseUrl, include, auth, secrets }: FromDocument) {
+    const patch = patchOf(server, values);
+    // A text has no address: what would be fetched from the former one is another document.
+    const document = source && { documentUrl: null, ...source };
     const body = {
-      ...(name.trim() !== server.name && { name: name.trim() }),
-      timeoutMs: timeoutSeconds.trim() ? Math.round(Number(timeoutSeconds) * 1_000) : null,
-      ...(Object.keys(secrets).length > 0 && { secrets }),
-      openapi: { baseUrl: baseUrl.trim(), include: includeOf(reading, chosen) ?? null, exclude: null, auth },
+      ...patch,
+      secrets: { ...patch.secrets, ...secrets },
+      openapi: { ...document, baseUrl, include: include ?? null, exclude: null, auth },
     };
-    try {
-      const options = { method: 'PATCH' as const, body, ifMatch: server.version };
-      const saved = await api<ServerView>(`/servers/${encodeURIComponent(server.name)}`, options);
-      toast(`Saved ${saved.name}`);
-      if (saved.name === server.name) void client.invalidateQueries({ queryKey: ['servers'] });
-      else router.replace(`/servers/${encodeURIComponent(saved.name)}?tab=config`);
-    } catch (thrown) {
-      setError(thrown);
-    } finally {
-      setSaving(false);
-    }
+    const options = { method: 'PATCH' as const, body, ifMatch: server.version };
+    const saved = await api<ServerView>(`/servers/${encodeURIComponent(server.name)}`, options);
+    toast(`Saved ${saved.name}`);
+    if (saved.name === server.name) void client.invalidateQueries({ queryKey: ['servers'] });
+    else router.replace(`/servers/${encodeURIComponent(saved.name)}?tab=config`);
   }
 
   return (
-    <form
-      className="flex max-w-3xl flex-col gap-4"
-      onSubmit={(event) => {
-        event.preventDefault();
-        void save();
-      }}
-    >
-      <DocumentHead reading={reading} />
-      <div className="grid gap-4 sm:grid-cols-2">
-        <Field label="Name" required error={fields['/name']}>
-          {(control) => <Input {...control} value={name} onChange={(event) => setName(event.target.value)} />}
-        </Field>
-        <Field label="Time-out in seconds" optional error={fields['/timeoutMs']}>
-          {(control) => (
-            <Input
-              {...control}
-              inputMode="decimal"
-              value={timeoutSeconds}
-              onChange={(event) => setTimeoutSeconds(event.target.value)}
-            />
-          )}
-        </Field>
-        <Field label="Base URL" required className="sm:col-span-2" error={fields['/openapi/baseUrl']}>
-          {(control) => (
-            <Input
-              {...control}
-              type="url"
-              className="font-mono"
-              value={baseUrl}
-              onChange={(event) => setBaseUrl(event.target.value)}
-            />
-          )}
-        </Field>
-      </div>
-      <OperationPicker reading={reading} chosen={chosen} onChange={setChosen} error={fields['/openapi/include']} />
-      <SchemeFields schemes={reading.schemes} typed={typed} onChange={setTyped} stored={stored?.auth} errors={fields} />
-      {error !== null && <ErrorNotice error={error} />}
-      <div>
-        <Button type="submit" variant="primary" busy={isSaving} disabled={chosen.size === 0}>
-          Save
-        </Button>
-      </div>
-    </form>
+    <OpenApiForm
+      reading={reading}
+      values={valuesOf(server)}
+      stored={server.openapi}
+      submitLabel="Save"
+      onSave={save}
+      footer={(submit, notice) => (
+        <div className="flex flex-col items-start gap-3">
+          {notice && <div className="w-full">{notice}</div>}
+          {submit}
+        </div>
+      )}
+    />
   );
 }

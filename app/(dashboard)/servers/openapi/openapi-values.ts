@@ -96,6 +96,25 @@ export function includeOf(reading: DocumentReading, chosen: ReadonlySet<string>)
   return { operations: reading.operations.filter(({ key }) => chosen.has(key)).map(({ key }) => key) };
 }
 
+/** The operations that the settings choose. */
+export function chosenOf({ operations }: DocumentReading): Set<string> {
+  return new Set(operations.filter(({ chosen }) => chosen).map(({ key }) => key));
+}
+
+/** The choice among the operations of one document, made for those of another: what both have stays as it was chosen. */
+export function carriedOver(before: DocumentReading, chosen: ReadonlySet<string>, after: DocumentReading): Set<string> {
+  const isAll = chosen.size === before.operations.length;
+  const known = new Set(before.operations.map(({ key }) => key));
+  const isChosen = ({ key, chosen: byFilter }: DocumentReading['operations'][number]) =>
+    isAll || (known.has(key) ? chosen.has(key) : byFilter);
+  return new Set(after.operations.filter(isChosen).map(({ key }) => key));
+}
+
+/** A JSON Pointer (RFC 6901), as faults are named by the verbs. */
+export function pointerOf(path: readonly string[]): string {
+  return path.map((step) => `/${step.replaceAll('~', '~0').replaceAll('/', '~1')}`).join('');
+}
+
 export function tokensOf({ operations }: DocumentReading, chosen: ReadonlySet<string>): number {
   return operations.reduce((sum, { key, tokens }) => sum + (chosen.has(key) ? tokens : 0), 0);
 }

@@ -3,7 +3,7 @@
 import { Field } from '@/app/_ui/field';
 import { Input } from '@/app/_ui/input';
 import type { DocumentReading, OpenApiSettings } from '@/lib/openapi/schema';
-import { credentialFields, schemeWords, type Typed } from './openapi-values';
+import { credentialFields, pointerOf, schemeWords, type Typed } from './openapi-values';
 
 export interface SchemeFieldsProps {
   schemes: DocumentReading['schemes'];
@@ -34,7 +34,12 @@ export function SchemeFields({ schemes, typed, onChange, stored, errors }: Schem
             {credentialFields(scheme).length > 0 && (
               <div className="grid gap-3 sm:grid-cols-2">
                 {credentialFields(scheme).map(({ field, label, secret }) => (
-                  <Field key={field} label={label} optional error={errors[`/openapi/auth/${scheme.name}/${field}`]}>
+                  <Field
+                    key={field}
+                    label={label}
+                    optional
+                    error={errors[pointerOf(['openapi', 'auth', scheme.name, field])]}
+                  >
                     {(control) => (
                       <Input
                         {...control}

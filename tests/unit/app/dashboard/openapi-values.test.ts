@@ -1,7 +1,11 @@
 import { describe, expect, it } from 'vitest';
+import { changeLines, changeOf, changeWords } from '../../../../app/(dashboard)/servers/openapi/document-change';
 import {
+  carriedOver,
+  chosenOf,
   credentialsOf,
   includeOf,
+  pointerOf,
   suggestedName,
   tokensOf,
   typedOf,
@@ -71,5 +75,30 @@ describe('the form of an OpenAPI server', () => {
       'api',
       'api',
     ]);
+  });
+
+  it('points at a field of a scheme as faults do, whatever its name', () => {
+    expect(pointerOf(['openapi', 'auth', 'a/b~c', 'value'])).toBe('/openapi/auth/a~1b~0c/value');
+  });
+});
+
+describe('another document in the place of the one before', () => {
+  const b = { ...operation('GET /b'), hash: 'other' };
+  const after = { ...reading, operations: [b, operation('GET /c'), { ...operation('GET /d'), chosen: false }] };
+
+  it('keeps what was chosen among the operations that both have, and takes the new ones as the filters say', () => {
+    expect([...carriedOver(reading, new Set(['GET /a']), after)]).toEqual(['GET /c']);
+    expect([...carriedOver(reading, new Set(['GET /b']), after)]).toEqual(['GET /b', 'GET /c']);
+    expect([...carriedOver(reading, chosenOf(reading), after)]).toEqual(['GET /b', 'GET /c', 'GET /d']);
+  });
+
+  it('is told apart by operations that are new, gone and changed, a new tool name among them', () => {
+    const change = changeOf(reading, after);
+    expect(change).toEqual({ changed: true, added: ['GET /c', 'GET /d'], removed: ['GET /a'], altered: ['GET /b'] });
+    expect(changeWords(change, 'operation')).toBe('2 operations added, 1 operation removed, 1 operation changed.');
+    expect(changeLines(change)).toBe('+ GET /c\n+ GET /d\n- GET /a\n~ GET /b');
+    const renamed = { ...reading, operations: [{ ...operation('GET /a'), tool: 'get_a' }, operation('GET /b')] };
+    expect(changeOf(reading, renamed).altered).toEqual(['GET /a']);
+    expect(changeWords(changeOf(reading, reading), 'operation')).toBeNull();
   });
 });

@@ -107,4 +107,40 @@ describe('the form of a server', () => {
     const values = { ...emptyServerForm, type: 'streamable-http' as const, name: 'a', url: 'http://h/mcp', limits };
     expect(inputOf(values).limits).toEqual({ concurrentCalls: 4 });
   });
+
+  it('of an OpenAPI server has the settings that such a server has and no others', () => {
+    const api = {
+      ...view,
+      type: 'openapi' as const,
+      command: null,
+      args: [],
+      env: {},
+      headers: { 'X-Tenant': '***5678', 'X-Gone': '***' },
+      secrets: { KEY: '***7890' },
+      limits: { concurrentCalls: 4, instances: 2 },
+      healthCheck: { intervalSeconds: 60 },
+      tls: { serverName: 'api.test' },
+    };
+    const values = {
+      ...valuesOf(api),
+      description: 'd',
+      tlsServerName: '',
+      headers: [{ key: 'X-Tenant', value: '***5678' }],
+    };
+    expect(patchOf(api, values)).toEqual({
+      description: 'd',
+      timeoutMs: 1_500,
+      prefix: 'never',
+      limits: { concurrentCalls: 4 },
+      secrets: { KEY: '***7890' },
+      enabled: true,
+      healthCheck: { intervalSeconds: 60 },
+      repeatSafeCalls: false,
+      tls: null,
+      headers: { 'X-Tenant': '***5678', 'X-Gone': null },
+    });
+    const input = inputOf({ ...values, tlsCa: 'pem' });
+    expect(input).toMatchObject({ type: 'openapi', headers: { 'X-Tenant': '***5678' }, tls: { ca: 'pem' } });
+    expect(serverInputSchema.safeParse(input).success).toBe(true);
+  });
 });
