@@ -96,6 +96,7 @@ export async function startWorkerHub(options: WorkerOptions): Promise<WorkerHub>
   const gateway = createGateway({
     supervisor,
     resolveActor: access.resolveBearer,
+    reloadActor: access.reload,
     catalogs: {
       load: () => loadCatalogs(db),
       // Every worker lists what it reaches; one of them writes it down.

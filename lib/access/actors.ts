@@ -7,7 +7,7 @@ import type { Bus } from '../events/bus';
 import type { EventName } from '../events/schema';
 import type { Log } from '../log';
 import { type BrowserSession, openBrowserSession, sessionTokenOf } from './browser-session';
-import { type Identity, type KeyIdentity, loadKey, loadUser } from './identities';
+import { type Identity, type KeyIdentity, loadKey, loadKeyById, loadUser } from './identities';
 import { createKeyUsage } from './key-usage';
 import type { Keyring } from './keyring';
 import type { Actor } from './schema';
@@ -33,6 +33,8 @@ export interface ActorResolver {
   resolveSession(cookieHeader: string | null | undefined): Promise<Actor | null>;
   /** As resolveSession, with the session itself, for adapters that renew its cookie. */
   resolveBrowser(cookieHeader: string | null | undefined): Promise<{ actor: Actor; session: BrowserSession } | null>;
+  /** The actor as its rights are in the database now; null when its key or account is gone. @throws what the database throws */
+  reload(kind: Actor['kind'], id: string): Promise<Actor | null>;
   /** Writes what is still to be written and stops listening. */
   close(): Promise<void>;
 }
@@ -104,6 +106,12 @@ export function createActorResolver(parts: ActorResolverParts): ActorResolver {
     },
     resolveBrowser,
     resolveSession: async (cookieHeader) => (await resolveBrowser(cookieHeader))?.actor ?? null,
+    async reload(kind, id) {
+      if (kind === 'user') return (await loadUser(db, id))?.actor ?? null;
+      const identity = kind === 'key' ? await loadKeyById(db, id) : null;
+      const isExpired = identity?.expiresAtMs != null && identity.expiresAtMs <= wallClock();
+      return isExpired ? null : (identity?.actor ?? null);
+    },
     async close() {
       for (const stop of unsubscribe) stop();
       await usage.close();

@@ -1,5 +1,5 @@
 // Reads users with all that their rights consist of, and turns them into actors.
-import { eq } from 'drizzle-orm';
+import { eq, type SQL } from 'drizzle-orm';
 import { apiKeys, groupMembers, roles, userRoles, users } from '../../drizzle/schema';
 import type { Db } from '../db/types';
 import type { Actor, KeyScope, Permission } from './schema';
@@ -48,7 +48,16 @@ export async function loadUser(db: Db, userId: string): Promise<Identity | null>
 }
 
 /** The key with this hash, unless it is revoked or its owner disabled. Expiry is left to the caller, who has a clock. */
-export async function loadKey(db: Db, secretHash: string): Promise<KeyIdentity | null> {
+export function loadKey(db: Db, secretHash: string): Promise<KeyIdentity | null> {
+  return loadKeyWhere(db, eq(apiKeys.secretHash, secretHash));
+}
+
+/** As loadKey, by its id. */
+export function loadKeyById(db: Db, id: string): Promise<KeyIdentity | null> {
+  return loadKeyWhere(db, eq(apiKeys.id, id));
+}
+
+async function loadKeyWhere(db: Db, condition: SQL): Promise<KeyIdentity | null> {
   const [key] = await db
     .select({
       id: apiKeys.id,
@@ -62,7 +71,7 @@ export async function loadKey(db: Db, secretHash: string): Promise<KeyIdentity |
     })
     .from(apiKeys)
     .innerJoin(users, eq(users.id, apiKeys.userId))
-    .where(eq(apiKeys.secretHash, secretHash));
+    .where(condition);
   if (!key || key.revokedAt || key.disabled) return null;
   const rights = await loadRights(db, key.userId);
   return {

@@ -231,6 +231,7 @@ export async function startGateway(options: TestGatewayOptions = {}): Promise<Te
   const gateway = createGateway({
     supervisor: options.supervisor ?? supervisor,
     resolveActor: (token) => keys.get(token) ?? null,
+    reloadActor: async (kind, id) => [...keys.values()].find((key) => key.kind === kind && key.id === id) ?? null,
     catalogs: {
       load: async () => {
         await options.storeReady;

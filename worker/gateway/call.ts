@@ -54,6 +54,7 @@ export function createCalls({ relay, inputs, tasks, record, report }: CallDeps) 
       const progressToken = progressTokenOf(params);
       const sent = name === target.name ? params : { ...params, name: target.name };
       const { server } = target;
+      origin.target = target;
       if (origin.client) origin.client.target = target;
       const isTask = params?.task !== undefined || target.taskSupport === 'required';
       let answer = isTask

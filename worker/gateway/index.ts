@@ -22,12 +22,13 @@ import { createMethods } from './methods';
 import { createNews } from './news';
 import { createRelay, type RelayLimits } from './relay';
 import { createRepeats } from './repeat';
+import { createRights } from './rights';
 import type { EndedSessions } from './sessions/ended-sessions';
 import { createInputRounds } from './sessions/input-rounds';
 import { createLegacy } from './sessions/legacy';
 import { createPeers, type PeerLine } from './sessions/peers';
 import { createQuestions, type QuestionLimits } from './sessions/questions';
-import { createSessions, credentialOf, type Session, userOf } from './sessions/sessions';
+import { createSessions, type Session, userOf } from './sessions/sessions';
 import { createSse } from './sessions/sse';
 import { createStreams, type StreamLimits } from './sessions/streams';
 import { createListeners } from './stateless/listeners';
@@ -64,6 +65,8 @@ export interface GatewayDeps {
   supervisor: Pick<Supervisor, 'on' | 'upstreamOf' | 'listingUpstreamOf' | 'listed' | 'release'>;
   /** The actor of a bearer token, at once while it is known. @throws HubError UNAVAILABLE */
   resolveActor(token: string, address?: string, connection?: object): Actor | null | Promise<Actor | null>;
+  /** The actor as its rights are now, past every memory; null when it is gone. @throws what the database throws */
+  reloadActor(kind: Actor['kind'], id: string): Promise<Actor | null>;
   catalogs: CatalogDeps['catalogs'];
   loadEndpoints: CatalogDeps['loadEndpoints'];
   keyring: Pick<Keyring, 'seal' | 'open'>;
@@ -148,6 +151,7 @@ export function createGateway(deps: GatewayDeps): Gateway {
     changed: () => {
       for (const { session, actor } of streams.newest()) news.tellChangedLists(session, actor);
       listeners.tellChangedLists();
+      void rights.endForbidden();
     },
   });
   const sessions = createSessions({
@@ -284,24 +288,24 @@ export function createGateway(deps: GatewayDeps): Gateway {
     refuse(request, response, error, newRequestId(request)),
   );
 
-  function endFor(matches: (actor: Actor) => boolean): void {
-    streams.endWhere(({ actor }) => matches(actor));
-    parking.endWhere(matches, 'the rights of the caller changed');
-    listeners.endWhere(matches, 'The rights of the caller changed.');
-  }
-
-  // Who lost a right must not go on listening: the client connects anew and is asked again.
-  const unsubscribe = [
-    bus.on('key.revoked', ({ id }) => {
-      const credential = `key:${id}`;
-      endFor((actor) => credentialOf(actor) === credential);
-      relay.endOf(credential, new HubError('UNAUTHENTICATED', 'The key was revoked while the request ran.'));
-      // Those that run at no server now: they ask their client, or follow a task.
-      for (const call of sessions.callsOf(credential)) call.cancel('the credential was revoked');
-    }),
-    bus.on('access.changed', ({ userId }) => endFor((actor) => actor.userId === userId)),
-    supervisor.on('removed', (serverId) => relay.forget(serverId)),
-  ];
+  const rights = createRights({
+    bus,
+    reloadActor: deps.reloadActor,
+    streams,
+    listeners,
+    parking,
+    relay,
+    sessions,
+    news,
+    nodeOf: (serverId) => catalog.endpoints.servers.get(serverId),
+    viewFor: (session, actor) => {
+      const endpoint = catalog.endpoints.byKey.get(session.endpointKey);
+      return endpoint ? viewOf(actor, endpoint) : null;
+    },
+    changed: http.forgetCallers,
+    log,
+  });
+  const unsubscribe = [rights.close, supervisor.on('removed', (serverId) => relay.forget(serverId))];
   const purge = setInterval(() => sessions.purge(), purgeEveryMs);
   purge.unref();
 
@@ -321,6 +325,8 @@ export function createGateway(deps: GatewayDeps): Gateway {
         params: { name: tool, arguments: args },
         origin: {
           id: requestId,
+          actor,
+          target: null,
           session: null,
           exchange: null,
           client: null,

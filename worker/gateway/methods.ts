@@ -49,6 +49,7 @@ export function createMethods({ calls, relay, inputs, news, tasks }: MethodsDeps
     if (!can(actor, 'call', target.resource)) throw notFound(target.name);
     const sent = { ...params, ...changed };
     const { server } = target;
+    origin.target = target;
     if (origin.client) origin.client.target = target;
     const progressToken = progressTokenOf(params);
     let answer = await relay.send(origin, server, method, sent, progressToken);

@@ -33,6 +33,8 @@ export function isTheirs(whose: string | undefined, { user, conversation }: Call
 
 /** Who hears of resources: a session on its stream, or anything that hears for itself. */
 export interface Subscriber extends Caller {
+  readonly actor: Actor;
+  readonly endpointKey: string;
   /** Exposed URIs. */
   readonly subscriptions: Set<string>;
   hear(method: string, params?: Record<string, unknown>): void;
@@ -189,12 +191,24 @@ export function createNews({ supervisor, streams, relay, questions, viewFor, tel
 
     /** As unsubscribe, for what another worker was asked. */
     dropExposed(session: Session, exposed: string): void {
-      if (!session.subscriptions.delete(exposed)) return;
+      if (session.subscriptions.has(exposed)) this.dropWhere(session, (each) => each === exposed);
+    },
+
+    /** Ends those subscriptions that `matches` picks, by the URI that the client knows and the server. */
+    dropWhere(session: Session | Subscriber, matches: (exposed: string, serverId: string) => boolean): void {
       for (const [serverId, byUri] of subscribers) {
-        const isTheirs = (uri: string) => byUri.get(uri)?.get(session) === exposed;
-        for (const uri of [...byUri.keys()].filter(isTheirs)) if (drop(session, serverId, uri)) void watch(serverId);
+        for (const [uri, all] of [...byUri]) {
+          const exposed = all.get(session);
+          if (exposed === undefined || !matches(exposed, serverId)) continue;
+          session.subscriptions.delete(exposed);
+          if (drop(session, serverId, uri)) void watch(serverId);
+        }
       }
     },
+
+    /** Everybody who subscribed to a resource here. */
+    subscribed: (): Set<Session | Subscriber> =>
+      new Set([...subscribers.values()].flatMap((byUri) => [...byUri.values()].flatMap((all) => [...all.keys()]))),
 
     /** Forgets everything of a session or subscriber that ended. */
     release(session: Session | Subscriber): void {

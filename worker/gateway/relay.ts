@@ -1,5 +1,6 @@
 // Sends one request of a client on to a server and watches over it until its answer: place in the server's queue,
 // progress, cancellation, time limits. Knows neither names nor HTTP.
+import type { Actor } from '../../lib/access/schema';
 import { HubError, isHubError } from '../../lib/errors';
 import { Slots, type Slotted } from '../slots';
 import type { Supervisor } from '../supervisor/types';
@@ -43,6 +44,10 @@ export interface AskedClient extends ClientSide {
 /** Where a request came from; `session` and `exchange` are absent for calls of the dashboard. */
 export interface Origin {
   id: RequestId;
+  /** Who asks, for the time when rights change while it runs. */
+  actor?: Actor | undefined;
+  /** What it is about, once that is known. */
+  target?: Target | null;
   session: Session | null;
   exchange: Outlet | null;
   /** What servers may learn of the client and ask it; null where nobody can be asked. */
@@ -194,6 +199,13 @@ export function createRelay(supervisor: Pick<Supervisor, 'upstreamOf'>, limits: 
     }
   }
 
+  function everything(): Running[] {
+    return [...lanes.values()].flatMap(({ inflight: calls, queue }) => [
+      ...calls,
+      ...queue.map((place) => place.running),
+    ]);
+  }
+
   return {
     send,
     leavePlace,
@@ -212,17 +224,18 @@ export function createRelay(supervisor: Pick<Supervisor, 'upstreamOf'>, limits: 
       const [only] = calls?.size === 1 ? calls : [];
       return only ?? null;
     },
-    /** Ends the requests of a credential, those that wait for their place too. Their clients are told why. */
-    endOf(credential: string, why: HubError): void {
-      const isTheirs = ({ origin: { session, client } }: Running) =>
-        (session?.credential ?? client?.owner) === credential;
-      for (const { inflight: calls, queue } of lanes.values()) {
-        for (const running of [...calls, ...queue.map((place) => place.running)]) {
-          if (!isTheirs(running)) continue;
-          running.end = why;
-          running.cancel('the credential was revoked');
-        }
+    /** Ends the requests for which `whyEnd` gives a reason, those that wait for their place too. Their clients are told it. */
+    endWhere(whyEnd: (origin: Origin) => HubError | null): void {
+      for (const running of everything()) {
+        const why = whyEnd(running.origin);
+        if (!why) continue;
+        running.end = why;
+        running.cancel('the right to it was taken back');
       }
+    },
+    /** Where the requests under way came from. */
+    *origins(): Generator<Origin> {
+      for (const running of everything()) yield running.origin;
     },
     /** Ends every request under way with INTERRUPTED, while its client can still be told. */
     interrupt(): void {

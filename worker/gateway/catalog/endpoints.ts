@@ -16,7 +16,10 @@ export interface ServerNode {
   repeatSafeCalls: boolean;
   /** For `can`: the server itself. */
   resource: Resource;
-  /** For `can`: a tool of it, or "*" for what comes with the server as a whole (resources, prompts). */
+  /**
+   * For `can`: a tool of it, or "*" for what comes with the server as a whole (resources, prompts). A group that offers
+   * single tools offers those alone.
+   */
   toolResource(tool: string): Resource;
   disabledTools: ReadonlySet<string>;
 }
@@ -79,9 +82,7 @@ export function buildEndpoints({ servers, groups }: EndpointRows): Endpoints {
         ...base,
         type: 'tool',
         tool,
-        groups: offers
-          .filter(({ tools }) => tool === '*' || !tools || tools.has(tool))
-          .map(({ id, name }) => ({ id, name })),
+        groups: offers.filter(({ tools }) => !tools || tools.has(tool)).map(({ id, name }) => ({ id, name })),
       }),
     });
   }

@@ -55,6 +55,8 @@ export class View {
   readonly tools: ReadonlyMap<string, Item>;
   readonly prompts: ReadonlyMap<string, Target>;
   readonly taskOffers: TaskOffers;
+  /** Those of which everything is on offer, not only tools. */
+  readonly #whole: View['servers'];
   readonly #items: Record<ListKind, ReadonlyMap<string, Item>>;
   readonly #bareTools = new Map<string, Item | null>();
   readonly #templates: { matches: (uri: string) => number; target: Target }[];
@@ -80,6 +82,7 @@ export class View {
     this.taskOffers = taskOffersOf(members.map(({ listing }) => listing));
     const tools: Item[] = [];
     const whole: typeof members = [];
+    const pages: Item[] = [];
     for (const member of members) {
       const { server, listing } = member;
       for (const definition of listing.tools) {
@@ -90,9 +93,12 @@ export class View {
           tools.push({ server, name, resource, definition, taskSupport: taskSupportOf(listing, definition) });
         }
       }
-      // A key for single tools does not open the other things of their server.
-      if (can(actor, 'call', server.toolResource('*'))) whole.push(member);
+      // A key or a group for single tools does not open the other things of their server, but for the pages (MCP Apps)
+      // without which the tools are not whole.
+      if (!member.tools && can(actor, 'call', server.toolResource('*'))) whole.push(member);
+      else pages.push(...pagesOf(tools, member));
     }
+    this.#whole = whole;
     const all = (kind: ListKind, key: string) =>
       whole.flatMap(({ server, listing }) =>
         listing[kind].map((definition) => ({
@@ -106,7 +112,7 @@ export class View {
     this.#items = {
       tools: named(tools, endpoint.prefix),
       prompts: named(all('prompts', 'name'), endpoint.prefix),
-      resources: located(all('resources', 'uri')),
+      resources: located([...all('resources', 'uri'), ...pages]),
       resourceTemplates: located(all('resourceTemplates', 'uriTemplate')),
     };
     this.tools = this.#items.tools;
@@ -130,7 +136,7 @@ export class View {
   resource(uri: string): Target | undefined {
     const listed = this.#items.resources.get(uri) ?? this.#items.resourceTemplates.get(uri);
     if (listed) return listed;
-    const withResources = this.servers.filter(({ listing }) => 'resources' in listing.capabilities);
+    const withResources = this.#whole.filter(({ listing }) => 'resources' in listing.capabilities);
     const clash = parseClashUri(uri);
     const named = clash && withResources.find(({ server }) => server.name === clash.server);
     if (clash && named) return { server: named.server, name: clash.uri, resource: named.server.toolResource('*') };
@@ -260,6 +266,23 @@ export class View {
   get weight(): number {
     return 1 + listKinds.reduce((sum, kind) => sum + this.#items[kind].size, 0);
   }
+}
+
+/** The listed resources that are pages of these tools; who may call the tool may read them. */
+function pagesOf(tools: readonly Item[], { server, listing }: { server: ServerNode; listing: Listing }): Item[] {
+  const owners = new Map<string, Item>();
+  for (const tool of tools) {
+    if (tool.server !== server) continue;
+    mapAppUris(tool.definition, (uri) => {
+      owners.set(uri, tool);
+      return uri;
+    });
+  }
+  return listing.resources.flatMap((definition) => {
+    const uri = String(definition.uri);
+    const owner = owners.get(uri);
+    return owner ? [{ server, name: uri, resource: owner.resource, definition, taskSupport: undefined }] : [];
+  });
 }
 
 function named(items: readonly Item[], prefix: 'always' | 'never'): Map<string, Item> {

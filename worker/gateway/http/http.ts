@@ -64,6 +64,9 @@ export function createHttp({ resolveActor, origins, catalog, legacy, sse, modern
   }
 
   /** @throws HubError for a request that is refused at once; what is refused later goes to `fail` */
+  /** Rises when somebody's rights change: who was recognised before that is asked for again once the body is there. */
+  let generation = 0;
+
   function enter(
     request: IncomingMessage,
     response: ServerResponse,
@@ -78,7 +81,15 @@ export function createHttp({ resolveActor, origins, catalog, legacy, sse, modern
     const visit = { request, response, requestId, actor, endpoint };
     if (request.method === 'POST') {
       checkPostHeaders(request, limits.bodyBytes, sseKey === null);
-      bodies.read(request, (bytes) => takeBody(visit, bytes, sseKey !== null, fail), fail);
+      const known = generation;
+      bodies.read(
+        request,
+        (bytes) => {
+          if (known === generation) takeBody(visit, bytes, sseKey !== null, fail);
+          else recogniseAgain(visit, () => takeBody(visit, bytes, sseKey !== null, fail)).catch(fail);
+        },
+        fail,
+      );
     } else if (sseKey !== null) {
       if (request.method !== 'GET') throw new HubError('METHOD_NOT_ALLOWED');
       sse.openStream(visit);
@@ -92,6 +103,17 @@ export function createHttp({ resolveActor, origins, catalog, legacy, sse, modern
     } else {
       throw new HubError('METHOD_NOT_ALLOWED');
     }
+  }
+
+  /** A body may take half a minute to come. @throws HubError UNAUTHENTICATED, NOT_FOUND (by the promise) */
+  async function recogniseAgain(visit: Visit, goOn: () => void): Promise<void> {
+    const { request, endpoint } = visit;
+    const token = tokenOf(request);
+    const actor = token === null ? null : await resolveActor(token, request.socket.remoteAddress);
+    if (!actor) throw new HubError('UNAUTHENTICATED');
+    visit.actor = actor;
+    visit.endpoint = endpointFor(actor, endpoint.key);
+    goOn();
   }
 
   /** @throws HubError NOT_FOUND, alike for what does not exist and for what is not the actor's */
@@ -127,7 +149,12 @@ export function createHttp({ resolveActor, origins, catalog, legacy, sse, modern
     return era.post(visit, message, bodyBytes);
   }
 
-  return { handle, close: bodies.close };
+  return {
+    handle,
+    /** Somebody's rights changed. */
+    forgetCallers: () => void generation++,
+    close: bodies.close,
+  };
 }
 
 const hostHint = { hint: 'If this is your own address, set MCPHUB_PUBLIC_URL to it.' };

@@ -123,7 +123,14 @@ export function createLegacy(deps: LegacyDeps) {
       const view = viewOf(actor, endpoint);
       const reply = run({
         params,
-        origin: { id, session, exchange, client: new SessionClient(questions, session, exchange, view) },
+        origin: {
+          id,
+          actor,
+          target: null,
+          session,
+          exchange,
+          client: new SessionClient(questions, session, exchange, view),
+        },
         actor,
         view,
         clientName: session.clientName,

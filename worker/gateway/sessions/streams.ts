@@ -127,6 +127,11 @@ export function createStreams(limits: StreamLimits, closed: (session: Session) =
       }
     },
 
+    /** Every open stream here. */
+    *all(): Generator<OpenStream> {
+      for (const streams of [...bySession.values()]) yield* [...streams];
+    },
+
     /** Ends all streams that `matches` picks, e.g. those of a revoked key. */
     endWhere(matches: (stream: OpenStream) => boolean): void {
       for (const streams of [...bySession.values()])

@@ -40,7 +40,8 @@ export interface ListenersDeps {
 /** One open stream. */
 class Listener implements Subscriber {
   readonly subscriptions = new Set<string>();
-  readonly actor: Actor;
+  /** With the rights that it has now. */
+  actor: Actor;
   readonly user: string;
   /** It hears for itself alone, as long as it is open. */
   readonly conversation = randomUUID();
@@ -144,7 +145,9 @@ export function createListeners({ streams, news, taskNews, viewFor, version }: L
 
   function taskListener(listener: Listener, capabilities: Record<string, unknown>): TaskListener {
     return {
-      actor: listener.actor,
+      get actor() {
+        return listener.actor;
+      },
       capabilities,
       get isGone() {
         return listener.isGone;
@@ -224,6 +227,8 @@ export function createListeners({ streams, news, taskNews, viewFor, version }: L
       watching?.begin();
       tellChangedLists(listener);
     },
+
+    all: (): Iterable<{ actor: Actor }> => listeners,
 
     /** Some list may have changed: tells each client whose own lists did. */
     tellChangedLists(): void {

@@ -144,7 +144,7 @@ export function createModern(deps: ModernDeps) {
     try {
       const reply = methods.get(method)?.({
         params,
-        origin: { id, session: null, exchange: call, client: call },
+        origin: { id, actor, target: null, session: null, exchange: call, client: call },
         actor,
         view,
         clientName: envelope.clientName,

@@ -4,6 +4,7 @@
 import { randomBytes } from 'node:crypto';
 import type { Actor } from '../../../lib/access/schema';
 import { HubError } from '../../../lib/errors';
+import type { Target } from '../catalog/view';
 import { credentialOf } from '../sessions/sessions';
 import type { ModernCall } from './modern-call';
 import type { RequestStates } from './request-state';
@@ -73,9 +74,16 @@ export function createParking(states: RequestStates, limits: ParkingLimits, work
     /** The call behind a handle, which is void from then on; undefined where there is none (any more). */
     take: (state: { worker: string; handle: string }) => (state.worker === worker ? remove(state.handle) : undefined),
 
+    /** Whose calls wait. */
+    *actors(): Generator<{ actor: Actor }> {
+      for (const { call } of parked.values()) yield { actor: call.asking.actor };
+    },
+
     /** Cancels all calls of the actors that `matches` picks, e.g. of a revoked key. */
-    endWhere(matches: (actor: Actor) => boolean, reason: string): void {
-      for (const [handle, { call }] of parked) if (matches(call.asking.actor)) remove(handle)?.abandon(reason);
+    endWhere(matches: (actor: Actor, target: Target | null) => boolean, reason: string): void {
+      for (const [handle, { call }] of parked) {
+        if (matches(call.asking.actor, call.target)) remove(handle)?.abandon(reason);
+      }
     },
 
     /** Cancels all calls and keeps no more: nobody could come back for them. Idempotent. */
