@@ -12,6 +12,7 @@ import { auditLogs, endpointNames, servers, users } from '../../../drizzle/schem
 import {
   type Ctx,
   createKey,
+  createRole,
   issueSetupToken,
   noteSignOut,
   sealBrowserSession,
@@ -73,6 +74,11 @@ const existingGroup = async (root: Ctx) => {
   return { params: { name: 'team' } };
 };
 
+const existingRole = async (root: Ctx) => {
+  await createRole(root, { name: 'reader', permissions: [] });
+  return { params: { name: 'reader' } };
+};
+
 const scenarios: Record<string, Scenario> = {
   'POST /api/v1/servers': { action: 'server.created', asked: { body: stdio('made') } },
   'PATCH /api/v1/servers/{name}': {
@@ -114,6 +120,18 @@ const scenarios: Record<string, Scenario> = {
     action: 'server.created',
     asked: { body: { text: '{"mcpServers":{"pasted":{"command":"true"}}}' } },
   },
+  'POST /api/v1/roles': { action: 'role.created', asked: { body: { name: 'reader', permissions: [] } } },
+  'PATCH /api/v1/roles/{name}': {
+    action: 'role.updated',
+    prepare: existingRole,
+    asked: { body: { description: 'other' } },
+  },
+  'DELETE /api/v1/roles/{name}': { action: 'role.deleted', prepare: existingRole },
+  'POST /api/v1/roles/{name}/duplicate': {
+    action: 'role.created',
+    prepare: existingRole,
+    asked: { body: { name: 'copy' } },
+  },
   'POST /api/v1/keys': { action: 'key.created', asked: { body: { name: 'another' } } },
   'DELETE /api/v1/keys/{id}': {
     action: 'key.revoked',
@@ -144,6 +162,10 @@ const actionVerbs: Record<string, string | null> = {
   createGroupAction: 'group.created',
   updateGroupAction: 'group.updated',
   deleteGroupAction: 'group.deleted',
+  createRoleAction: 'role.created',
+  duplicateRoleAction: 'role.created',
+  updateRoleAction: 'role.updated',
+  deleteRoleAction: 'role.deleted',
   createKeyAction: 'key.created',
   revokeKeyAction: 'key.revoked',
   operateServerAction: 'server.started',
