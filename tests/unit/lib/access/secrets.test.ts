@@ -1,14 +1,22 @@
-import { createHash } from 'node:crypto';
+import { createHash, randomBytes } from 'node:crypto';
+import { crc32 } from 'node:zlib';
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { hashSecret, looksLikeKey, newKeySecret, sameHash, shownPrefix } from '../../../../lib/access/secrets';
+import {
+  hashSecret,
+  looksLikeKey,
+  newKeySecret,
+  sameHash,
+  sameSecret,
+  shownPrefix,
+} from '../../../../lib/access/secrets';
 
 describe('API key secrets', () => {
   it('have 256 random bits between a telling prefix and a checksum', () => {
     const secrets = Array.from({ length: 100 }, newKeySecret);
     expect(new Set(secrets).size).toBe(100);
     for (const secret of secrets) {
-      expect(secret).toMatch(/^mcphub_[A-Za-z0-9_-]{49}$/);
+      expect(secret).toMatch(/^mcphub_[A-Za-z0-9]{49}$/);
       expect(looksLikeKey(secret)).toBe(true);
     }
   });
@@ -16,7 +24,33 @@ describe('API key secrets', () => {
   it('end with a checksum over the random part, for scanners of leaked secrets', () => {
     const secret = newKeySecret();
     const random = secret.slice('mcphub_'.length, -6);
-    expect(secret.slice(-6)).toBe(createHash('sha256').update(random).digest('base64url').slice(0, 6));
+    const digits = '0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz';
+    const checksum = [...secret.slice(-6)].reduce((sum, char) => sum * 62 + digits.indexOf(char), 0);
+    expect(checksum).toBe(crc32(random));
+  });
+
+  it('are told from look-alikes by any changed character, a missing or an additional one', () => {
+    const secret = newKeySecret();
+    for (let at = 'mcphub_'.length; at < secret.length; at++) {
+      const other = secret[at] === 'x' ? 'y' : 'x';
+      expect(looksLikeKey(secret.slice(0, at) + other + secret.slice(at + 1))).toBe(false);
+    }
+    expect(looksLikeKey(secret.slice(0, -1))).toBe(false);
+    expect(looksLikeKey(`${secret}x`)).toBe(false);
+  });
+
+  it('of earlier versions, with another checksum, still look like keys', () => {
+    const random = randomBytes(32).toString('base64url');
+    const former = `mcphub_${random}${createHash('sha256').update(random).digest('base64url').slice(0, 6)}`;
+    expect(looksLikeKey(former)).toBe(true);
+    expect(looksLikeKey(`${former.slice(0, -1)}${former.endsWith('A') ? 'B' : 'A'}`)).toBe(false);
+  });
+
+  it('are compared to the last character', () => {
+    expect(sameSecret('abc', 'abc')).toBe(true);
+    expect(sameSecret('abc', 'abd')).toBe(false);
+    expect(sameSecret('abc', 'abcd')).toBe(false);
+    fc.assert(fc.property(fc.string(), fc.string(), (one, other) => sameSecret(one, other) === (one === other)));
   });
 
   it('may have any form from 32 characters on when the operator chose them', () => {
