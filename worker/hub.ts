@@ -72,7 +72,7 @@ export async function startWorkerHub(options: WorkerOptions): Promise<WorkerHub>
   const bus = createBus((err, event) => log.warn({ err, event }, 'an event was not handled'));
   const database = await openDatabase({ url: env.DATABASE_URL, socketDir: sockets.databaseDir, log, wait: false });
   const { db } = database;
-  const access = createActorResolver({ db, bus, keyring, log });
+  const access = createActorResolver({ db, bus, keyring, log, bootstrapKey: env.MCPHUB_BOOTSTRAP_API_KEY });
   const callLog = createCallLog(db, log, { onDropped: (rows) => metrics.dropped('call-log', rows) });
   const supervision = createSupervision({ ...options, db, installationId });
   const { supervisor } = supervision;

@@ -79,7 +79,8 @@ export function keyring(): Keyring {
 /** Credential → actor. Throws while the master key cannot be read, and works again once it can. */
 export function resolver(): Promise<ActorResolver> {
   return singleton('web.resolver', () => {
-    const parts = { bus: bus(), keyring: keyring(), log: log() };
+    const { MCPHUB_BOOTSTRAP_API_KEY: bootstrapKey } = settings();
+    const parts = { bus: bus(), keyring: keyring(), log: log(), bootstrapKey };
     return database().then(({ db }) => createActorResolver({ db, ...parts }));
   });
 }

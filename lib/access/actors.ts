@@ -11,7 +11,7 @@ import { type Identity, type KeyIdentity, loadKey, loadKeyById, loadUser } from 
 import { createKeyUsage } from './key-usage';
 import type { Keyring } from './keyring';
 import type { Actor } from './schema';
-import { hashSecret, looksLikeKey } from './secrets';
+import { hashSecret, looksLikeKey, sameSecret } from './secrets';
 
 /** With the database lost, known keys are trusted this long. */
 const trustMs = 60_000;
@@ -43,6 +43,8 @@ export interface ActorResolverParts {
   db: Db;
   bus: Bus;
   keyring: Keyring;
+  /** The key of the settings, which may have any form. */
+  bootstrapKey?: string | undefined;
   log?: Log;
   /** Monotonic milliseconds: ages here survive a change of the wall clock. */
   now?: () => number;
@@ -52,8 +54,8 @@ export interface ActorResolverParts {
 
 /** Makes a resolver; one per process. */
 export function createActorResolver(parts: ActorResolverParts): ActorResolver {
-  const { db, bus, keyring, log, now = () => performance.now(), wallClock = Date.now } = parts;
-  const hashed = new WeakMap<object, { token: string; hash: string }>();
+  const { db, bus, keyring, bootstrapKey, log, now = () => performance.now(), wallClock = Date.now } = parts;
+  const hashed = new WeakMap<object, { token: string; hash: string | null }>();
   const usage = createKeyUsage(db, { now, wallClock, ...(log && { log }) });
   const keys = createTrusted<KeyIdentity>((secretHash) => loadKey(db, secretHash), now);
   const people = createTrusted<Identity>((userId) => loadUser(db, userId), now);
@@ -65,6 +67,7 @@ export function createActorResolver(parts: ActorResolverParts): ActorResolver {
   const membershipEvents: EventName[] = ['group.created', 'group.updated', 'group.deleted'];
   const unsubscribe = [
     bus.on('key.revoked', ({ secretHash }) => keys.forgetOne(secretHash)),
+    bus.on('key.updated', ({ secretHash }) => keys.forgetOne(secretHash)),
     bus.on('key.created', () => keys.forgetUnknown()),
     bus.on('access.changed', ({ userId }) => {
       keys.forget((identity) => identity.actor.userId === userId);
@@ -81,11 +84,17 @@ export function createActorResolver(parts: ActorResolverParts): ActorResolver {
     return identity.actor;
   }
 
-  /** Only who holds a token can make its connection compare with it, so the time that takes tells nobody anything. */
-  function hashOnce(token: string, connection: object): string {
+  /** What keys are found by; null for what cannot be one. A key is found by its hash alone, so time tells nothing of it. */
+  function hashOf(token: string): string | null {
+    const isPossible = looksLikeKey(token) || (bootstrapKey !== undefined && sameSecret(token, bootstrapKey));
+    return isPossible ? hashSecret(token) : null;
+  }
+
+  /** Behind a proxy several callers share a connection: comparing must not tell one of them another's key. */
+  function hashOnce(token: string, connection: object): string | null {
     const known = hashed.get(connection);
-    if (known && known.token === token) return known.hash;
-    const hash = hashSecret(token);
+    if (known && sameSecret(known.token, token)) return known.hash;
+    const hash = hashOf(token);
     hashed.set(connection, { token, hash });
     return hash;
   }
@@ -100,8 +109,9 @@ export function createActorResolver(parts: ActorResolverParts): ActorResolver {
 
   return {
     resolveBearer(token, address, connection) {
-      if (!looksLikeKey(token)) return null;
-      const found = keys.get(connection ? hashOnce(token, connection) : hashSecret(token));
+      const secretHash = connection ? hashOnce(token, connection) : hashOf(token);
+      if (secretHash === null) return null;
+      const found = keys.get(secretHash);
       return found instanceof Promise ? found.then((identity) => use(identity, address)) : use(found, address);
     },
     resolveBrowser,

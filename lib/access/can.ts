@@ -11,6 +11,8 @@ export interface Resource {
   server?: string;
   /** Original name, for tools. */
   tool?: string;
+  /** The server says that it changes nothing. */
+  readOnly?: boolean;
 }
 
 /**
@@ -82,6 +84,8 @@ function isScopedType(type: ResourceType): boolean {
 function isInKeyScope({ keyScope }: Actor, action: Action, resource: Resource): boolean {
   if (action !== 'read' && action !== 'call') return false;
   if (!isScopedType(resource.type) || !keyScope) return false;
+  if (keyScope.readOnly && resource.type === 'tool' && resource.readOnly !== true) return false;
+  if (!keyScope.groups && !keyScope.servers && !keyScope.tools) return true;
   if (resource.groups?.some((group) => keyScope.groups?.includes(group.name.toLowerCase()))) return true;
   const server = resource.server?.toLowerCase();
   if (server === undefined) return false;

@@ -105,7 +105,7 @@ async function loadRights(db: Db, userId: string): Promise<Pick<Actor, 'permissi
 
 /** Names of groups and servers know no case; the name of a tool belongs to its server and does. */
 export function lowerScope(scope: KeyScope): KeyScope {
-  const lowered: KeyScope = {};
+  const lowered: KeyScope = scope.readOnly ? { readOnly: true } : {};
   if (scope.groups) lowered.groups = scope.groups.map((name) => name.toLowerCase());
   if (scope.servers) lowered.servers = scope.servers.map((name) => name.toLowerCase());
   if (scope.tools) {

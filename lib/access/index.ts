@@ -21,7 +21,7 @@ export type { Ctx } from './context';
 export { createRole, deleteRole, duplicateRole, getRole, listRoles, updateRole } from './custom-roles';
 export { anonymousActor, loadUser, systemActor } from './identities';
 export { createKeyring, type Keyring, loadKeyring, type SealPurpose } from './keyring';
-export { createKey, listKeys, revokeKey } from './keys';
+export { createKey, listKeys, revokeKey, rotateKey } from './keys';
 export type { Actor } from './schema';
 export { completeSetup, issueSetupToken, needsSetup } from './setup';
 export {

@@ -77,11 +77,14 @@ export interface RoleView {
   version: number;
 }
 
+/** What a key is limited to: what one of the lists names. Without any list, everything of its owner. */
 export interface KeyScope {
   groups?: string[];
   servers?: string[];
   /** `server/tool` with the original tool name. */
   tools?: string[];
+  /** Only tools that their server annotates with `readOnlyHint: true`; resources and prompts are not concerned. */
+  readOnly?: boolean;
 }
 
 /** Who asks. Made only by lib/access from a credential; every verb takes it as an argument. */
@@ -141,6 +144,7 @@ export const keyScopeSchema = z.strictObject({
   groups: z.array(z.string().max(64)).max(200).optional(),
   servers: z.array(z.string().max(64)).max(500).optional(),
   tools: z.array(z.string().max(200)).max(1000).optional(),
+  readOnly: z.boolean().optional(),
 });
 
 export const keyInputSchema = z.strictObject({
@@ -150,6 +154,16 @@ export const keyInputSchema = z.strictObject({
   expiresAt: z.iso.datetime({ offset: true }).nullable().optional(),
 });
 export type KeyInput = z.infer<typeof keyInputSchema>;
+
+export const rotationMaxHours = 720;
+
+export const keyRotationSchema = z.strictObject({
+  /** How long the old secret works beside the new one; 0: it ends at once. */
+  overlapHours: z.number().int().min(0).max(rotationMaxHours, 'must be at most 720 (30 days)'),
+  /** Of the new key, RFC 3339; null: never; absent: as the old one. */
+  expiresAt: z.iso.datetime({ offset: true }).nullable().optional(),
+});
+export type KeyRotation = z.infer<typeof keyRotationSchema>;
 
 export interface KeyView {
   id: string;
@@ -162,5 +176,7 @@ export interface KeyView {
   lastUsedAt: string | null;
   lastUsedFrom: string | null;
   revokedAt: string | null;
+  /** Id of the key that this one was made to replace. */
+  replaces: string | null;
   createdAt: string;
 }

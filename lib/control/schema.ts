@@ -20,6 +20,7 @@ export const sentActorSchema = z.object({
       groups: z.array(z.string()).optional(),
       servers: z.array(z.string()).optional(),
       tools: z.array(z.string()).optional(),
+      readOnly: z.boolean().optional(),
     })
     .nullable(),
 });

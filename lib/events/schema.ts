@@ -23,6 +23,8 @@ export const eventSchemas = {
     changed: z.number().int(),
   }),
   'key.created': z.object({ id: z.string(), userId: z.string() }),
+  /** Its expiry changed: what is cached of it is void. */
+  'key.updated': z.object({ id: z.string(), userId: z.string(), secretHash: z.string() }),
   'key.revoked': z.object({ id: z.string(), userId: z.string(), secretHash: z.string() }),
   /** A user's rights, memberships or account changed: cached actors of that user are void. */
   'access.changed': z.object({ userId: z.string() }),
@@ -45,6 +47,7 @@ export const sharedEvents = [
   'group.updated',
   'group.deleted',
   'key.created',
+  'key.updated',
   'key.revoked',
   'access.changed',
   'role.changed',

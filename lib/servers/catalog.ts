@@ -9,6 +9,11 @@ import type { Db } from '../db/types';
 /** A tool, resource, template or prompt exactly as its server defined it. */
 export type Definition = Record<string, unknown>;
 
+/** Whether the server says of a tool that it changes nothing (server/tools, "Tool Annotations"). */
+export function isReadOnly({ annotations }: Definition): boolean {
+  return (annotations as { readOnlyHint?: unknown } | null | undefined)?.readOnlyHint === true;
+}
+
 export interface ListingFault {
   /** "tool", "resource", "resourceTemplate" or "prompt". */
   kind: string;

@@ -11,7 +11,7 @@ import {
   type ServerStart,
   serverLifeSchema,
 } from '../diagnosis/schema';
-import { storable } from './catalog';
+import { isReadOnly, storable } from './catalog';
 import { findServer, toolResource } from './rows';
 import { checkSchema } from './schema-check';
 
@@ -39,9 +39,11 @@ export async function getServerReport(
     ctx.db.select().from(serverReports).where(eq(serverReports.serverId, row.id)),
     lifeNow(row.id),
   ]);
-  const seen = rows.filter((tool) => can(ctx.actor, 'read', toolResource(known, tool.name)));
+  const seen = rows.filter(({ name: tool, definition }) =>
+    can(ctx.actor, 'read', toolResource(known, tool, isReadOnly(definition))),
+  );
   const hidden = (catalog?.faults ?? []).filter(
-    ({ kind, name: item }) => kind !== 'tool' || can(ctx.actor, 'read', toolResource(known, item)),
+    ({ kind, name: item }) => kind !== 'tool' || can(ctx.actor, 'read', toolResource(known, item, false)),
   );
   const life = live ?? readLife(stored?.report);
   return {

@@ -61,9 +61,9 @@ export function serverResource({ row, memberships }: KnownServer): Resource {
 }
 
 /** A tool is in those groups only that offer this very tool. */
-export function toolResource({ row, memberships }: KnownServer, tool: string): Resource {
+export function toolResource({ row, memberships }: KnownServer, tool: string, readOnly: boolean): Resource {
   const offering = memberships.filter((group) => group.tools === null || group.tools.includes(tool));
-  return { type: 'tool', ownerId: row.createdBy, groups: offering, server: row.name, tool };
+  return { type: 'tool', ownerId: row.createdBy, groups: offering, server: row.name, tool, readOnly };
 }
 
 /**
@@ -115,14 +115,21 @@ export async function countTools(ctx: Ctx, db: Db | Tx, known: KnownServer[]): P
     return new Map(counts.map((row) => [row.serverId, row.count]));
   }
   const names = await db
-    .select({ serverId: tools.serverId, name: tools.name })
+    .select({
+      serverId: tools.serverId,
+      name: tools.name,
+      readOnly: sql<boolean>`coalesce((${tools.definition} -> 'annotations' -> 'readOnlyHint')::text = 'true', false)`,
+    })
     .from(tools)
     .where(inArray(tools.serverId, ids));
   const namesOf = byServer(names);
   return new Map(
     known.map((server) => {
       const own = namesOf.get(server.row.id) ?? [];
-      return [server.row.id, own.filter((row) => can(ctx.actor, 'read', toolResource(server, row.name))).length];
+      return [
+        server.row.id,
+        own.filter((row) => can(ctx.actor, 'read', toolResource(server, row.name, row.readOnly))).length,
+      ];
     }),
   );
 }

@@ -1,9 +1,10 @@
 // The tools that an actor may see, from what the servers last listed.
 import { asc, inArray } from 'drizzle-orm';
 import { tools } from '../../drizzle/schema';
-import { can } from '../access/can';
+import { can, type Resource } from '../access/can';
 import type { Ctx } from '../access/context';
-import { findServer, readServers, toolResource } from './rows';
+import { isReadOnly } from './catalog';
+import { findServer, type KnownServer, readServers, toolResource } from './rows';
 import type { ToolView } from './schema';
 import { exposedName } from './tool-names';
 
@@ -24,9 +25,13 @@ export async function listTools(ctx: Ctx, { server }: { server?: string | undefi
   const rows = await ctx.db.select().from(tools).where(inArray(tools.serverId, ids)).orderBy(asc(tools.position));
   return known.flatMap((each) =>
     rows
-      .filter((tool) => tool.serverId === each.row.id && can(ctx.actor, 'read', toolResource(each, tool.name)))
+      .filter((tool) => tool.serverId === each.row.id && can(ctx.actor, 'read', resourceOf(each, tool)))
       .map((tool) => viewOfTool(each.row.name, tool)),
   );
+}
+
+function resourceOf(server: KnownServer, { name, definition }: ToolRow): Resource {
+  return toolResource(server, name, isReadOnly(definition));
 }
 
 function viewOfTool(server: string, tool: ToolRow): ToolView {

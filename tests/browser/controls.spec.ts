@@ -150,6 +150,37 @@ test('a server of the servers file says so, and can be neither changed nor remov
   await page.keyboard.press('Escape');
 });
 
+test('a key for reading tools of one server alone is made, and rotated so that both secrets work for a while', async () => {
+  await page.goto(`${hub.url}/keys?new=true`);
+  const dialog = page.getByRole('dialog');
+  await dialog.getByLabel('Name').fill('reader');
+  await dialog.getByLabel('Read-only').click();
+  await dialog.getByLabel('Only chosen groups, servers and tools').check();
+  await dialog.getByRole('checkbox', { name: /^demo/ }).check();
+  await dialog.getByLabel('Tools of demo').selectOption('some');
+  await dialog.getByRole('checkbox', { name: 'echo', exact: true }).check();
+  await dialog.getByRole('button', { name: 'Make the key' }).click();
+  const shown = page.getByRole('dialog').locator('[data-secret]');
+  const former = (await shown.textContent()) ?? '';
+  await page.getByRole('button', { name: 'Done' }).click();
+  await expect(page.locator('#main [data-key="reader"]')).toContainText('read-only; 1 tool: demo/echo');
+
+  await page.getByRole('button', { name: 'Rotate key reader' }).click();
+  await dialog.getByRole('button', { name: 'Make a new secret' }).click();
+  await expect(shown).toBeVisible();
+  const next = (await shown.textContent()) ?? '';
+  expect(next).not.toBe(former);
+  await dialog.getByRole('button', { name: 'Done' }).click();
+  await expect(page.locator('#main [data-key="reader"]')).toHaveCount(2);
+  expect([await statusWith(former), await statusWith(next)]).toEqual([200, 200]);
+  const old = page.locator('#main [data-key="reader"]').filter({ hasText: 'old secret' });
+  await old.getByRole('button', { name: 'Revoke key reader' }).click();
+  const question = page.getByRole('alertdialog', { name: 'Revoke key reader?' });
+  await question.getByRole('button', { name: 'Revoke' }).click();
+  await expect(question).toBeHidden();
+  expect([await statusWith(former), await statusWith(next)]).toEqual([401, 200]);
+});
+
 test('a key is shown once, lets a client in, and is refused at once when it is revoked', async () => {
   await page.goto(`${hub.url}/keys`);
   const open = page.getByRole('button', { name: 'New key' });

@@ -48,7 +48,10 @@ export function createRights(deps: RightsDeps) {
   /** The groups that offer a thing change too, so it is asked about as it is offered now. */
   function isAllowed(actor: Actor, { server, resource }: Target): boolean {
     const node = nodeOf(server.id);
-    return node !== undefined && can(actor, 'call', node.toolResource(resource.tool ?? '*'));
+    if (!node) return false;
+    const isWhole = resource === server.wholeResource;
+    const asked = isWhole ? node.wholeResource : node.toolResource(resource.tool ?? '', resource.readOnly === true);
+    return can(actor, 'call', asked);
   }
 
   function endForbiddenCalls(actorOf: (actor: Actor) => Actor | null | undefined): void {

@@ -12,6 +12,7 @@ const words: Record<string, string> = {
   'group.updated': 'Changed a group',
   'group.deleted': 'Removed a group',
   'key.created': 'Made a key',
+  'key.rotated': 'Gave a key a new secret',
   'key.revoked': 'Revoked a key',
   'user.created': 'Added a user',
   'user.signed-in': 'Signed in',

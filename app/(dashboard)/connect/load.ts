@@ -12,17 +12,21 @@ export interface ConnectData {
   system: System;
   groups: string[];
   servers: string[];
+  /** The same servers with their tools. */
+  serverTools: { name: string; toolCount: number }[];
   mayCreateKey: boolean;
 }
 
 export async function loadConnect(ctx: Ctx): Promise<ConnectData> {
   const [requestHeaders, groups, servers] = await Promise.all([headers(), listGroups(ctx), listServers(ctx)]);
   const { MCPHUB_PUBLIC_URL } = settings();
+  const enabled = servers.filter((server) => server.enabled);
   return {
     base: visitorOrigin(requestHeaders, MCPHUB_PUBLIC_URL) ?? MCPHUB_PUBLIC_URL,
     system: systemOf(requestHeaders.get('user-agent') ?? ''),
     groups: groups.map(({ name }) => name),
-    servers: servers.filter(({ enabled }) => enabled).map(({ name }) => name),
+    servers: enabled.map(({ name }) => name),
+    serverTools: enabled.map(({ name, toolCount }) => ({ name, toolCount })),
     mayCreateKey: canSome(ctx.actor, 'create', 'key'),
   };
 }

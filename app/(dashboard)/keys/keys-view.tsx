@@ -19,6 +19,7 @@ import type { KeyScope, KeyView } from '@/lib/access/schema';
 import type { ConnectData } from '../connect/load';
 import { revokeKeyAction } from './actions';
 import { CreateKeyDialog } from './create-key-dialog';
+import { RotateKeyDialog } from './rotate-key-dialog';
 
 const queryKey = ['keys'];
 
@@ -42,6 +43,9 @@ export function KeysView({ initial, connect, self }: KeysViewProps) {
     refetchInterval: usePollingInterval(),
   });
   const refresh = () => void client.invalidateQueries({ queryKey });
+  const replaced = new Set(keys.flatMap(({ replaces, revokedAt }) => (replaces && !revokedAt ? [replaces] : [])));
+  // Only the owner may: the secret lets one act as the owner.
+  const mayRotate = (key: KeyView) => connect.mayCreateKey && key.owner === self && !replaced.has(key.id);
   const showsOwners = keys.some((key) => key.owner !== self);
   const newButton = connect.mayCreateKey && (
     <Button variant="primary" onClick={() => void setCreating(true)}>
@@ -83,6 +87,7 @@ export function KeysView({ initial, connect, self }: KeysViewProps) {
                 <Td className="w-1/3 max-w-0 max-sm:w-full">
                   <p className="truncate font-medium" title={key.name}>
                     {key.name}
+                    {replaced.has(key.id) && <Badge className="ml-2">old secret</Badge>}
                   </p>
                   <p className="truncate font-mono text-caption font-normal text-muted-foreground sm:hidden">
                     {key.prefix}…
@@ -103,7 +108,7 @@ export function KeysView({ initial, connect, self }: KeysViewProps) {
                   <RelativeTime at={key.expiresAt} empty="never" />
                 </Td>
                 <Td className="text-right">
-                  <KeyEnd keyView={key} onRevoked={refresh} />
+                  <KeyEnd keyView={key} mayRotate={mayRotate(key)} onChanged={refresh} />
                 </Td>
               </TableRow>
             ))}
@@ -120,36 +125,47 @@ export function KeysView({ initial, connect, self }: KeysViewProps) {
   );
 }
 
-function KeyEnd({ keyView, onRevoked }: { keyView: KeyView; onRevoked: () => void }) {
+interface KeyEndProps {
+  keyView: KeyView;
+  mayRotate: boolean;
+  onChanged: () => void;
+}
+
+function KeyEnd({ keyView, mayRotate, onChanged }: KeyEndProps) {
   if (keyView.revokedAt) return <Badge tone="idle">Revoked</Badge>;
   if (keyView.expiresAt && Date.parse(keyView.expiresAt) < Date.now()) return <Badge tone="idle">Expired</Badge>;
   return (
-    <ConfirmDialog
-      trigger={
-        <Button size="sm" aria-label={`Revoke key ${keyView.name}`}>
-          Revoke
-        </Button>
-      }
-      title={`Revoke key ${keyView.name}?`}
-      confirm="Revoke"
-      onConfirm={async () => {
-        const answer = await revokeKeyAction({ id: keyView.id });
-        if (!answer.ok) throw new Error(answer.message);
-        toast(`Key ${keyView.name} revoked`);
-        onRevoked();
-      }}
-    >
-      Every client that uses it is shut out at once. This cannot be undone.
-    </ConfirmDialog>
+    <div className="flex flex-wrap justify-end gap-1.5">
+      {mayRotate && <RotateKeyDialog keyView={keyView} onRotated={onChanged} />}
+      <ConfirmDialog
+        trigger={
+          <Button size="sm" aria-label={`Revoke key ${keyView.name}`}>
+            Revoke
+          </Button>
+        }
+        title={`Revoke key ${keyView.name}?`}
+        confirm="Revoke"
+        onConfirm={async () => {
+          const answer = await revokeKeyAction({ id: keyView.id });
+          if (!answer.ok) throw new Error(answer.message);
+          toast(`Key ${keyView.name} revoked`);
+          onChanged();
+        }}
+      >
+        Every client that uses it is shut out at once. This cannot be undone.
+      </ConfirmDialog>
+    </div>
   );
 }
 
 function ScopeText({ scope }: { scope: KeyScope | null }) {
   if (!scope) return <span className="text-muted-foreground">everything of its owner</span>;
+  const hasList = scope.groups || scope.servers || scope.tools;
   const parts = [
-    scope.groups && `${plural(scope.groups.length, 'group')}: ${scope.groups.join(', ')}`,
-    scope.servers && `${plural(scope.servers.length, 'server')}: ${scope.servers.join(', ')}`,
-    scope.tools && plural(scope.tools.length, 'tool'),
+    scope.readOnly && (hasList ? 'read-only' : 'everything of its owner, read-only'),
+    scope.groups?.length && `${plural(scope.groups.length, 'group')}: ${scope.groups.join(', ')}`,
+    scope.servers?.length && `${plural(scope.servers.length, 'server')}: ${scope.servers.join(', ')}`,
+    scope.tools?.length && `${plural(scope.tools.length, 'tool')}: ${scope.tools.join(', ')}`,
   ].filter(Boolean);
   const text = parts.join('; ');
   return (

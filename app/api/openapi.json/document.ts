@@ -3,6 +3,7 @@
 import { z } from 'zod';
 import {
   keyInputSchema,
+  keyRotationSchema,
   passwordChangeSchema,
   roleCopySchema,
   roleInputSchema,
@@ -35,6 +36,7 @@ const bodies = {
   RoleInput: roleInputSchema,
   RolePatch: rolePatchSchema,
   RoleCopy: roleCopySchema,
+  KeyRotation: keyRotationSchema,
   SetupInput: setupInputSchema,
   PasswordChange: passwordChangeSchema,
 } satisfies Record<string, z.ZodType>;
@@ -269,6 +271,15 @@ export const operations: Record<string, Record<string, Operation>> = {
       status: 201,
       versioned: 'etag',
       problems: [403, 404, 409],
+    },
+  },
+  '/api/v1/keys/{id}/rotate': {
+    post: {
+      summary: 'Give an own API key a new secret; the old one works for some hours more',
+      body: 'KeyRotation',
+      answer: 'RotatedKey',
+      status: 201,
+      problems: [404, 409],
     },
   },
   '/api/v1/users': { get: { summary: 'Users', query: page, answer: 'UserList', problems: [403] } },

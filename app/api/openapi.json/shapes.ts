@@ -230,6 +230,7 @@ const key = z.object({
   lastUsedAt: timeOrNull,
   lastUsedFrom: z.string().nullable(),
   revokedAt: timeOrNull,
+  replaces: z.uuid().nullable().meta({ description: 'The key that this one was made to replace' }),
   createdAt: time,
 }) satisfies z.ZodType<KeyView>;
 
@@ -310,6 +311,11 @@ export const answers = {
   NewKey: z.object({ key, secret: z.string().meta({ description: 'Shown this once' }) }),
   Role: role,
   RoleList: listOf(role),
+  RotatedKey: z.object({
+    key,
+    secret: z.string().meta({ description: 'Shown this once' }),
+    replaced: key.meta({ description: 'The key with the old secret' }),
+  }),
   UserList: listOf(user),
   Me: me,
   SignedIn: z.object({ username: z.string() }),

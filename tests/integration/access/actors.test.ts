@@ -1,4 +1,4 @@
-import { randomBytes } from 'node:crypto';
+import { createHash, randomBytes } from 'node:crypto';
 import { eq } from 'drizzle-orm';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { apiKeys, groupMembers, groups, userRoles, users } from '../../../drizzle/schema';
@@ -12,13 +12,14 @@ import {
   createKey,
   createKeyring,
   revokeKey,
+  rotateKey,
   sealBrowserSession,
   sessionCookieNames,
   signInWithPassword,
   startBrowserSession,
 } from '../../../lib/access';
 import { createGuessLimiter, hashPassword } from '../../../lib/access/passwords';
-import { newKeySecret } from '../../../lib/access/secrets';
+import { hashSecret, newKeySecret } from '../../../lib/access/secrets';
 import { type DatabaseKind, eachDatabase } from '../../support/database';
 import { until } from '../../support/until';
 import { accessFixture } from './fixture';
@@ -70,6 +71,68 @@ eachDatabase('actors', (kind: DatabaseKind) => {
       for (const token of ['', 'x', newKeySecret(), 'x'.repeat(40), 'x'.repeat(100_000), "' or 1=1 --".repeat(5)]) {
         expect(await access.resolveBearer(token)).toBeNull();
       }
+    });
+
+    it('are null without a look into the database where the checksum is wrong', async () => {
+      const lost = await fixture.database.another();
+      const bootstrapKey = `mcphub_${'chosen-by-the-operator-'.repeat(2)}`;
+      const cut = createActorResolver({ db: lost.db, bus: fixture.bus, keyring, bootstrapKey });
+      await lost.close();
+      const secret = newKeySecret();
+      const connection = {};
+      for (const wrong of [`${secret.slice(0, -1)}${secret.endsWith('0') ? '1' : '0'}`, secret.slice(0, -1)]) {
+        expect(cut.resolveBearer(wrong)).toBeNull();
+        expect(cut.resolveBearer(wrong, undefined, connection)).toBeNull();
+      }
+      // What may be a key is looked for, among it the operator's own of whatever form.
+      for (const possible of [secret, bootstrapKey]) {
+        await expect(Promise.resolve(cut.resolveBearer(possible, undefined, connection))).rejects.toMatchObject({
+          code: 'UNAVAILABLE',
+        });
+      }
+      await cut.close();
+    });
+
+    it('belong to the token, not to the connection that several callers of a proxy share', async () => {
+      const bob = await fixture.addUser('bob', 'user');
+      const [mine, his] = [await createKey(ada, { name: 'cli' }), await createKey(bob, { name: 'cli' })];
+      const connection = {};
+      for (const [secret, name] of [
+        [mine.secret, 'ada/cli'],
+        [his.secret, 'bob/cli'],
+        [mine.secret, 'ada/cli'],
+      ] as const) {
+        expect(await access.resolveBearer(secret, undefined, connection)).toMatchObject({ name });
+      }
+      expect(await access.resolveBearer(newKeySecret(), undefined, connection)).toBeNull();
+    });
+
+    it('are found for keys of the former format', async () => {
+      const random = randomBytes(32).toString('base64url');
+      const secret = `mcphub_${random}${createHash('sha256').update(random).digest('base64url').slice(0, 6)}`;
+      const { userId } = ada.actor;
+      await fixture.database.db
+        .insert(apiKeys)
+        .values({ userId: userId ?? '', name: 'old', prefix: 'mcphub_', secretHash: hashSecret(secret) });
+      expect(await access.resolveBearer(secret)).toMatchObject({ name: 'ada/old' });
+    });
+
+    it('of a rotated key work for the overlap, and no longer, also from memory', async () => {
+      const { key, secret } = await createKey(ada, { name: 'cli', scope: { readOnly: true } });
+      const known = await access.resolveBearer(secret);
+      const { secret: next, key: successor } = await rotateKey(ada, key.id, { overlapHours: 1 });
+      expect(await access.resolveBearer(next)).toEqual({ ...known, id: successor.id });
+      expect(await access.resolveBearer(secret)).toEqual(known);
+      elapsed = 3600 * second + second;
+      expect(await access.resolveBearer(secret)).toBeNull();
+      expect(await access.resolveBearer(next)).not.toBeNull();
+    });
+
+    it('end at once for a key that is rotated without overlap', async () => {
+      const { key, secret } = await createKey(ada, { name: 'cli' });
+      expect(await access.resolveBearer(secret)).not.toBeNull();
+      await rotateKey(ada, key.id, { overlapHours: 0 });
+      expect(await access.resolveBearer(secret)).toBeNull();
     });
 
     it('end the moment a key is revoked', async () => {

@@ -1,6 +1,6 @@
 import { expect, it } from 'vitest';
 import { apiKeys, auditLogs } from '../../../drizzle/schema';
-import { createKey, listKeys, revokeKey } from '../../../lib/access';
+import { createKey, listKeys, revokeKey, rotateKey } from '../../../lib/access';
 import { anonymousActor } from '../../../lib/access/identities';
 import { hashSecret } from '../../../lib/access/secrets';
 import { eachDatabase } from '../../support/database';
@@ -92,6 +92,60 @@ eachDatabase('API keys', (kind) => {
       code: 'INVALID_INPUT',
       extras: { faults: [{ pointer }] },
     });
+  });
+
+  it('that are rotated keep name, scope and expiry, and both are shown', async () => {
+    const ada = await fixture.addUser('ada', 'user');
+    const expiresAt = tomorrow();
+    const { key, secret } = await createKey(ada, { name: 'ci', scope: { servers: ['s'], readOnly: true }, expiresAt });
+    const rotated = await rotateKey(ada, key.id, { overlapHours: 2 });
+    expect(rotated.secret).not.toBe(secret);
+    expect(rotated.key).toMatchObject({ name: 'ci', scope: key.scope, expiresAt, replaces: key.id, revokedAt: null });
+    const end = Date.parse(rotated.replaced.expiresAt ?? '');
+    expect(Math.abs(end - Date.now() - 2 * 3_600_000)).toBeLessThan(60_000);
+    expect(await listKeys(ada)).toEqual([rotated.key, rotated.replaced]);
+    await revokeKey(ada, key.id);
+    expect((await listKeys(ada)).map(({ revokedAt }) => revokedAt === null)).toEqual([true, false]);
+    const rows = await fixture.database.db.select().from(auditLogs);
+    expect(rows.map(({ action }) => action)).toEqual(['key.created', 'key.rotated', 'key.created', 'key.revoked']);
+    expect(JSON.stringify(rows)).not.toContain(rotated.secret);
+  });
+
+  it('never live longer by an overlap than they would have', async () => {
+    const ada = await fixture.addUser('ada', 'user');
+    const expiresAt = new Date(Date.now() + 60_000).toISOString();
+    const { key } = await createKey(ada, { name: 'ci', expiresAt });
+    const { replaced, key: next } = await rotateKey(ada, key.id, { overlapHours: 720, expiresAt: null });
+    expect(replaced.expiresAt).toBe(expiresAt);
+    expect(next.expiresAt).toBeNull();
+  });
+
+  it('are rotated once, also at once, by their owner alone, and not after their end', async () => {
+    const [ada, root] = [await fixture.addUser('ada', 'user'), await fixture.addUser('root', 'admin')];
+    const { key } = await createKey(ada, { name: 'ci' });
+    await expect(rotateKey(root, key.id, { overlapHours: 1 })).rejects.toMatchObject({ code: 'NOT_FOUND' });
+    await expect(rotateKey(ada, 'x', { overlapHours: 1 })).rejects.toMatchObject({ code: 'NOT_FOUND' });
+    await expect(rotateKey(ada, key.id, { overlapHours: 721 })).rejects.toMatchObject({ code: 'INVALID_INPUT' });
+    const both = await Promise.allSettled([
+      rotateKey(ada, key.id, { overlapHours: 1 }),
+      rotateKey(ada, key.id, { overlapHours: 1 }),
+    ]);
+    expect(both.map(({ status }) => status).sort()).toEqual(['fulfilled', 'rejected']);
+    expect(both.find(({ status }) => status === 'rejected')).toMatchObject({ reason: { code: 'CONFLICT' } });
+    expect(await listKeys(ada)).toHaveLength(2);
+    await revokeKey(ada, key.id);
+    await expect(rotateKey(ada, key.id, { overlapHours: 1 })).rejects.toMatchObject({ code: 'CONFLICT' });
+  });
+
+  it('that expire cannot make themselves a longer life by rotation, and keys with a scope rotate none', async () => {
+    const ada = await fixture.addUser('ada', 'admin');
+    const { key } = await createKey(ada, { name: 'short', expiresAt: tomorrow() });
+    const asKey = { ...ada, actor: { ...ada.actor, kind: 'key' as const, id: key.id } };
+    const rotation = { overlapHours: 1, expiresAt: null };
+    await expect(rotateKey(asKey, key.id, rotation)).rejects.toMatchObject({ code: 'INVALID_INPUT' });
+    const scoped = { ...asKey, actor: { ...asKey.actor, keyScope: { readOnly: true } } };
+    await expect(rotateKey(scoped, key.id, { overlapHours: 1 })).rejects.toMatchObject({ code: 'NOT_FOUND' });
+    await expect(rotateKey(asKey, key.id, { overlapHours: 1 })).resolves.toBeDefined();
   });
 
   it('that expire cannot make keys that live longer, and keys with a scope make none', async () => {

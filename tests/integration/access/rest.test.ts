@@ -7,6 +7,7 @@ import { afterEach, beforeEach, expect, it } from 'vitest';
 import { route } from '../../../app/_server';
 import { keyring } from '../../../app/_server/hub';
 import * as unknownPath from '../../../app/api/[[...unknown]]/route';
+import * as rotation from '../../../app/api/v1/keys/[id]/rotate/route';
 import * as oneKey from '../../../app/api/v1/keys/[id]/route';
 import * as keys from '../../../app/api/v1/keys/route';
 import * as me from '../../../app/api/v1/me/route';
@@ -98,6 +99,26 @@ eachDatabase('REST', (kind) => {
     const revoked = await ask(oneKey.DELETE, `/keys/${key.id}`, { method: 'DELETE', headers: withKey(), params });
     expect(revoked.status).toBe(204);
     expect((await ask(keys.GET, '/keys', { headers: { authorization } })).status).toBe(401);
+  });
+
+  it('rotates a key: both secrets work until the old one is revoked', async () => {
+    const made = await ask(keys.POST, '/keys', { method: 'POST', headers: withKey(), body: { name: 'second' } });
+    const { key, secret: old } = await made.json();
+    const params = { id: key.id };
+    const asked = { method: 'POST', headers: withKey(), params };
+    const path = `/keys/${key.id}/rotate`;
+    const refused = await ask(rotation.POST, path, { ...asked, body: { overlapHours: -1 } });
+    expect(refused.status).toBe(400);
+    const response = await ask(rotation.POST, path, { ...asked, body: { overlapHours: 24 } });
+    expect(response.status).toBe(201);
+    const rotated = await response.json();
+    expect(rotated).toMatchObject({ key: { name: 'second', replaces: key.id }, replaced: { id: key.id } });
+    const statusWith = async (secret: string) =>
+      (await ask(keys.GET, '/keys', { headers: { authorization: `Bearer ${secret}` } })).status;
+    expect([await statusWith(old), await statusWith(rotated.secret)]).toEqual([200, 200]);
+    expect((await ask(rotation.POST, path, { ...asked, body: { overlapHours: 24 } })).status).toBe(409);
+    await ask(oneKey.DELETE, `/keys/${key.id}`, { method: 'DELETE', headers: withKey(), params });
+    expect([await statusWith(old), await statusWith(rotated.secret)]).toEqual([401, 200]);
   });
 
   it.each<[string, Asked, number, object]>([

@@ -16,11 +16,10 @@ export interface ServerNode {
   repeatSafeCalls: boolean;
   /** For `can`: the server itself. */
   resource: Resource;
-  /**
-   * For `can`: a tool of it, or "*" for what comes with the server as a whole (resources, prompts). A group that offers
-   * single tools offers those alone.
-   */
-  toolResource(tool: string): Resource;
+  /** For `can`: a tool of it, and whether it changes nothing. A group that offers single tools offers those alone. */
+  toolResource(tool: string, readOnly: boolean): Resource;
+  /** For `can`: what comes with the server as a whole (resources, prompts), which only reads. */
+  wholeResource: Resource;
   disabledTools: ReadonlySet<string>;
 }
 
@@ -78,12 +77,20 @@ export function buildEndpoints({ servers, groups }: EndpointRows): Endpoints {
       repeatSafeCalls: row.repeatSafeCalls,
       disabledTools: new Set(row.disabledTools),
       resource: { ...base, type: 'server', groups: offers.map(({ id, name }) => ({ id, name })) },
-      toolResource: (tool) => ({
+      toolResource: (tool, readOnly) => ({
         ...base,
         type: 'tool',
         tool,
+        readOnly,
         groups: offers.filter(({ tools }) => !tools || tools.has(tool)).map(({ id, name }) => ({ id, name })),
       }),
+      wholeResource: {
+        ...base,
+        type: 'tool',
+        tool: '*',
+        readOnly: true,
+        groups: offers.filter(({ tools }) => !tools).map(({ id, name }) => ({ id, name })),
+      },
     });
   }
   const all = [...nodes.values()].map((server) => ({ server, tools: null }));

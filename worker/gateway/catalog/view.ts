@@ -7,7 +7,7 @@ import type { Keyring } from '../../../lib/access/keyring';
 import type { Actor } from '../../../lib/access/schema';
 import { canonicalJson } from '../../../lib/canonical-json';
 import { HubError } from '../../../lib/errors';
-import type { Definition, Listing } from '../../../lib/servers/catalog';
+import { type Definition, isReadOnly, type Listing } from '../../../lib/servers/catalog';
 import { shownTool, type TaskOffers, type TaskSupport, taskOffersOf, taskSupportOf } from '../tasks/task-offers';
 import type { Endpoint, ServerNode } from './endpoints';
 import { clashUri, exposeNames, parseClashUri, templateMatcher } from './naming';
@@ -88,14 +88,14 @@ export class View {
       for (const definition of listing.tools) {
         const name = String(definition.name);
         if (server.disabledTools.has(name) || (member.tools && !member.tools.has(name))) continue;
-        const resource = server.toolResource(name);
+        const resource = server.toolResource(name, isReadOnly(definition));
         if (can(actor, 'read', resource) && can(actor, 'call', resource)) {
           tools.push({ server, name, resource, definition, taskSupport: taskSupportOf(listing, definition) });
         }
       }
       // A key or a group for single tools does not open the other things of their server, but for the pages (MCP Apps)
       // without which the tools are not whole.
-      if (!member.tools && can(actor, 'call', server.toolResource('*'))) whole.push(member);
+      if (!member.tools && can(actor, 'call', server.wholeResource)) whole.push(member);
       else pages.push(...pagesOf(tools, member));
     }
     this.#whole = whole;
@@ -104,7 +104,7 @@ export class View {
         listing[kind].map((definition) => ({
           server,
           name: String(definition[key]),
-          resource: server.toolResource('*'),
+          resource: server.wholeResource,
           definition,
           taskSupport: undefined,
         })),
@@ -139,7 +139,7 @@ export class View {
     const withResources = this.#whole.filter(({ listing }) => 'resources' in listing.capabilities);
     const clash = parseClashUri(uri);
     const named = clash && withResources.find(({ server }) => server.name === clash.server);
-    if (clash && named) return { server: named.server, name: clash.uri, resource: named.server.toolResource('*') };
+    if (clash && named) return { server: named.server, name: clash.uri, resource: named.server.wholeResource };
     let best: Target | undefined;
     let bestWeight = -1;
     for (const { matches, target } of this.#templates) {
@@ -149,7 +149,7 @@ export class View {
     if (best) return { ...best, name: uri };
     const [only, ...others] = withResources;
     if (!only || others.length > 0) return undefined;
-    return { server: only.server, name: uri, resource: only.server.toolResource('*') };
+    return { server: only.server, name: uri, resource: only.server.wholeResource };
   }
 
   /** Whether results of a server may name URIs that must be mapped here; if not, its bytes pass as they are. */

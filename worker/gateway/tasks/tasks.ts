@@ -3,6 +3,7 @@
 import { LRUCache } from 'lru-cache';
 import { can } from '../../../lib/access/can';
 import { HubError } from '../../../lib/errors';
+import { isReadOnly } from '../../../lib/servers/catalog';
 import type { Supervisor } from '../../supervisor/types';
 import type { Caller, Era, UpstreamAnswer } from '../../upstream/types';
 import { mapResultUris } from '../catalog/rewrite';
@@ -105,7 +106,8 @@ export function createTasks({ relay, ids, supervisor, eraOf, tell, self }: Tasks
     if (!session) needExtension(origin.client?.capabilities ?? {});
     const task = ids.open({ actor, endpoint: view.endpoint }, params?.taskId, session ? 'legacy' : 'modern');
     const known = view.servers.find(({ server }) => server.id === task.server);
-    const resource = known?.server.toolResource(task.tool);
+    const definition = known?.listing.tools.find(({ name }) => name === task.tool);
+    const resource = known?.server.toolResource(task.tool, definition !== undefined && isReadOnly(definition));
     if (!known || !resource || !can(actor, 'call', resource)) throw noTask();
     const target = { server: known.server, name: task.tool, resource };
     if (origin.client) origin.client.target = target;

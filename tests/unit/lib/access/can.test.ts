@@ -125,6 +125,30 @@ describe('scope of a key', () => {
     expect(can(actorOf('admin', lowerScope(scope)), 'call', tool)).toBe(allowed);
   });
 
+  it.each<[string, KeyScope, boolean | undefined, boolean]>([
+    ['a tool that says it only reads', { readOnly: true }, true, true],
+    ['a tool that says it writes', { readOnly: true }, false, false],
+    ['a tool that says nothing', { readOnly: true }, undefined, false],
+    ['a reading tool of a named server', { readOnly: true, servers: ['github'] }, true, true],
+    ['a writing tool of a named server', { readOnly: true, servers: ['github'] }, false, false],
+    ['a writing tool that is named itself', { readOnly: true, tools: ['github/createIssue'] }, false, false],
+    ['a reading tool of another server', { readOnly: true, servers: ['gitlab'] }, true, false],
+    ['a reading tool where no server is named', { readOnly: true, servers: [] }, true, false],
+  ])('of a read-only key decides on %s', (_what, scope, readOnly, allowed) => {
+    const actor = actorOf('admin', lowerScope(scope));
+    const asked = readOnly === undefined ? tool : { ...tool, readOnly };
+    expect(can(actor, 'call', asked)).toBe(allowed);
+    expect(can(actor, 'read', asked)).toBe(allowed);
+  });
+
+  it('of a read-only key without lists shows all servers and changes none', () => {
+    const actor = actorOf('admin', { readOnly: true });
+    expect(can(actor, 'read', { type: 'server', server: 'any' })).toBe(true);
+    expect(can(actor, 'operate', { type: 'server', server: 'any' })).toBe(false);
+    expect(can(actor, 'read', { type: 'tool' })).toBe(false);
+    expect(can(actor, 'create', { type: 'key', ownerId: me })).toBe(false);
+  });
+
   it('shows a server of which one tool is named, but not its other tools', () => {
     const actor = actorOf('admin', lowerScope({ tools: ['GitHub/createIssue'] }));
     expect(can(actor, 'read', { type: 'server', server: 'github' })).toBe(true);

@@ -1,0 +1,95 @@
+'use client';
+// Gives a key a new secret: asks how long the old one goes on working, then shows the new one once.
+import { useState } from 'react';
+import { Button } from '@/app/_ui/button';
+import { Dialog, DialogBody, DialogClose, DialogContent, DialogFooter } from '@/app/_ui/dialog';
+import { Field } from '@/app/_ui/field';
+import { Notice } from '@/app/_ui/notice';
+import { Select } from '@/app/_ui/select';
+import type { KeyView } from '@/lib/access/schema';
+import { rotateKeyAction } from './actions';
+import { SecretOnce } from './secret-once';
+
+const overlaps = [
+  { value: '0', label: 'It ends now' },
+  { value: '1', label: 'One hour' },
+  { value: '24', label: 'One day' },
+  { value: '168', label: '7 days' },
+  { value: '720', label: '30 days' },
+];
+
+export function RotateKeyDialog({ keyView, onRotated }: { keyView: KeyView; onRotated: () => void }) {
+  const [open, setOpen] = useState(false);
+  const [hours, setHours] = useState('24');
+  const [secret, setSecret] = useState<string | null>(null);
+  const [busy, setBusy] = useState(false);
+  const [fault, setFault] = useState<string | null>(null);
+
+  function change(next: boolean) {
+    if (busy) return;
+    setOpen(next);
+    setSecret(null);
+    setFault(null);
+  }
+
+  async function rotate() {
+    setBusy(true);
+    const answer = await rotateKeyAction({ id: keyView.id, overlapHours: Number(hours) });
+    setBusy(false);
+    if (!answer.ok) return setFault(answer.message);
+    setSecret(answer.data.secret);
+    onRotated();
+  }
+
+  return (
+    <Dialog open={open} onOpenChange={change}>
+      <Button size="sm" aria-label={`Rotate key ${keyView.name}`} onClick={() => change(true)}>
+        Rotate
+      </Button>
+      {secret ? (
+        <DialogContent
+          title={`New secret of key ${keyView.name}`}
+          description="Give it to the clients that use the key."
+        >
+          <DialogBody>
+            <SecretOnce secret={secret} />
+          </DialogBody>
+          <DialogFooter>
+            <DialogClose asChild>
+              <Button variant="primary">Done</Button>
+            </DialogClose>
+          </DialogFooter>
+        </DialogContent>
+      ) : (
+        <DialogContent
+          size="sm"
+          title={`Rotate key ${keyView.name}`}
+          description="It gets a new secret, with the same name, limits and expiry."
+        >
+          <DialogBody className="flex flex-col gap-4">
+            {fault && <Notice tone="bad" title={fault} />}
+            <Field label="The old secret works for" hint="You can revoke it earlier: both are in the list.">
+              {(control) => (
+                <Select
+                  {...control}
+                  className="self-start"
+                  options={overlaps}
+                  value={hours}
+                  onChange={(event) => setHours(event.target.value)}
+                />
+              )}
+            </Field>
+          </DialogBody>
+          <DialogFooter>
+            <DialogClose asChild>
+              <Button>Cancel</Button>
+            </DialogClose>
+            <Button variant="primary" busy={busy} onClick={() => void rotate()}>
+              Make a new secret
+            </Button>
+          </DialogFooter>
+        </DialogContent>
+      )}
+    </Dialog>
+  );
+}
