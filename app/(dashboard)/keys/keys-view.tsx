@@ -3,6 +3,7 @@
 import { useQuery, useQueryClient } from '@tanstack/react-query';
 import { KeyRound, Plus } from 'lucide-react';
 import { parseAsBoolean, useQueryState } from 'nuqs';
+import { useState } from 'react';
 import { api, type Page } from '@/app/_ui/api';
 import { Badge } from '@/app/_ui/badge';
 import { Button } from '@/app/_ui/button';
@@ -42,6 +43,7 @@ export function KeysView({ initial, connect, self }: KeysViewProps) {
     initialData: initial,
     refetchInterval: usePollingInterval(),
   });
+  const [rotating, setRotating] = useState<KeyView | null>(null);
   const refresh = () => void client.invalidateQueries({ queryKey });
   const replaced = new Set(keys.flatMap(({ replaces, revokedAt }) => (replaces && !revokedAt ? [replaces] : [])));
   // Only the owner may: the secret lets one act as the owner.
@@ -108,13 +110,18 @@ export function KeysView({ initial, connect, self }: KeysViewProps) {
                   <RelativeTime at={key.expiresAt} empty="never" />
                 </Td>
                 <Td className="text-right">
-                  <KeyEnd keyView={key} mayRotate={mayRotate(key)} onChanged={refresh} />
+                  <KeyEnd
+                    keyView={key}
+                    onRotate={mayRotate(key) ? () => setRotating(key) : undefined}
+                    onRevoked={refresh}
+                  />
                 </Td>
               </TableRow>
             ))}
           </TableBody>
         </Table>
       )}
+      {rotating && <RotateKeyDialog keyView={rotating} onClose={() => setRotating(null)} onRotated={refresh} />}
       <CreateKeyDialog
         open={creating}
         onOpenChange={(open) => void setCreating(open ? true : null)}
@@ -127,16 +134,20 @@ export function KeysView({ initial, connect, self }: KeysViewProps) {
 
 interface KeyEndProps {
   keyView: KeyView;
-  mayRotate: boolean;
-  onChanged: () => void;
+  onRotate: (() => void) | undefined;
+  onRevoked: () => void;
 }
 
-function KeyEnd({ keyView, mayRotate, onChanged }: KeyEndProps) {
+function KeyEnd({ keyView, onRotate, onRevoked }: KeyEndProps) {
   if (keyView.revokedAt) return <Badge tone="idle">Revoked</Badge>;
   if (keyView.expiresAt && Date.parse(keyView.expiresAt) < Date.now()) return <Badge tone="idle">Expired</Badge>;
   return (
     <div className="flex flex-wrap justify-end gap-1.5">
-      {mayRotate && <RotateKeyDialog keyView={keyView} onRotated={onChanged} />}
+      {onRotate && (
+        <Button size="sm" aria-label={`Rotate key ${keyView.name}`} onClick={onRotate}>
+          Rotate
+        </Button>
+      )}
       <ConfirmDialog
         trigger={
           <Button size="sm" aria-label={`Revoke key ${keyView.name}`}>
@@ -149,7 +160,7 @@ function KeyEnd({ keyView, mayRotate, onChanged }: KeyEndProps) {
           const answer = await revokeKeyAction({ id: keyView.id });
           if (!answer.ok) throw new Error(answer.message);
           toast(`Key ${keyView.name} revoked`);
-          onChanged();
+          onRevoked();
         }}
       >
         Every client that uses it is shut out at once. This cannot be undone.

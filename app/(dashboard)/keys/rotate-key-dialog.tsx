@@ -18,19 +18,18 @@ const overlaps = [
   { value: '720', label: '30 days' },
 ];
 
-export function RotateKeyDialog({ keyView, onRotated }: { keyView: KeyView; onRotated: () => void }) {
-  const [open, setOpen] = useState(false);
+export interface RotateKeyDialogProps {
+  keyView: KeyView;
+  /** Called when the dialog is left. It must stay until then, whatever becomes of the list: the secret is in it. */
+  onClose: () => void;
+  onRotated: () => void;
+}
+
+export function RotateKeyDialog({ keyView, onClose, onRotated }: RotateKeyDialogProps) {
   const [hours, setHours] = useState('24');
   const [secret, setSecret] = useState<string | null>(null);
   const [busy, setBusy] = useState(false);
   const [fault, setFault] = useState<string | null>(null);
-
-  function change(next: boolean) {
-    if (busy) return;
-    setOpen(next);
-    setSecret(null);
-    setFault(null);
-  }
 
   async function rotate() {
     setBusy(true);
@@ -42,10 +41,7 @@ export function RotateKeyDialog({ keyView, onRotated }: { keyView: KeyView; onRo
   }
 
   return (
-    <Dialog open={open} onOpenChange={change}>
-      <Button size="sm" aria-label={`Rotate key ${keyView.name}`} onClick={() => change(true)}>
-        Rotate
-      </Button>
+    <Dialog open onOpenChange={(open) => !open && !busy && onClose()}>
       {secret ? (
         <DialogContent
           title={`New secret of key ${keyView.name}`}
