@@ -430,6 +430,22 @@ export const endedSessions = pgTable('ended_sessions', {
   expiresAt: at().notNull(),
 });
 
+/** What MCP sessions asked for that goes on, by the worker that holds it; another takes it over when that one is gone. */
+export const sessionWishes = pgTable(
+  'session_wishes',
+  {
+    /** SHA-256 (hex) of the session id. */
+    idHash: text().notNull(),
+    worker: text().notNull(),
+    logLevel: integer(),
+    /** URIs as the client knows them. */
+    subscriptions: json().$type<string[]>().notNull().default([]),
+    updatedAt: updatedAt(),
+    expiresAt: at().notNull(),
+  },
+  (table) => [primaryKey({ columns: [table.idHash, table.worker] })],
+);
+
 /** One row per tools/call. No foreign keys: the record outlives what it names. */
 export const requestLogs = pgTable(
   'request_logs',

@@ -17,7 +17,7 @@ import { createDoctor } from './doctor';
 import { createDoor } from './door';
 import type { Fleet } from './fleet';
 import { createWatching } from './fleet/watching';
-import { createEndedSessions, createGateway } from './gateway';
+import { createEndedSessions, createGateway, createWishStore } from './gateway';
 import { createHealth } from './health';
 import { type ConfigWatch, type Retention, startRetention, watchConfig } from './jobs';
 import { createLive } from './live';
@@ -108,6 +108,7 @@ export async function startWorkerHub(options: WorkerOptions): Promise<WorkerHub>
     loadEndpoints: () => loadEndpoints(db),
     keyring,
     endedSessions: createEndedSessions(db),
+    wishes: createWishStore(db),
     ...(supervision.line && { peers: supervision.line }),
     recordCall(entry) {
       callLog.record(entry);
@@ -264,7 +265,7 @@ export async function startWorkerHub(options: WorkerOptions): Promise<WorkerHub>
     await doctor.close();
     await supervision.idle(drainMs);
     await control.close();
-    gateway.close();
+    await gateway.close();
     await supervisor.stop();
     await reports.close();
     await retention?.close();

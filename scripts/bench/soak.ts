@@ -10,7 +10,7 @@ import { allReady, smallServer } from './supervise';
 import { type Stage, say, table } from './support';
 
 const minutes = 5;
-/** Caches fill and code is compiled: what grows so long is not counted. */
+/** Bounded stores fill (logs of servers, ids of ended sessions) and code is compiled: what grows so long is not counted. */
 const warmUpMinutes = 2;
 const lookEveryMs = 15_000;
 const crashing = 10;
@@ -22,7 +22,7 @@ export async function benchSoak(stage: Stage): Promise<void> {
   const stormy = names('stormy', storming);
   const mcpServers = Object.fromEntries([
     ...stormy.map((name) => [name, smallServer]),
-    ...names('crashing', crashing).map((name) => [name, { command: '/bin/sh', args: ['-c', 'echo no >&2; exit 3'] }]),
+    ...names('crashing', crashing).map((name) => [name, { command: '/bin/sh', args: ['-c', 'seq 150 >&2; exit 3'] }]),
   ]);
   const hub = await inspectable(stage, { config: { mcpServers } });
   await allReady(hub, storming, (name) => name.startsWith('stormy'));

@@ -22,6 +22,7 @@ import {
   type GatewayLimits,
   type PeerLine,
 } from '../../worker/gateway';
+import type { Wishes, WishStore } from '../../worker/gateway/sessions/wishes';
 import { createOriginRules } from '../../worker/origin';
 import type { SupervisorEvents } from '../../worker/supervisor/types';
 import { createSubscriptions } from '../../worker/upstream/subscriptions';
@@ -179,6 +180,7 @@ export interface TestGateway {
   keys: Map<string, Actor>;
   stored: Map<string, Listing>;
   ended: Set<string>;
+  wishes: WishStore;
   /** A connected client of the official SDK; `prepare` sets its handlers before it connects. */
   client(
     path?: string,
@@ -227,6 +229,7 @@ export async function startGateway(options: TestGatewayOptions = {}): Promise<Te
   const keys = previous?.keys ?? new Map([['key-a', keyActor('a')]]);
   const stored = previous?.stored ?? new Map<string, Listing>();
   const ended = previous?.ended ?? new Set<string>();
+  const wishes = previous?.wishes ?? memoryWishes();
   const records: CallRecord[] = [];
   const gateway = createGateway({
     supervisor: options.supervisor ?? supervisor,
@@ -245,6 +248,7 @@ export async function startGateway(options: TestGatewayOptions = {}): Promise<Te
     loadEndpoints: async () => structuredClone(rows),
     keyring: createKeyring(masterKey),
     endedSessions: { has: async (hash) => ended.has(hash), add: async (hash) => void ended.add(hash) },
+    wishes,
     recordCall: (entry) => void records.push(entry),
     bus,
     log,
@@ -289,6 +293,7 @@ export async function startGateway(options: TestGatewayOptions = {}): Promise<Te
     keys,
     stored,
     ended,
+    wishes,
     post,
     async client(path = '/api/mcp', key = 'key-a', capabilities = {}, prepare) {
       const transport = new StreamableHTTPClientTransport(new URL(url + path), {
@@ -309,11 +314,30 @@ export async function startGateway(options: TestGatewayOptions = {}): Promise<Te
     },
     async close() {
       await Promise.all(clients.map((client) => client.close()));
-      gateway.close();
+      await gateway.close();
       server.closeAllConnections();
       await new Promise((resolve) => server.close(resolve));
       await bus.close();
     },
+  };
+}
+
+/** What sessions asked for, of one worker after the other; several at once are tested with the real store. */
+function memoryWishes(): WishStore {
+  const kept = new Map<string, { worker: string; wishes: Wishes }>();
+  return {
+    save: async (idHash, worker, wishes) => void kept.set(idHash, { worker, wishes: structuredClone(wishes) }),
+    takeOver: async (idHashes, worker, others) => {
+      const found = new Map<string, Wishes>();
+      for (const idHash of idHashes) {
+        const one = kept.get(idHash);
+        if (!one || others.includes(one.worker)) continue;
+        kept.set(idHash, { ...one, worker });
+        found.set(idHash, one.wishes);
+      }
+      return found;
+    },
+    remove: async (idHash) => void kept.delete(idHash),
   };
 }
 

@@ -28,9 +28,11 @@ import { createInputRounds } from './sessions/input-rounds';
 import { createLegacy } from './sessions/legacy';
 import { createPeers, type PeerLine } from './sessions/peers';
 import { createQuestions, type QuestionLimits } from './sessions/questions';
-import { createSessions, type Session, userOf } from './sessions/sessions';
+import { createSessions, expiryOf, type Session, userOf } from './sessions/sessions';
 import { createSse } from './sessions/sse';
 import { createStreams, type StreamLimits } from './sessions/streams';
+import { createWishKeeper } from './sessions/wish-keeper';
+import type { Wishes, WishStore } from './sessions/wishes';
 import { createListeners } from './stateless/listeners';
 import { createModern } from './stateless/modern';
 import { createParking, type ParkingLimits } from './stateless/parking';
@@ -41,6 +43,7 @@ import { createTasks } from './tasks/tasks';
 export type { CallRecord } from './call';
 export { createEndedSessions, type EndedSessions } from './sessions/ended-sessions';
 export type { PeerLine } from './sessions/peers';
+export { createWishStore, type WishStore } from './sessions/wishes';
 
 export interface GatewayLimits extends HttpLimits, RelayLimits, StreamLimits, QuestionLimits, ParkingLimits {}
 
@@ -71,6 +74,7 @@ export interface GatewayDeps {
   loadEndpoints: CatalogDeps['loadEndpoints'];
   keyring: Pick<Keyring, 'seal' | 'open'>;
   endedSessions: EndedSessions;
+  wishes: WishStore;
   /** The other workers, where there are any. */
   peers?: PeerLine;
   /** Called with each finished tools/call; must be cheap. */
@@ -118,7 +122,7 @@ export interface Gateway {
   /** Ends calls under way with an answer that says so; for those that outlast the drain. */
   interrupt(): void;
   /** Ends all streams and timers. Idempotent. */
-  close(): void;
+  close(): Promise<void>;
 }
 
 const purgeEveryMs = 60_000;
@@ -154,16 +158,28 @@ export function createGateway(deps: GatewayDeps): Gateway {
       void rights.endForbidden();
     },
   });
+  const self = deps.peers?.self ?? randomBytes(9).toString('base64url');
+  const others = () => deps.peers?.members().filter((name) => name !== self) ?? [];
+  const keeper = createWishKeeper({
+    store: deps.wishes,
+    self,
+    others,
+    expiryOf,
+    report: (error, message) => log.warn({ err: error }, message),
+  });
   const sessions = createSessions({
     keyring,
     ended: deps.endedSessions,
     ...(deps.now && { now: deps.now }),
     adopted: (session) => peers?.adopt(session),
+    recall: (session) => keeper.recall(session),
+    resumed: (session, actor, wishes) => resume(session, actor, wishes),
     isBusy: (session) => streams.has(session) || session.calls.size > 0 || (peers?.hasStream(session) ?? false),
     released: (session) => {
       if (session.ended) for (const call of session.calls.values()) call.cancel('the session ended');
       questions.release(session);
       news.release(session);
+      if (session.ended) keeper.ended(session);
       if (session.ended) supervisor.release(session.conversation);
       if (session.ended) streams.endWhere((stream) => stream.session === session);
     },
@@ -203,9 +219,30 @@ export function createGateway(deps: GatewayDeps): Gateway {
       return endpoint ? viewOf(actor, endpoint) : null;
     },
     tell,
+    // The id of a session over HTTP+SSE ends with its stream.
+    keep: (session) => {
+      if (!sse.has(session)) keeper.changed(session);
+    },
     log,
   });
-  const self = deps.peers?.self ?? randomBytes(9).toString('base64url');
+
+  function resume(session: Session, actor: Actor, wishes: Wishes): void {
+    const endpoint = catalog.endpoints.byKey.get(session.endpointKey);
+    if (endpoint) news.resume(session, wishes, actor, viewOf(actor, endpoint));
+  }
+
+  /** Other workers have ended: what their sessions asked for goes on here where the session is in use here. */
+  async function inherit(): Promise<void> {
+    const found = await keeper.inherit(sessions.all());
+    const listening = new Map([...streams.newest()].map(({ session, actor }) => [session, actor]));
+    for (const [session, wishes] of found) {
+      const actor = listening.get(session);
+      if (actor) resume(session, actor, wishes);
+      // Nobody listens: it is recalled when the session is used again.
+      else sessions.letGo(session);
+    }
+  }
+
   const eraOf = (serverId: string) => {
     try {
       return supervisor.upstreamOf(serverId).handshake.era;
@@ -305,7 +342,11 @@ export function createGateway(deps: GatewayDeps): Gateway {
     changed: http.forgetCallers,
     log,
   });
-  const unsubscribe = [rights.close, supervisor.on('removed', (serverId) => relay.forget(serverId))];
+  const unsubscribe = [
+    rights.close,
+    ...(deps.peers ? [deps.peers.onChange(() => void inherit())] : []),
+    supervisor.on('removed', (serverId) => relay.forget(serverId)),
+  ];
   const purge = setInterval(() => sessions.purge(), purgeEveryMs);
   purge.unref();
 
@@ -373,6 +414,7 @@ export function createGateway(deps: GatewayDeps): Gateway {
       relay.close();
       questions.close();
       streams.close();
+      return keeper.close();
     },
   };
 }

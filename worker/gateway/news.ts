@@ -1,5 +1,6 @@
 // What reaches a client without being asked: changed lists, updated resources, log messages. Decides which session each
 // is for; streams.ts and exchange.ts carry it.
+import { can } from '../../lib/access/can';
 import type { Actor } from '../../lib/access/schema';
 import { HubError } from '../../lib/errors';
 import type { Log } from '../../lib/log';
@@ -12,6 +13,7 @@ import type { Relay } from './relay';
 import type { Questions } from './sessions/questions';
 import type { Session } from './sessions/sessions';
 import type { Streams } from './sessions/streams';
+import type { Wishes } from './sessions/wishes';
 
 /** Time for a server to take a new log level that no client waits for. */
 const asideTimeoutMs = 10_000;
@@ -48,10 +50,12 @@ export interface NewsDeps {
   viewFor(session: Session, actor: Actor): View | null;
   /** Tells the other workers. */
   tell(message: SessionMessage): void;
+  /** What a session wants to hear of has changed: kept for its next life. */
+  keep(session: Session): void;
   log: Log;
 }
 
-export function createNews({ supervisor, streams, relay, questions, viewFor, tell, log }: NewsDeps) {
+export function createNews({ supervisor, streams, relay, questions, viewFor, tell, keep, log }: NewsDeps) {
   /** Server id → original URI → who wants to hear of it, each under the URI it knows. */
   const subscribers = new Map<string, Map<string, Map<Session | Subscriber, string>>>();
   const levels = createServerLevels(setServerLevel);
@@ -100,6 +104,24 @@ export function createNews({ supervisor, streams, relay, questions, viewFor, tel
       await settle(serverId);
     } catch (error) {
       log.debug({ err: error, serverId }, 'a server did not take the subscriptions');
+    }
+  }
+
+  /** @returns whether it was not noted before */
+  function note(session: Session | Subscriber, exposed: string, { server, name: uri }: Target): boolean {
+    const byUri = subscribers.get(server.id) ?? new Map<string, Map<Session | Subscriber, string>>();
+    const callers = byUri.get(uri) ?? new Map<Session | Subscriber, string>();
+    const isNew = !callers.has(session);
+    subscribers.set(server.id, byUri.set(uri, callers.set(session, exposed)));
+    session.subscriptions.add(exposed);
+    return isNew;
+  }
+
+  /** Servers are set to the most verbose level that any session wants; each session then hears its own. */
+  function wantLevel(session: Session, severity: number, view: View): void {
+    session.logLevel = severity;
+    for (const { server, listing } of view.servers) {
+      if ('logging' in listing.capabilities) levels.want(server.id, session, severity);
     }
   }
 
@@ -161,11 +183,7 @@ export function createNews({ supervisor, streams, relay, questions, viewFor, tel
     /** Noted first, so that subscriptions that come at once do not undo each other. @throws HubError as Upstream.watch */
     async subscribe(session: Session | Subscriber, exposed: string, target: Target): Promise<void> {
       const { server, name: uri } = target;
-      const byUri = subscribers.get(server.id) ?? new Map<string, Map<Session | Subscriber, string>>();
-      const sessions = byUri.get(uri) ?? new Map<Session | Subscriber, string>();
-      const isNew = !sessions.has(session);
-      subscribers.set(server.id, byUri.set(uri, sessions.set(session, exposed)));
-      session.subscriptions.add(exposed);
+      const isNew = note(session, exposed, target);
       try {
         const isRefused = await settle(server.id);
         if (isRefused(session, uri)) {
@@ -178,6 +196,20 @@ export function createNews({ supervisor, streams, relay, questions, viewFor, tel
         }
         throw error;
       }
+      if ('logLevel' in session) keep(session);
+    },
+
+    /** Begins again what a session asked for in an earlier life, as far as it still may; servers are told when they run. */
+    resume(session: Session, { logLevel, subscriptions }: Wishes, actor: Actor, view: View): void {
+      if (logLevel !== null) wantLevel(session, logLevel, view);
+      const concerned = new Set<string>();
+      for (const exposed of subscriptions) {
+        const target = view.resource(exposed);
+        if (!target || !can(actor, 'call', target.resource)) continue;
+        note(session, exposed, target);
+        concerned.add(target.server.id);
+      }
+      for (const serverId of concerned) void watch(serverId);
     },
 
     /** Ends a subscription; one that does not exist is ended already. */
@@ -186,6 +218,7 @@ export function createNews({ supervisor, streams, relay, questions, viewFor, tel
       if (drop(session, target.server.id, target.name)) {
         void watch(target.server.id);
       }
+      keep(session);
       tell({ about: 'unsubscribe', session: session.id, uri: exposed });
     },
 
@@ -201,6 +234,7 @@ export function createNews({ supervisor, streams, relay, questions, viewFor, tel
           const exposed = all.get(session);
           if (exposed === undefined || !matches(exposed, serverId)) continue;
           session.subscriptions.delete(exposed);
+          if ('logLevel' in session) keep(session);
           if (drop(session, serverId, uri)) void watch(serverId);
         }
       }
@@ -222,18 +256,13 @@ export function createNews({ supervisor, streams, relay, questions, viewFor, tel
       }
     },
 
-    /**
-     * Servers are set to the most verbose level that any session wants; each session then hears its own.
-     * @throws HubError INVALID_INPUT
-     */
+    /** @throws HubError INVALID_INPUT */
     setLogLevel(session: Session, level: unknown, view: View): void {
       const index = severityOf(level);
       if (index === -1) throw new HubError('INVALID_INPUT', `"level" must be one of ${logLevels.join(', ')}.`);
-      session.logLevel = index;
+      wantLevel(session, index, view);
+      keep(session);
       tell({ about: 'level', session: session.id, level: index });
-      for (const { server, listing } of view.servers) {
-        if ('logging' in listing.capabilities) levels.want(server.id, session, index);
-      }
     },
 
     /** Sets a server to what one request wants to hear, until its `forgetLevel`. */

@@ -1,6 +1,6 @@
-// Deletes what has served its time: old call records, and ended sessions that would have expired by now.
+// Deletes what has served its time: old call records, and what is known of sessions that have expired.
 import { inArray, lt, sql } from 'drizzle-orm';
-import { endedSessions, requestLogs } from '../../drizzle/schema';
+import { endedSessions, requestLogs, sessionWishes } from '../../drizzle/schema';
 import { rootMessage } from '../../lib/db/faults';
 import type { Db } from '../../lib/db/types';
 import type { Log } from '../../lib/log';
@@ -32,6 +32,7 @@ export async function sweep(
     .delete(endedSessions)
     .where(lt(endedSessions.expiresAt, now))
     .returning({ id: endedSessions.idHash });
+  await db.delete(sessionWishes).where(lt(sessionWishes.expiresAt, now));
   return { calls, sessions: sessions.length };
 }
 

@@ -3,7 +3,7 @@ import { mkdtempSync, renameSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import { endedSessions, requestLogs, servers } from '../../../drizzle/schema';
+import { endedSessions, requestLogs, servers, sessionWishes } from '../../../drizzle/schema';
 import { type ConfigWatch, sweep, watchConfig } from '../../../worker/jobs';
 import { eachDatabase, silentLog } from '../../support/database';
 import { until } from '../../support/until';
@@ -132,7 +132,14 @@ eachDatabase('jobs', (kind) => {
           { idHash: 'old', expiresAt: daysAgo(1) },
           { idHash: 'new', expiresAt: daysAgo(-1) },
         ]);
+      await use()
+        .db.insert(sessionWishes)
+        .values([
+          { idHash: 'old', worker: 'w', expiresAt: daysAgo(1) },
+          { idHash: 'new', worker: 'w', expiresAt: daysAgo(-1) },
+        ]);
       expect(await sweep(use().db, now, { batchRows: 10 })).toEqual({ calls: 25, sessions: 1 });
+      expect(await use().db.select().from(sessionWishes)).toMatchObject([{ idHash: 'new' }]);
       expect(await use().db.select().from(requestLogs)).toHaveLength(2);
       expect(await use().db.select().from(endedSessions)).toMatchObject([{ idHash: 'new' }]);
       expect(await sweep(use().db, now)).toEqual({ calls: 0, sessions: 0 });

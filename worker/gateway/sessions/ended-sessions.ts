@@ -15,8 +15,8 @@ export interface EndedSessions {
 const cleanEveryMs = 60_000;
 
 export function createEndedSessions(db: Db): EndedSessions {
-  // Only the ended ones are kept: once ended, always ended.
-  const known = new LRUCache<string, true>({ max: 50_000 });
+  // Only the ended ones are kept: once ended, always ended. Few clients use an id after they ended it.
+  const known = new LRUCache<string, true>({ max: 5_000 });
   let cleanAtMs = 0;
   return {
     async has(idHash) {

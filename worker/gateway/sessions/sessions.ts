@@ -10,6 +10,7 @@ import { SmallMap } from '../../slots';
 import type { Caller } from '../../upstream/types';
 import type { ListKind } from '../catalog/view';
 import type { EndedSessions } from './ended-sessions';
+import type { Wishes } from './wishes';
 
 /** Age after which a session id is void. Wall time, since it outlives the process. */
 const maxAgeMs = 7 * 24 * 3600_000;
@@ -66,6 +67,7 @@ export class Session implements Caller {
   readonly seenLists = new Map<ListKind, string>();
 
   #conversation: string | null = null;
+  #idHash: string | null = null;
 
   constructor(id: string, sealed: SealedSession, actor: Actor) {
     this.id = id;
@@ -76,6 +78,12 @@ export class Session implements Caller {
     this.clientCapabilities = sealed.c;
     this.clientName = sealed.n;
     this.issuedAtMs = sealed.t;
+  }
+
+  /** SHA-256 (hex) of the id: what tables know it by. */
+  get idHash(): string {
+    this.#idHash ??= createHash('sha256').update(this.id).digest('hex');
+    return this.#idHash;
   }
 
   get conversation(): string {
@@ -93,6 +101,10 @@ export interface SessionsDeps {
   released(session: Session): void;
   /** An id of an earlier life, or of another worker, is used here for the first time. */
   adopted?(session: Session): void;
+  /** What it asked for in its earlier life. */
+  recall?(session: Session): Promise<Wishes | null>;
+  /** It is used here, and there was something to recall. */
+  resumed?(session: Session, actor: Actor, wishes: Wishes): void;
   /** Whether it must be kept although idle, e.g. because a stream is open. */
   isBusy(session: Session): boolean;
   report(error: unknown, message: string): void;
@@ -103,12 +115,18 @@ export function credentialOf(actor: Actor): string {
   return `${actor.kind}:${actor.id}`;
 }
 
+/** When a session's id becomes void by itself. */
+export function expiryOf({ issuedAtMs }: Session): Date {
+  return new Date(issuedAtMs + maxAgeMs);
+}
+
 /** Who shares an instance of a server that gives each user one: where there is no user, it is the credential. */
 export function userOf(actor: Actor): string {
   return actor.userId ?? credentialOf(actor);
 }
 
-export function createSessions({ keyring, ended, now = Date.now, released, adopted, isBusy, report }: SessionsDeps) {
+export function createSessions(deps: SessionsDeps) {
+  const { keyring, ended, now = Date.now, released, isBusy, report } = deps;
   /** Sessions that are pinned by an open stream or a call, so that the cache may forget nothing in use. */
   const pinned = new Map<string, Session>();
   const opened = new LRUCache<string, Session>({
@@ -125,10 +143,6 @@ export function createSessions({ keyring, ended, now = Date.now, released, adopt
     },
   });
 
-  function hashOf(id: string): string {
-    return createHash('sha256').update(id).digest('hex');
-  }
-
   function gone(): HubError {
     return new HubError('SESSION_NOT_FOUND');
   }
@@ -144,7 +158,7 @@ export function createSessions({ keyring, ended, now = Date.now, released, adopt
   function checkEndedAgain(session: Session): void {
     if (performance.now() - session.endedCheckedAtMs < endedCheckMs) return;
     session.endedCheckedAtMs = performance.now();
-    ended.has(hashOf(session.id)).then(
+    ended.has(session.idHash).then(
       (isEnded) => {
         if (isEnded) forget(session);
       },
@@ -171,9 +185,10 @@ export function createSessions({ keyring, ended, now = Date.now, released, adopt
     const sealed = keyring.open('session', id) as SealedSession | null;
     if (!sealed || typeof sealed.k !== 'string' || typeof sealed.t !== 'number') throw gone();
     const session = check(new Session(id, sealed, actor), actor, endpointKey);
-    adopted?.(session);
+    deps.adopted?.(session);
+    const recalled = deps.recall?.(session);
     try {
-      if (await ended.has(hashOf(id))) throw gone();
+      if (await ended.has(session.idHash)) throw gone();
     } catch (error) {
       if (error instanceof Error && 'code' in error && error.code === 'SESSION_NOT_FOUND') throw error;
       // The id proves itself; with the database away an ended session may be used again by its own key, no more.
@@ -182,6 +197,8 @@ export function createSessions({ keyring, ended, now = Date.now, released, adopt
     // Two first requests at once must share one session.
     const shared = opened.get(id) ?? pinned.get(id) ?? session;
     opened.set(id, shared);
+    const wishes = await recalled;
+    if (wishes && !shared.ended) deps.resumed?.(shared, actor, wishes);
     return shared;
   }
 
@@ -229,7 +246,7 @@ export function createSessions({ keyring, ended, now = Date.now, released, adopt
     /** Ends it here at once and for every other process by the table. @throws what the table throws */
     async end(session: Session): Promise<void> {
       forget(session);
-      await ended.add(hashOf(session.id), new Date(session.issuedAtMs + maxAgeMs));
+      await ended.add(session.idHash, expiryOf(session));
     },
 
     /** The session, if it is in use here; whose it is was checked by whoever asks. */
@@ -240,11 +257,20 @@ export function createSessions({ keyring, ended, now = Date.now, released, adopt
 
     unpin,
 
+    /** All that are in use here. */
+    *all(): Generator<Session> {
+      yield* opened.values();
+      yield* pinned.values();
+    },
+
+    /** Frees what is held of it here if nothing is under way; it is found again by its id. */
+    letGo(session: Session): void {
+      if (!isBusy(session)) opened.delete(session.id);
+    },
+
     /** What a credential's sessions have under way, and wait for. */
     *callsOf(credential: string): Generator<RunningCall> {
-      for (const all of [opened, pinned]) {
-        for (const session of all.values()) if (session.credential === credential) yield* session.calls.values();
-      }
+      for (const session of this.all()) if (session.credential === credential) yield* session.calls.values();
     },
 
     /** Frees what was idle for too long; called by a timer. */

@@ -39,7 +39,7 @@ describe('the log ring', () => {
         const ring = createLogRing({ maxBytes: 8192, linesPerSecond: Number.POSITIVE_INFINITY, now: () => 0 });
         for (const line of lines) ring.push('stderr', line);
         const kept = texts(ring.since(0, 1000).lines);
-        const bytes = kept.reduce((sum, text) => sum + text.length * 2 + 64, 0);
+        const bytes = kept.reduce((sum, text) => sum + text.length * 2 + 200, 0);
         expect(bytes).toBeLessThanOrEqual(8192);
         expect(kept).toEqual(lines.slice(lines.length - kept.length));
       }),
