@@ -18,6 +18,7 @@ import { fairNow } from './fair-clock';
 export const repository = join(import.meta.dirname, '../..');
 export const stdioFixture = join(import.meta.dirname, 'servers/stdio.mjs');
 const httpFixture = join(import.meta.dirname, 'servers/http.mjs');
+const oldSseFixture = join(import.meta.dirname, 'servers/old-sse.mjs');
 
 export function stdioTarget(mode: string, argument = ''): UpstreamTarget {
   return program(process.execPath, [stdioFixture, mode, argument]);
@@ -80,6 +81,11 @@ export function open(target: UpstreamTarget, options: Partial<OpenOptions> = {})
 /** Starts the HTTP fixture. @returns its base URL and a function that ends it */
 export async function startHttpFixture(port = 0): Promise<{ url: string; child: ChildProcess; stop(): Promise<void> }> {
   return startProgram(process.execPath, [httpFixture, String(port)], {}, /(http:\S+)/);
+}
+
+/** As above, of HTTP+SSE. */
+export async function startOldSseFixture(): ReturnType<typeof startHttpFixture> {
+  return startProgram(process.execPath, [oldSseFixture], {}, /(http:\S+)/);
 }
 
 /** Starts a program and waits until it prints what `ready` matches; its first group is the URL. */

@@ -7,20 +7,21 @@ import { createEventStream } from './event-stream';
 import {
   badAnswer,
   isConnectFault,
+  isRedirect,
+  maxRedirects,
   neverSent,
   parseUrl,
   readRetryAfter,
+  redirectRefused,
   statusError,
   tooLarge,
   unanswered,
-  unavailable,
 } from './http-faults';
 import type { LineSplitter } from './lines';
 import type { Sending } from './pending';
 import { maxMessageBytes, type TransportEvents } from './transport';
 import type { CloseReason } from './types';
 
-const maxRedirects = 5;
 /** A request that never left us may be sent again: it did not run. */
 const connectRetries = 2;
 const streamRetryMs = 1_000;
@@ -355,9 +356,7 @@ export class Exchange implements Dispatcher.DispatchHandler, Sending {
     const next = this.location === undefined ? null : parseUrl(this.location, new URL(channel.path, channel.url));
     this.redirects += 1;
     if (!next || next.origin !== origin || this.status === 303 || this.redirects > maxRedirects) {
-      const where = next && next.origin !== origin ? ` to ${next.origin}` : '';
-      const message = `The server "${channel.server}" redirects${where}; only ${maxRedirects} redirects on its own origin are followed.`;
-      this.fail(unavailable(channel.server, message, 'redirect-refused'));
+      this.fail(redirectRefused(channel.server, next, channel.url));
       return;
     }
     channel.path = next.pathname + next.search;
@@ -445,10 +444,6 @@ function one(value: string | string[] | undefined): string | undefined {
 function mediaType(header = ''): string {
   if (header === 'application/json') return header; // nearly always, and this runs for every answer
   return header.split(';', 1)[0]?.trim().toLowerCase() ?? '';
-}
-
-function isRedirect(status: number): boolean {
-  return status === 301 || status === 302 || status === 303 || status === 307 || status === 308;
 }
 
 function rpcErrorCode(body: Buffer): unknown {

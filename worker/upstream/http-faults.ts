@@ -33,6 +33,20 @@ export function tooLarge(server: string): HubError {
   return badAnswer(`The answer of "${server}" is larger than ${maxMessageBytes / 1024 / 1024} MiB.`);
 }
 
+/** On the origin of the URL; more of them, or one that leads elsewhere, are an error. */
+export const maxRedirects = 5;
+
+export function isRedirect(status: number): boolean {
+  return status === 301 || status === 302 || status === 303 || status === 307 || status === 308;
+}
+
+/** @param next where it leads, if that can be read */
+export function redirectRefused(server: string, next: URL | null, { origin }: URL): HubError {
+  const where = next && next.origin !== origin ? ` to ${next.origin}` : '';
+  const message = `The server "${server}" redirects${where}; only ${maxRedirects} redirects on its own origin are followed.`;
+  return unavailable(server, message, 'redirect-refused');
+}
+
 /** A server that asks for more is asked again after so long all the same. */
 export const retryAfterMaxMs = 300_000;
 

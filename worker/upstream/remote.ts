@@ -207,9 +207,11 @@ async function openOldRemote(link: Link, options: RemoteOptions): Promise<Face> 
   const { target, client, egress, timeoutMs } = options;
   const { connection } = link;
   const sse = link.attach((events) => openSse({ target, egress }, events));
+  const begunAt = performance.now();
   await sse.open(timeoutMs);
+  const leftMs = Math.max(1, timeoutMs - (performance.now() - begunAt));
   const declared = (await options.declared?.()) ?? mute;
-  const handshake = await shakeHands(connection, client, declared, timeoutMs, (version) => sse.speak(version));
+  const handshake = await shakeHands(connection, client, declared, leftMs, (version) => sse.speak(version));
   const face = legacyFace(link, handshake, { ...options, isOwn: options.declared !== undefined });
   const stopAsking = askSometimes(
     () => connection.inflight > 0,

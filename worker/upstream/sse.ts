@@ -6,22 +6,39 @@ import { HubError } from '../../lib/errors';
 import type { Egress } from './egress';
 import { createEventStream } from './event-stream';
 import { checkedUrl, reservedHeaders } from './http';
-import { isConnectFault, neverSent, parseUrl, statusError, unavailable } from './http-faults';
+import {
+  isConnectFault,
+  isRedirect,
+  maxRedirects,
+  neverSent,
+  parseUrl,
+  redirectRefused,
+  statusError,
+  unavailable,
+} from './http-faults';
 import type { LineSplitter } from './lines';
 import { openOriginPool } from './origin-pool';
 import { maxMessageBytes, type Transport, type TransportEvents } from './transport';
 import type { CloseReason, UpstreamTarget } from './types';
 
 const maxConnections = 64;
-const maxRedirects = 5;
 const maxEndpointChars = 8192;
 /** What a server says to a POST is of no interest beyond its status. */
 const maxReplyBytes = 64 * 1024;
+/** So long a server may take to answer a POST that no call waits for any more. */
 const postMs = 60_000;
+const sweepMs = 10_000;
 
 export interface SseOptions {
   target: UpstreamTarget;
   egress: Egress;
+}
+
+/** A POST that has no complete answer yet. What it brought may be answered over the stream long before that. */
+interface Post {
+  id: string | undefined;
+  begunAt: number;
+  abort: AbortController;
 }
 
 export interface SseTransport extends Transport {
@@ -39,11 +56,13 @@ export function openSse({ target, egress }: SseOptions, events: TransportEvents)
   const ownHeaders = Object.entries(target.headers)
     .filter(([header]) => !reservedHeaders.has(header.toLowerCase()))
     .flat();
-  const posts = new AbortController();
+  const posts = new Set<Post>();
+  const sweeping = setInterval(sweep, sweepMs).unref();
   let stream: Dispatcher.DispatchController | null = null;
   let endpoint: string | null = null;
   let version: string | null = null;
   let closing: Promise<void> | null = null;
+  let isClosing = false;
   let redirects = 0;
   let settle: ((error: HubError | null) => void) | null = null;
 
@@ -54,7 +73,10 @@ export function openSse({ target, egress }: SseOptions, events: TransportEvents)
   }
 
   function end(reason: CloseReason): Promise<void> {
-    closing ??= shutDown(reason);
+    if (!closing) {
+      isClosing = true;
+      closing = shutDown(reason);
+    }
     return closing;
   }
 
@@ -63,7 +85,8 @@ export function openSse({ target, egress }: SseOptions, events: TransportEvents)
     if (endpoint !== null) events.closed(reason);
     opened(unavailable(name, reason.message, reason.reason));
     stream?.abort(new Error('closed'));
-    posts.abort();
+    clearInterval(sweeping);
+    for (const { abort } of posts) abort.abort();
     await pool.destroy().catch(() => {});
   }
 
@@ -92,38 +115,36 @@ export function openSse({ target, egress }: SseOptions, events: TransportEvents)
   function get(path: string): void {
     const headers = ['accept', 'text/event-stream', 'cache-control', 'no-store', ...commonHeaders()];
     let reader: LineSplitter | null = null;
-    let status = 0;
-    let location: string | undefined;
-    let retryAfter: string | undefined;
+    let isMoved = false;
     pool.dispatch(
       { method: 'GET', path, headers },
       {
         onRequestStart(controller) {
           stream = controller;
-          if (closing) controller.abort(new Error('closed'));
+          if (isClosing) controller.abort(new Error('closed'));
         },
-        onResponseStart(controller, code, received) {
-          status = code;
-          location = one(received.location);
-          retryAfter = one(received['retry-after']);
-          const type = one(received['content-type'])?.split(';', 1)[0]?.trim().toLowerCase();
-          const encoding = one(received['content-encoding'])?.trim().toLowerCase() ?? 'identity';
-          if (code === 200 && type === 'text/event-stream' && encoding === 'identity') reader = readEvents();
-          else if (code === 200) lose(badStream(name, type ?? 'no content type'));
-          if (!reader && code < 300) controller.abort(new Error('not an event stream'));
+        // The status says all: what else such a server sends, and whether it ever ends, is of no interest.
+        onResponseStart(controller, status, received) {
+          if (isRedirect(status)) {
+            isMoved = true;
+            controller.abort(new Error('moved'));
+            redirect(path, one(received.location));
+          } else if (status === 401) lose(needsAuth(name, url), 'needs-auth');
+          else if (status !== 200) lose(statusError(name, status, one(received['retry-after'])));
+          else {
+            const fault = faultOfStream(name, received);
+            if (fault) lose(fault);
+            else reader = readEvents();
+          }
         },
         onResponseData(_controller, chunk) {
-          reader?.push(chunk);
+          if (!isMoved) reader?.push(chunk);
         },
         onResponseEnd() {
-          if (closing) return;
-          if (reader) lose(unavailable(name, `"${name}" has ended its event stream.`, 'cut'), 'cut');
-          else if (status >= 300 && status < 400) redirect(path, location);
-          else if (status === 401) lose(needsAuth(name, url), 'needs-auth');
-          else lose(statusError(name, status, retryAfter));
+          if (!isClosing && !isMoved) lose(unavailable(name, `"${name}" has ended its event stream.`, 'cut'), 'cut');
         },
         onResponseError(_controller, error) {
-          if (closing) return;
+          if (isClosing || isMoved) return;
           const message = isConnectFault(error) ? error.message : `The connection to "${name}" broke.`;
           const reason = reader ? 'cut' : 'connect-failed';
           const neverWent = isConnectFault(error);
@@ -134,19 +155,23 @@ export function openSse({ target, egress }: SseOptions, events: TransportEvents)
   }
 
   function redirect(from: string, location: string | undefined): void {
-    const next = location === undefined ? null : parseUrl(location, new URL(from, url));
     redirects += 1;
-    if (!next || next.origin !== url.origin || redirects > maxRedirects) {
-      lose(unavailable(name, `The server "${name}" redirects to where the hub does not follow.`, 'redirect-refused'));
-      return;
-    }
-    get(next.pathname + next.search);
+    const next = redirected(from, location, redirects);
+    if (next instanceof HubError) lose(next);
+    else get(next);
+  }
+
+  /** The path that a redirect leads to, or why it is not followed. */
+  function redirected(from: string, location: string | undefined, count: number): string | HubError {
+    const next = location === undefined ? null : parseUrl(location, new URL(from, url));
+    if (!next || next.origin !== url.origin || count > maxRedirects) return redirectRefused(name, next, url);
+    return next.pathname + next.search;
   }
 
   function readEvents(): LineSplitter {
     return createEventStream(maxMessageBytes, {
       event: ({ event, data }) => {
-        if (closing) return;
+        if (isClosing) return;
         if (event === 'endpoint') takeEndpoint(data);
         else if (event === 'message' && data.length > 0) events.message(data);
       },
@@ -154,24 +179,56 @@ export function openSse({ target, egress }: SseOptions, events: TransportEvents)
     });
   }
 
-  async function post(path: string, text: string, id: string | undefined): Promise<void> {
-    const headers = ['content-type', 'application/json', 'accept', '*/*', ...commonHeaders()];
-    const signal = AbortSignal.any([posts.signal, AbortSignal.timeout(postMs)]);
+  /** A server may keep a POST until the call is over: it ends with its call, or after a while where none waits for it. */
+  function sweep(): void {
+    const now = performance.now();
+    for (const { id, begunAt, abort } of posts) {
+      if (now - begunAt > postMs && (id === undefined || !events.pending(id))) abort.abort();
+    }
+  }
+
+  async function post(text: string, each: Post): Promise<void> {
+    const { id } = each;
+    posts.add(each);
+    const rests: Promise<unknown>[] = [];
     try {
-      const {
-        statusCode,
-        headers: received,
-        body,
-      } = await pool.request({ method: 'POST', path, headers, body: text, signal });
-      await body.dump({ limit: maxReplyBytes, signal });
-      if (statusCode < 300) return;
-      if (statusCode === 401) lose(needsAuth(name, url), 'needs-auth');
-      else if (id !== undefined) events.failed(id, statusError(name, statusCode, one(received['retry-after'])));
+      const error = await deliver(text, each.abort.signal, rests);
+      if (error && id !== undefined) events.failed(id, error);
     } catch (error) {
-      if (closing) return;
+      if (isClosing) return;
       const fault = error as Error;
-      if (isConnectFault(fault)) lose(neverSent(name, fault.message, fault));
-      else if (id !== undefined) events.failed(id, cut(name, fault));
+      const lost = isConnectFault(fault) ? neverSent(name, fault.message, fault) : null;
+      if (id !== undefined) events.failed(id, lost ?? cut(name, fault));
+      if (lost) lose(lost);
+    } finally {
+      await Promise.allSettled(rests);
+      posts.delete(each);
+    }
+  }
+
+  /**
+   * Resolves when the server has taken the message, with the reason where it has not.
+   * @param rests of the replies, read elsewhere: the status says all
+   */
+  async function deliver(text: string, signal: AbortSignal, rests: Promise<unknown>[]): Promise<HubError | null> {
+    for (let moves = 1; ; moves += 1) {
+      const path = endpoint ?? '';
+      const headers = ['content-type', 'application/json', 'accept', '*/*', ...commonHeaders()];
+      const reply = await pool.request({ method: 'POST', path, headers, body: text, signal });
+      const { statusCode: status } = reply;
+      rests.push(reply.body.dump({ limit: maxReplyBytes, signal }));
+      if (status < 300 || isClosing) return null;
+      if (isRedirect(status) && status !== 303) {
+        const next = redirected(path, one(reply.headers.location), moves);
+        if (next instanceof HubError) return next;
+        endpoint = next;
+        continue;
+      }
+      if (status === 401) lose(needsAuth(name, url), 'needs-auth');
+      const error = status === 404 ? forgotten(name) : statusError(name, status, one(reply.headers['retry-after']));
+      // The stream stands, but nothing that is sent arrives any more: only a new one helps.
+      if (status === 404) setImmediate(() => lose(error, 'session-lost'));
+      return error;
     }
   }
 
@@ -193,9 +250,10 @@ export function openSse({ target, egress }: SseOptions, events: TransportEvents)
       version = next;
     },
     send(text, id) {
-      if (closing || endpoint === null) return undefined;
-      void post(endpoint, text, id);
-      return undefined;
+      if (isClosing || endpoint === null) return undefined;
+      const abort = new AbortController();
+      void post(text, { id, begunAt: performance.now(), abort });
+      return id === undefined ? undefined : { abort: () => abort.abort() };
     },
     close: end,
   };
@@ -210,9 +268,23 @@ function refusedEndpoint(name: string, next: URL | null): HubError {
   return unavailable(name, `The server "${name}" names an address for messages ${where}.`, 'redirect-refused');
 }
 
-function badStream(name: string, what: string): HubError {
-  const message = `The server "${name}" answered with ${what} instead of an event stream.`;
+/** Null for an event stream that can be read. */
+function faultOfStream(name: string, headers: Record<string, string | string[] | undefined>): HubError | null {
+  const type = one(headers['content-type'])?.split(';', 1)[0]?.trim().toLowerCase();
+  const encoding = one(headers['content-encoding'])?.trim().toLowerCase() ?? 'identity';
+  const isStream = type === 'text/event-stream';
+  if (isStream && encoding === 'identity') return null;
+  const message = isStream
+    ? `The server "${name}" compresses its event stream (${encoding.slice(0, 40)}), though the hub asked it not to.`
+    : `The server "${name}" answered with ${type ?? 'no content type'} instead of an event stream.`;
   return new HubError('UPSTREAM_BAD_ANSWER', message, { reason: 'bad-answer' });
+}
+
+/** The address for messages is known no more: the message went nowhere. */
+function forgotten(server: string): HubError {
+  const message = `The server "${server}" does not know the address for messages that it named (HTTP status 404).`;
+  const extras = { server, reason: 'session-lost', retryable: true, didNotRun: true };
+  return new HubError('UPSTREAM_UNAVAILABLE', message, extras);
 }
 
 function needsAuth(name: string, { origin }: URL): HubError {
