@@ -72,7 +72,7 @@ function readEntries(text: string, { dialect, entries }: Found): ParsedFile {
     else if (seen.has(key)) complain(keyNode, 'appears twice; the first one counts');
     if (!key || !isStorable || seen.has(key)) continue;
     seen.add(key);
-    const name = freeName(legalName(key), (candidate) => taken.has(candidate));
+    const name = freeName(legalName(key), (candidate) => taken.has(candidate.toLowerCase()));
     taken.add(name.toLowerCase());
     const entry = { name, label: name === key ? null : labelOf(key), place: at(keyNode) };
     if (value.type === 'object') {
@@ -175,32 +175,28 @@ async function syncRows(ctx: Ctx, tx: Tx, path: string, entries: FileEntry[], fa
     if (server === null) continue;
     const row = byName.get(name.toLowerCase());
     const origin = { label, extra, sourceFile: path };
-    if (!row) {
-      const created = await tryInsert(ctx, tx, server, { ...origin, source: 'file' });
-      if (created) changes.push({ event: 'server.created', id: created.id, name });
-      else
-        faults.push(
-          `${place}: the entry "${label ?? name}" is left out, because its name is taken by another server or group`,
-        );
-    } else if (!isSame(row, server, origin)) {
-      await replaceServer(ctx, tx, row, server, origin);
-      changes.push({ event: 'server.updated', id: row.id, name });
-    }
+    if (row && isSame(row, server, origin)) continue;
+    const saved = await unlessNameRefused(() =>
+      tx.transaction((inner) =>
+        row
+          ? replaceServer(ctx, inner, row, server, origin)
+          : insertServer(ctx, inner, server, { ...origin, source: 'file' }),
+      ),
+    );
+    if (typeof saved === 'string') {
+      faults.push(`${place}: the entry "${label ?? name}" is left out, because its name ${saved}`);
+    } else changes.push({ event: row ? 'server.updated' : 'server.created', id: saved.id, name });
   }
   return changes;
 }
 
-/** In a savepoint, so that a taken name costs this entry only. */
-async function tryInsert(
-  ctx: Ctx,
-  tx: Tx,
-  server: ServerInput,
-  origin: Parameters<typeof insertServer>[3],
-): Promise<ServerRow | null> {
+/** Runs a change in a savepoint of its own, so that a name which is not to be had costs this entry only. @returns why else */
+async function unlessNameRefused(save: () => Promise<ServerRow>): Promise<ServerRow | string> {
   try {
-    return await tx.transaction((inner) => insertServer(ctx, inner, server, origin));
+    return await save();
   } catch (error) {
-    if (isHubError(error) && error.code === 'CONFLICT') return null;
+    const fault = isHubError(error) ? error.extras.faults?.find(({ pointer }) => pointer === '/name') : undefined;
+    if (fault) return fault.detail;
     throw error;
   }
 }

@@ -17,7 +17,7 @@ import { secretsIn } from './expand';
 import { excerptOf, getNodeValue, type Node, nodeAt, parseJsonText } from './json-text';
 import { launchFaults } from './launch-rules';
 import { maskSecrets, maskValues } from './masking';
-import { freeName, labelOf, legalName, likenessOf } from './names';
+import { freeName, labelOf, legalName, likenessFault, likenessOf, looksOf, type NameHolder, readNames } from './names';
 import { readServers, type ServerRow, serverResource } from './rows';
 import {
   type ImportChoices,
@@ -77,8 +77,7 @@ export async function applyImport(ctx: Ctx, text: string, choices: ImportChoices
 async function importAll(ctx: Ctx, tx: Tx, pasted: Pasted, chosen: ReadonlyMap<string, string>) {
   const done = { created: [] as ServerRow[], updated: [] as ServerRow[], skipped: [] as string[] };
   const candidates = await judge(tx, pasted);
-  const taken = await takenNames(tx);
-  for (const candidate of candidates) taken.add(candidate.name.toLowerCase());
+  const taken = new Set([...(await readNames(tx)), ...candidates].flatMap((each) => looksOf(each.name)));
   for (const { name, label, server, extra, state } of candidates) {
     const choice = chosen.get(name) ?? (state === 'conflict' ? 'skip' : undefined);
     if (server === null || state === 'unchanged' || choice === 'skip') {
@@ -88,8 +87,9 @@ async function importAll(ctx: Ctx, tx: Tx, pasted: Pasted, chosen: ReadonlyMap<s
       const filled = { ...withSecretsOf(row, server), name: row.name };
       done.updated.push(await replaceServer(ctx, tx, row, filled, { extra }));
     } else {
-      const free = state === 'conflict' ? freeName(name, (each) => taken.has(each)) : name;
-      taken.add(free.toLowerCase());
+      const free =
+        state === 'conflict' ? freeName(name, (each) => looksOf(each).some((look) => taken.has(look))) : name;
+      for (const look of looksOf(free)) taken.add(look);
       const origin = { extra, label: free === name ? label : (label ?? name) };
       done.created.push(await insertServer(ctx, tx, { ...server, name: free }, origin));
     }
@@ -97,13 +97,18 @@ async function importAll(ctx: Ctx, tx: Tx, pasted: Pasted, chosen: ReadonlyMap<s
   return done;
 }
 
-/** @throws HubError CONFLICT when the name is a group's or a file row's, FORBIDDEN */
+/** @throws HubError CONFLICT when the name is a group's or a file row's, INVALID_INPUT when nobody has it, FORBIDDEN */
 async function overwritten(ctx: Ctx, tx: Tx, name: string): Promise<ServerRow> {
   const [found] = await tx
     .select({ id: endpointNames.serverId })
     .from(endpointNames)
     .where(eq(endpointNames.name, name.toLowerCase()));
-  const [known] = found?.id ? await readServers(tx, [found.id]) : [];
+  if (!found) {
+    throw new HubError('INVALID_INPUT', `No server has the name "${name}", one has a name that looks like it.`, {
+      hint: 'Choose "rename" for it.',
+    });
+  }
+  const [known] = found.id ? await readServers(tx, [found.id]) : [];
   if (!known) {
     throw new HubError('CONFLICT', `"${name}" is the name of a group and cannot be overwritten.`, {
       hint: 'Choose "rename" for it.',
@@ -113,11 +118,6 @@ async function overwritten(ctx: Ctx, tx: Tx, name: string): Promise<ServerRow> {
   if (!can(ctx.actor, 'update', serverResource(known))) throw new HubError('FORBIDDEN');
   await tx.select({ id: servers.id }).from(servers).where(eq(servers.id, known.row.id)).for('update');
   return known.row;
-}
-
-async function takenNames(db: Db | Tx): Promise<Set<string>> {
-  const rows = await db.select({ name: endpointNames.name }).from(endpointNames);
-  return new Set(rows.map((row) => row.name));
 }
 
 /** Pure. @throws HubError INVALID_INPUT */
@@ -170,19 +170,26 @@ function promptsOf(root: Node | undefined): Map<string, string> {
 /** Names, checks and compares every entry with what exists. */
 async function judge(db: Db | Tx, { entries, prompts }: Pasted): Promise<Candidate[]> {
   const known = new Map((await readServers(db)).map((each) => [each.row.name.toLowerCase(), each.row]));
-  const taken = await takenNames(db);
+  const holders = await readNames(db);
+  const taken = new Set(holders.map((each) => each.name.toLowerCase()));
+  const looks = new Map<string, NameHolder>(holders.flatMap((each) => looksOf(each.name).map((look) => [look, each])));
   const own = new Set<string>();
   const likenesses = new Map([...known.values()].map((row) => [likenessOf(row.name), row.name]));
   return entries.map(({ name: pasted, read }) => {
-    const name = freeName(legalName(pasted ?? nameFromEntry(read)), (each) => own.has(each));
-    own.add(name.toLowerCase());
+    const name = freeName(legalName(pasted ?? nameFromEntry(read)), (each) =>
+      looksOf(each).some((look) => own.has(look)),
+    );
+    for (const look of looksOf(name)) own.add(look);
     const label = pasted === null || pasted === name ? null : labelOf(pasted);
     const declared = declareSecrets(read);
     const { server, faults } = checkPasted(name, label, read);
-    const warnings = server
-      ? [...read.warnings, ...declared, ...referenceWarnings(server, prompts), ...likenessWarnings(name, likenesses)]
-      : faults;
-    const state = server ? stateOf(server, known.get(name.toLowerCase()), taken) : 'invalid';
+    const isTaken = taken.has(name.toLowerCase());
+    const double = isTaken ? undefined : looksOf(name).flatMap((look) => looks.get(look) ?? [])[0];
+    const alike = double
+      ? [`The name "${name}" ${likenessFault(name, double)}: it can only be added under another one.`]
+      : likenessWarnings(name, likenesses);
+    const warnings = server ? [...read.warnings, ...declared, ...referenceWarnings(server, prompts), ...alike] : faults;
+    const state = server ? stateOf(server, known.get(name.toLowerCase()), isTaken || double !== undefined) : 'invalid';
     return { name, label, server, extra: read.extra, state, warnings };
   });
 }
@@ -236,7 +243,7 @@ function checkPasted(
   return { server: null, faults: faults.map(({ pointer, detail }) => `${pointer.slice(1)}: ${detail}`) };
 }
 
-function stateOf(server: ServerInput, row: ServerRow | undefined, taken: ReadonlySet<string>): ImportRow['state'] {
+function stateOf(server: ServerInput, row: ServerRow | undefined, isTaken: boolean): ImportRow['state'] {
   if (row) {
     const { name: _name, ...wanted } = columnsOf(withSecretsOf(row, server));
     const isSame = Object.entries(wanted).every(
@@ -244,7 +251,7 @@ function stateOf(server: ServerInput, row: ServerRow | undefined, taken: Readonl
     );
     return isSame ? 'unchanged' : 'conflict';
   }
-  return taken.has(server.name.toLowerCase()) ? 'conflict' : 'add';
+  return isTaken ? 'conflict' : 'add';
 }
 
 /** What was pasted without a value keeps the one that the server has. */

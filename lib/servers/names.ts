@@ -1,52 +1,95 @@
 // The one case-insensitive name space of servers and groups, and making foreign names legal for it.
-import { eq } from 'drizzle-orm';
+import { eq, sql } from 'drizzle-orm';
 import { endpointNames, groups, servers } from '../../drizzle/schema';
-import type { Tx } from '../db/types';
+import type { Db, Tx } from '../db/types';
 import { HubError } from '../errors';
 
 type Owner = { serverId: string } | { groupId: string };
 
+/** Held from the look at the other names until the transaction ends, so that two callers at once see each other. */
+const namesLock = 7_316_520_881;
+
 /**
- * Gives `name` to a server or group, inside the caller's transaction. Two callers at once: one of them wins.
- * @throws HubError CONFLICT naming the holder
+ * Gives `name` to a server or group, whose row is there already, inside the caller's transaction. Two callers at once:
+ * one of them wins.
+ * @throws HubError CONFLICT for a name that another has, INVALID_INPUT for one that differs from another's only in case
+ * or in characters that look alike; both name the holder
  */
 export async function claimName(tx: Tx, name: string, owner: Owner): Promise<void> {
-  if (!(await tryClaimName(tx, name, owner))) throw await nameTaken(tx, name);
-}
-
-/** Like claimName, but answers false when the name is taken. */
-export async function tryClaimName(tx: Tx, name: string, owner: Owner): Promise<boolean> {
+  await refuseAlike(tx, name, owner);
   const claimed = await tx
     .insert(endpointNames)
     .values({ name: name.toLowerCase(), ...owner })
     .onConflictDoNothing()
     .returning({ name: endpointNames.name });
-  return claimed.length === 1;
+  if (claimed.length === 0) throw new HubError('CONFLICT', `The name "${name}" is taken.`);
 }
 
 /**
- * Moves a server or group to another name; nothing to do when the names differ only in case.
- * @throws HubError CONFLICT naming the holder
+ * Moves a server or group to another name; of its own it may change the case.
+ * @throws HubError as claimName
  */
 export async function changeName(tx: Tx, from: string, to: string, owner: Owner): Promise<void> {
-  if (from.toLowerCase() === to.toLowerCase()) return;
+  if (from === to) return;
+  if (from.toLowerCase() === to.toLowerCase()) return refuseAlike(tx, to, owner);
   await tx.delete(endpointNames).where(eq(endpointNames.name, from.toLowerCase()));
   await claimName(tx, to, owner);
 }
 
-async function nameTaken(tx: Tx, name: string): Promise<HubError> {
-  const [holder] = await tx
-    .select({ server: servers.name, group: groups.name })
-    .from(endpointNames)
-    .leftJoin(servers, eq(servers.id, endpointNames.serverId))
-    .leftJoin(groups, eq(groups.id, endpointNames.groupId))
-    .where(eq(endpointNames.name, name.toLowerCase()));
-  const who = holder?.group ? `the group "${holder.group}"` : `the server "${holder?.server ?? name}"`;
-  const message = `The name "${name}" is taken by ${who}. Servers and groups share one name space.`;
-  return new HubError('CONFLICT', message, {
-    hint: 'Choose another name.',
+async function refuseAlike(tx: Tx, name: string, owner: Owner): Promise<void> {
+  await tx.execute(sql`select pg_advisory_xact_lock(${sql.raw(String(namesLock))})`);
+  const own = 'serverId' in owner ? owner.serverId : owner.groupId;
+  const looks = new Set(looksOf(name));
+  const others = (await readNames(tx)).filter(
+    (each) => each.id !== own && looksOf(each.name).some((look) => looks.has(look)),
+  );
+  const lower = name.toLowerCase();
+  const holder =
+    others.find((each) => each.name === name) ?? others.find((each) => each.name.toLowerCase() === lower) ?? others[0];
+  if (holder) throw nameRefused(name, holder);
+}
+
+export interface NameHolder {
+  name: string;
+  isGroup: boolean;
+}
+
+/** The names of all servers and groups. */
+export async function readNames(db: Db | Tx): Promise<(NameHolder & { id: string })[]> {
+  const [ofServers, ofGroups] = [
+    await db.select({ id: servers.id, name: servers.name }).from(servers),
+    await db.select({ id: groups.id, name: groups.name }).from(groups),
+  ];
+  return [
+    ...ofServers.map((each) => ({ ...each, isGroup: false })),
+    ...ofGroups.map((each) => ({ ...each, isGroup: true })),
+  ];
+}
+
+/** Why `name` is not to be had beside the holder's. */
+export function likenessFault(name: string, holder: NameHolder): string {
+  const how = name.toLowerCase() === holder.name.toLowerCase() ? 'in case' : 'in characters that look alike';
+  return `differs from the name of ${whoIs(holder)} only ${how}`;
+}
+
+function nameRefused(name: string, holder: NameHolder): HubError {
+  const hint = 'Choose another name.';
+  if (name !== holder.name) {
+    const detail = likenessFault(name, holder);
+    return new HubError('INVALID_INPUT', `The name "${name}" ${detail}. Servers and groups share one name space.`, {
+      hint,
+      faults: [{ pointer: '/name', detail }],
+    });
+  }
+  const who = whoIs(holder);
+  return new HubError('CONFLICT', `The name "${name}" is taken by ${who}. Servers and groups share one name space.`, {
+    hint,
     faults: [{ pointer: '/name', detail: `is taken by ${who}` }],
   });
+}
+
+function whoIs({ name, isGroup }: NameHolder): string {
+  return `the ${isGroup ? 'group' : 'server'} "${name}"`;
 }
 
 /** nameSchema allows this many characters. */
@@ -65,18 +108,18 @@ export function legalName(foreign: string): string {
   return name.toLowerCase() === 'sse' ? 'sse-server' : name;
 }
 
-/**
- * Equal for names that people take for each other: 0 and O, 1, l and I, "rn" and "m", "-" and "_". Such names are legal
- * and only worth a warning.
- */
+/** Two names have one of these in common if they differ only in case, or only by 0 and O, 1, l and I, "-" and "_". */
+export function looksOf(name: string): string[] {
+  return [name.toLowerCase(), lookOf(name)];
+}
+
+function lookOf(name: string): string {
+  return name.replace(/[1I]/g, 'l').toLowerCase().replace(/0/g, 'o').replace(/_/g, '-');
+}
+
+/** Equal for names that people take for each other, also by "rn" and "m"; they are legal and only worth a warning. */
 export function likenessOf(name: string): string {
-  return name
-    .replace(/0/g, 'o')
-    .replace(/[1I|]/g, 'l')
-    .toLowerCase()
-    .replace(/rn/g, 'm')
-    .replace(/vv/g, 'w')
-    .replace(/[-_]/g, '');
+  return lookOf(name).replace(/rn/g, 'm').replace(/vv/g, 'w').replace(/-/g, '');
 }
 
 /** A foreign name as people may see it: without characters that are invisible or turn the text around. */
@@ -84,12 +127,12 @@ export function labelOf(foreign: string): string {
   return foreign.replace(/[\p{Cc}\p{Cf}\u115f\u1160\u3164]/gu, '');
 }
 
-/** `name`, or the first of name-2, name-3 … that `isTaken` (asked in lower case) refuses not. */
-export function freeName(name: string, isTaken: (lowerCaseName: string) => boolean): string {
-  if (!isTaken(name.toLowerCase())) return name;
+/** `name`, or the first of name-2, name-3 … that is not taken. */
+export function freeName(name: string, isTaken: (name: string) => boolean): string {
+  if (!isTaken(name)) return name;
   for (let number = 2; ; number++) {
     const suffix = `-${number}`;
     const candidate = name.slice(0, nameMaxLength - suffix.length) + suffix;
-    if (!isTaken(candidate.toLowerCase())) return candidate;
+    if (!isTaken(candidate)) return candidate;
   }
 }

@@ -158,8 +158,8 @@ export const faults: Fault[] = [
     ],
     [
       'F-ROW-05',
-      'Names differ in case only, or are not of letters, digits, - and _.',
-      '400 or 409; look-alikes are told apart by a warning.',
+      'Names differ in case or look-alike characters only, or are not of letters, digits, - and _.',
+      '400 that names the other, 409 for an equal name; an import offers a free one.',
     ],
     [
       'F-ROW-06',

@@ -2,10 +2,17 @@
 // database all the same is refused again before it is started.
 import { eq } from 'drizzle-orm';
 import { afterEach, expect, it } from 'vitest';
-import { servers } from '../../../drizzle/schema';
+import { groups, servers } from '../../../drizzle/schema';
 import type { Actor } from '../../../lib/access/schema';
 import type { HubError } from '../../../lib/errors';
-import { applyImport, createServer, importConfigFile, planImport, updateServer } from '../../../lib/servers';
+import {
+  applyImport,
+  createGroup,
+  createServer,
+  importConfigFile,
+  planImport,
+  updateServer,
+} from '../../../lib/servers';
 import { desiredOf } from '../../../lib/servers/desired';
 import type { ServerInput, ServerPatch } from '../../../lib/servers/schema';
 import { bench } from './support';
@@ -69,6 +76,7 @@ let admin: Actor;
 
 afterEach(async () => {
   await use().db.delete(servers);
+  await use().db.delete(groups);
 });
 
 const names = async () => (await use().db.select({ name: servers.name }).from(servers)).map(({ name }) => name);
@@ -148,27 +156,82 @@ it('a full path is asked for where nobody can tell what a relative one is relati
   });
 });
 
-it('names equal but for case are refused, look-alikes warned of, others made legal with a clean label [F-ROW-05]', async () => {
+it('names that differ only in case or in look-alike characters are refused, others made legal with a clean label [F-ROW-05]', async () => {
   admin ??= await actor('admin');
-  await createServer(ctx(admin), { name: 'GIthub-0', type: 'stdio', command: 'x' });
-  for (const name of ['github-0', 'GITHUB-0']) {
-    await expect(createServer(ctx(admin), { name, type: 'stdio', command: 'x' })).rejects.toMatchObject({
-      code: 'CONFLICT',
-    });
+  const { id } = await createServer(ctx(admin), { name: 'GIthub-0', type: 'stdio', command: 'x' });
+  await createServer(ctx(admin), { name: 'other', type: 'stdio', command: 'x' });
+  await createGroup(ctx(admin), { name: 'Team_1' });
+  const refusals = [
+    ['GIthub-0', 'CONFLICT', 'is taken by the server "GIthub-0"'],
+    ['github-0', 'INVALID_INPUT', 'differs from the name of the server "GIthub-0" only in case'],
+    ['GITHUB-0', 'INVALID_INPUT', 'differs from the name of the server "GIthub-0" only in case'],
+    ['Glthub-O', 'INVALID_INPUT', 'differs from the name of the server "GIthub-0" only in characters that look alike'],
+    ['g1thub_o', 'INVALID_INPUT', 'differs from the name of the server "GIthub-0" only in characters that look alike'],
+    ['Team_1', 'CONFLICT', 'is taken by the group "Team_1"'],
+    ['team_1', 'INVALID_INPUT', 'differs from the name of the group "Team_1" only in case'],
+    ['Team-l', 'INVALID_INPUT', 'differs from the name of the group "Team_1" only in characters that look alike'],
+  ] as const;
+  for (const [name, code, detail] of refusals) {
+    const refusal = { code, extras: { faults: [{ pointer: '/name', detail }] } };
+    await expect(createServer(ctx(admin), { name, type: 'stdio', command: 'x' })).rejects.toMatchObject(refusal);
+    await expect(updateServer(ctx(admin), 'other', { name })).rejects.toMatchObject(refusal);
+    await expect(createGroup(ctx(admin), { name })).rejects.toMatchObject(refusal);
   }
+  // Its own name may change its case, and only that which nobody else has.
+  expect(await updateServer(ctx(admin), 'GIthub-0', { name: 'GITHUB-0' })).toMatchObject({ id, name: 'GITHUB-0' });
+  expect(await updateServer(ctx(admin), 'GITHUB-0', { name: 'GIthub-0' })).toMatchObject({ id, name: 'GIthub-0' });
   // Cyrillic а and ѕ, full width, a zero-width space, right-to-left override.
   for (const name of ['pаypal', 'ｇithub', 'git\u200bhub', 'a\u202eb', 'ѕse', 'name\n']) {
     await expect(createServer(ctx(admin), { name, type: 'stdio', command: 'x' })).rejects.toMatchObject({
       code: 'INVALID_INPUT',
+      extras: { faults: [{ pointer: '/name' }] },
     });
   }
+  expect((await names()).sort()).toEqual(['GIthub-0', 'other']);
+});
+
+it('of two who take names that look alike at once, one gets it [F-ROW-05]', async () => {
+  admin ??= await actor('admin');
+  const wanted = ['pool-10', 'pool-lO', 'Pool-10', 'pool_IO'];
+  const results = await Promise.allSettled(
+    wanted.map((name) => createServer(ctx(admin), { name, type: 'stdio', command: 'x' })),
+  );
+  expect(results.filter(({ status }) => status === 'fulfilled')).toHaveLength(1);
+  expect(await names()).toHaveLength(1);
+});
+
+it('an import offers another name for one that looks like another, and warns of what is only alike [F-ROW-05, F-ROW-07]', async () => {
+  admin ??= await actor('admin');
+  await createServer(ctx(admin), { name: 'GIthub-0', type: 'stdio', command: 'x' });
   const text = JSON.stringify({
-    mcpServers: { 'Glthub-O': { command: 'y' }, other: { command: 'z' }, 'evil\u202e\u200bname': { command: 'w' } },
+    mcpServers: {
+      'Glthub-O': { command: 'y' },
+      github0: { command: 'z' },
+      team1: { command: 'z' },
+      teamI: { command: 'z' },
+      'evil\u202e\u200bname': { command: 'w' },
+    },
   });
   const { rows: planned } = await planImport(ctx(admin), text);
   expect(planned.map(({ name, label, state, warnings }) => [name, label, state, warnings])).toEqual([
-    ['Glthub-O', null, 'add', [expect.stringContaining('easily taken for "GIthub-0"')]],
-    ['other', null, 'add', []],
+    [
+      'Glthub-O',
+      null,
+      'conflict',
+      [expect.stringContaining('differs from the name of the server "GIthub-0" only in characters that look alike')],
+    ],
+    ['github0', null, 'add', []],
+    ['team1', null, 'add', []],
+    ['teamI-2', 'teamI', 'add', []],
     ['evil-name', 'evilname', 'add', []],
   ]);
+  await expect(applyImport(ctx(admin), text, { 'Glthub-O': 'overwrite' })).rejects.toMatchObject({
+    code: 'INVALID_INPUT',
+  });
+  expect(await applyImport(ctx(admin), text)).toMatchObject({ skipped: ['Glthub-O'] });
+  expect(await applyImport(ctx(admin), text, { 'Glthub-O': 'rename' })).toMatchObject({ created: ['Glthub-O-2'] });
+  const file = JSON.stringify({ mcpServers: { 'GIthub-O': { command: 'x' }, 'team-I': { command: 'x' } } });
+  const { faults, created } = await importConfigFile(use().db, '/mcp.json', file, bus);
+  expect(faults).toEqual([expect.stringMatching(/"GIthub-O" is left out, because its name differs from .*look alike/)]);
+  expect(created).toEqual(['team-I']);
 });

@@ -94,7 +94,7 @@ eachDatabase('verbs of groups', (kind) => {
 
   it('a group cannot take the name of a server, and keeps its servers when only its name changes', async () => {
     await createGroup(ctx(admin), { name: 'named', servers: [{ server: 'two', tools: [] }] });
-    expect(await codeOf(updateGroup(ctx(admin), 'named', { name: 'ONE' }))).toBe('CONFLICT');
+    expect(await codeOf(updateGroup(ctx(admin), 'named', { name: 'ONE' }))).toBe('INVALID_INPUT');
     const renamed = await updateGroup(ctx(admin), 'named', { name: 'Named' });
     expect(renamed).toMatchObject({ name: 'Named', servers: [{ server: 'two', tools: [] }] });
   });

@@ -104,6 +104,26 @@ eachDatabase('REST of the catalogue', (kind) => {
     expect(await response.json()).toMatchObject({ code: 'INVALID_INPUT', errors: expect.any(Array) });
   });
 
+  it('a name that differs from another in case or look-alike characters only is a precise 400, an equal one 409 [F-ROW-05]', async () => {
+    await ask(servers.POST, 'POST', '/servers', { name: 'tool-10', type: 'stdio', command: 'node' });
+    await ask(servers.POST, 'POST', '/servers', { name: 'second', type: 'stdio', command: 'node' });
+    for (const [name, status, detail] of [
+      ['tool-10', 409, 'is taken by the server "tool-10"'],
+      ['Tool-10', 400, 'differs from the name of the server "tool-10" only in case'],
+      ['tool-lO', 400, 'differs from the name of the server "tool-10" only in characters that look alike'],
+      ['tооl-10', 400, expect.any(String)],
+    ] as const) {
+      for (const response of [
+        await ask(servers.POST, 'POST', '/servers', { name, type: 'stdio', command: 'node' }),
+        await ask(server.PATCH, 'PATCH', '/servers/second', { name }),
+        await ask(groups.POST, 'POST', '/groups', { name }),
+      ]) {
+        expect(response.status).toBe(status);
+        expect(await response.json()).toMatchObject({ errors: [{ pointer: '/name', detail }] });
+      }
+    }
+  });
+
   it('an import is planned first and then done', async () => {
     const text = '{"mcpServers": {"pasted": {"command": "node"}}}';
     const plan = await ask(importer.POST, 'POST', '/import', { text, dryRun: true });

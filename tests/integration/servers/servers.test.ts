@@ -51,12 +51,12 @@ eachDatabase('verbs of servers', (kind) => {
     await createServer(ctx(admin), stdio('Beta'));
     expect((await getServer(ctx(admin), 'bETA')).name).toBe('Beta');
     await expect(createServer(ctx(admin), stdio('BETA'))).rejects.toMatchObject({
-      code: 'CONFLICT',
+      code: 'INVALID_INPUT',
       message: expect.stringContaining('server "Beta"'),
     });
     await createGroup(ctx(admin), { name: 'team' });
     await expect(createServer(ctx(admin), stdio('Team'))).rejects.toMatchObject({
-      code: 'CONFLICT',
+      code: 'INVALID_INPUT',
       message: expect.stringContaining('group "team"'),
     });
   });
@@ -150,7 +150,7 @@ eachDatabase('verbs of servers', (kind) => {
     expect(row?.env).toEqual({ KEEP: 'keep-this-secret', NEW: 'y' });
     expect(await codeOf(getServer(ctx(admin), 'patched'))).toBe('NOT_FOUND');
     await createServer(ctx(admin), stdio('patched'));
-    expect(await codeOf(updateServer(ctx(admin), 'patched', { name: 'renamed' }))).toBe('CONFLICT');
+    expect(await codeOf(updateServer(ctx(admin), 'patched', { name: 'renamed' }))).toBe('INVALID_INPUT');
   });
 
   it('limits are merged one by one, checked as a whole, and null removes them', async () => {

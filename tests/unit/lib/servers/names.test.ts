@@ -21,7 +21,7 @@ describe('names', () => {
 
   it('a taken name gets a number and stays legal', () => {
     const taken = new Set(['a', 'a-2', 'x'.repeat(63)]);
-    expect(freeName('A', (name) => taken.has(name))).toBe('A-3');
+    expect(freeName('A', (name) => taken.has(name.toLowerCase()))).toBe('A-3');
     const long = freeName('x'.repeat(63), (name) => taken.has(name));
     expect(long).toBe(`${'x'.repeat(61)}-2`);
   });
