@@ -188,6 +188,8 @@ export interface ActionFailure {
   code: ErrorCode;
   message: string;
   hint?: string;
+  /** A short word for the reason, where a form acts on it. */
+  reason?: string;
   /** Faults by JSON Pointer. */
   fields: Record<string, string>;
   requestId: string;
@@ -197,7 +199,8 @@ export interface ActionFailure {
 export function toActionState(error: unknown, requestId: string): ActionFailure {
   const { code, message, extras } = asHubError(error);
   const fields = Object.fromEntries((extras.faults ?? []).map((fault) => [fault.pointer, fault.detail]));
-  return { ok: false, code, message, ...(extras.hint && { hint: extras.hint }), fields, requestId };
+  const { hint, reason } = extras;
+  return { ok: false, code, message, ...(hint && { hint }), ...(reason && { reason }), fields, requestId };
 }
 
 /** An error as it travels between web and worker. */

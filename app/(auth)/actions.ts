@@ -1,10 +1,12 @@
 'use server';
 // Signing in and out, and the first setup.
 import { z } from 'zod';
-import { defineAction, setUp, signInWithPassword, signOut } from '@/app/_server';
-import { setupInputSchema, signInSchema } from '@/lib/access/schema';
+import { defineAction, setUp, signInWithCode, signInWithPassword, signOut } from '@/app/_server';
+import { codeInputSchema, setupInputSchema, signInSchema } from '@/lib/access/schema';
 
 export const signInAction = defineAction(signInSchema, signInWithPassword, { anonymous: true });
+
+export const signInCodeAction = defineAction(codeInputSchema, signInWithCode, { anonymous: true });
 
 export const setUpAction = defineAction(setupInputSchema, setUp, { anonymous: true });
 

@@ -40,7 +40,7 @@ export function defineAction<S extends z.ZodType, T>(
       if (!browser && !anonymous) {
         throw new HubError('UNAUTHENTICATED', 'Your session has ended: sign in again.');
       }
-      const ctx = await contextFor(browser?.actor ?? anonymousActor, visit);
+      const ctx = await contextFor(browser?.actor ?? anonymousActor, visit, browser?.session.id);
       // Before the run: a change of password or a sign-out sets the cookie again, and the last one counts.
       if (browser) await renewSession(browser.session);
       return { ok: true, data: await run(ctx, parseShape(schema, plain(args.at(-1)))) };

@@ -28,10 +28,15 @@ export async function requireActor(): Promise<Actor> {
 
 /** The first argument of every verb, for pages; leads to the sign-in where nobody is signed in. */
 export async function context(): Promise<Ctx> {
-  return contextFor(await requireActor(), visitOf(await headers()));
+  const actor = await requireActor();
+  return contextFor(actor, visitOf(await headers()), (await currentBrowser())?.session.id);
 }
 
-/** The context of an actor that the caller has found. */
-export async function contextFor(actor: Actor, visit: Pick<Ctx, 'requestId' | 'address'>): Promise<Ctx> {
-  return { actor, db: (await database()).db, bus: bus(), ...visit };
+/** The context of an actor that the caller has found. @param sessionId of the browser session, where it is one */
+export async function contextFor(
+  actor: Actor,
+  visit: Pick<Ctx, 'requestId' | 'address'>,
+  sessionId?: string,
+): Promise<Ctx> {
+  return { actor, db: (await database()).db, bus: bus(), ...visit, ...(sessionId && { sessionId }) };
 }

@@ -1,7 +1,7 @@
 // The server side of pages, actions and REST routes. Each asks here who is there, calls one verb of lib, and is done.
 export { type Action, type ActionResult, defineAction } from './action';
 export { context, currentActor, requireActor } from './actor';
-export { cache, log, readDocument, settings, worker } from './hub';
+export { cache, keyring, log, readDocument, settings, worker } from './hub';
 export { nextAuth } from './next-auth';
 export { ownPath } from './own-path';
 export {
@@ -14,5 +14,16 @@ export {
   route,
   versioned,
 } from './rest';
-export { changePassword, isSetupNeeded, setUp, signInWithPassword, signOut } from './sign-in';
+export {
+  acceptInvite,
+  changePassword,
+  isInviteOpen,
+  isSetupNeeded,
+  setUp,
+  signInWithCode,
+  signInWithPassword,
+  signOut,
+  userOfResetLink,
+} from './sign-in';
+export { whileSignedIn } from './signed-in';
 export { visitorOrigin } from './visitor';

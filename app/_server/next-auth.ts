@@ -5,19 +5,19 @@ import NextAuth, { type NextAuthOptions } from 'next-auth';
 import Credentials from 'next-auth/providers/credentials';
 import {
   loadUser,
-  noteSignOut,
-  openBrowserSession,
   renewBrowserSession,
   type SignedIn,
   sealBrowserSession,
+  sessionCookieNames,
   sessionIdleSeconds,
+  signInWithCode,
   signInWithPassword,
-  startBrowserSession,
+  signOutOf,
 } from '@/lib/access';
 import { HubError, toResponse } from '@/lib/errors';
-import { database, keyring, log, settings } from './hub';
+import { bus, database, keyring, log, resolver, settings } from './hub';
 import { ownPath } from './own-path';
-import { isSecureVisitor } from './session';
+import { isSecureVisitor, openSession } from './session';
 import { isFromOwnPage, requestIdOf, visitOf, visitorOrigin } from './visitor';
 
 /** What next-auth calls a JWT: the members of our session beside the user's name. */
@@ -31,13 +31,18 @@ function options(request: Request): NextAuthOptions {
     providers: [
       Credentials({
         name: 'Password',
-        credentials: { username: { label: 'User name' }, password: { label: 'Password', type: 'password' } },
+        credentials: {
+          username: { label: 'User name' },
+          password: { label: 'Password', type: 'password' },
+          code: { label: 'Code of the second factor, for those who have one' },
+        },
         async authorize(given) {
           const { db } = await database();
-          const parts = { db, ...visitOf(headers) };
+          const parts = { db, keyring: keyring(), ...visitOf(headers) };
           const input = { username: String(given?.username ?? ''), password: String(given?.password ?? '') };
-          const user = await signInWithPassword(parts, input);
-          return { id: user.userId, name: user.username, sessionVersion: user.sessionVersion };
+          const { user, ticket } = await signInWithPassword(parts, input);
+          const known = user ?? (await signInWithCode(parts, { ticket, code: String(given?.code ?? '') }));
+          return { id: known.userId, name: known.username, sessionVersion: known.sessionVersion };
         },
       }),
     ],
@@ -46,25 +51,27 @@ function options(request: Request): NextAuthOptions {
       encode: async ({ token }) =>
         sealBrowserSession(keyring(), token as unknown as Parameters<typeof sealBrowserSession>[1]),
       async decode({ token }) {
-        const session = token ? openBrowserSession(keyring(), token, Date.now()) : null;
-        return session && { ...(renewBrowserSession(session, Date.now()) ?? session) };
+        const known = token ? await (await resolver()).resolveBrowser(`${sessionCookieNames.http}=${token}`) : null;
+        return known && { ...(renewBrowserSession(known.session, Date.now()) ?? known.session) };
       },
     },
     callbacks: {
       async jwt({ token, user }) {
         if (!user) return token;
         const { sessionVersion } = user as unknown as SignedIn;
-        return { ...startBrowserSession({ userId: user.id, sessionVersion }, Date.now()) };
+        const signedIn = { userId: user.id, username: user.name ?? '', sessionVersion };
+        const parts = { db: (await database()).db, bus: bus(), ...visitOf(headers) };
+        return { ...(await openSession(parts, signedIn, 'password', headers)) };
       },
       redirect: async ({ url, baseUrl }) =>
         `${baseUrl}${ownPath(url.startsWith(baseUrl) ? url.slice(baseUrl.length) : url)}`,
     },
     events: {
       async signOut({ token }) {
-        const { userId } = token as unknown as { userId?: string };
+        const { id, userId } = (token ?? {}) as unknown as { id?: string; userId?: string };
         const { db } = await database();
         const user = userId ? await loadUser(db, userId) : null;
-        if (user) await noteSignOut({ actor: user.actor, db, ...visitOf(headers) });
+        if (user && id) await signOutOf({ actor: user.actor, db, bus: bus(), sessionId: id, ...visitOf(headers) });
       },
     },
     logger: {

@@ -51,14 +51,14 @@ export function route<B extends z.ZodType = z.ZodUndefined, Q extends z.ZodType 
     const { requestId } = visit;
     const url = new URL(request.url);
     try {
-      const actor = await callerOf(request, options.anonymous ?? false);
+      const { actor, sessionId } = await callerOf(request, options.anonymous ?? false);
       const params = (await context.params) ?? {};
       const query = parseInput(options.query ?? noQuery, Object.fromEntries(url.searchParams), 'query');
       const body = options.body
         ? parseShape(options.body, await bodyOf(request, options.body, options.maxBytes), 'body')
         : undefined;
       const answer = await run({
-        ctx: await contextFor(actor, visit),
+        ctx: await contextFor(actor, visit, sessionId),
         request,
         body: body as z.output<B>,
         query: query as z.output<Q>,
@@ -108,7 +108,7 @@ export function refuseOthers<const A extends Method>(
 }
 
 /** @throws HubError UNAUTHENTICATED, FORBIDDEN for a cookie's write from elsewhere, UNAVAILABLE */
-async function callerOf(request: Request, anonymousAllowed: boolean): Promise<Actor> {
+async function callerOf(request: Request, anonymousAllowed: boolean): Promise<{ actor: Actor; sessionId?: string }> {
   const access = await resolver();
   const authorization = request.headers.get('authorization');
   if (authorization !== null) {
@@ -117,7 +117,7 @@ async function callerOf(request: Request, anonymousAllowed: boolean): Promise<Ac
     if (!actor) {
       throw new HubError('UNAUTHENTICATED', 'This credential is not valid: it is unknown, revoked or expired.');
     }
-    return actor;
+    return { actor };
   }
   const isWrite = !readingMethods.has(request.method);
   const browser = await access.resolveBrowser(request.headers.get('cookie'));
@@ -128,9 +128,9 @@ async function callerOf(request: Request, anonymousAllowed: boolean): Promise<Ac
   }
   if (browser) {
     await renewSession(browser.session);
-    return browser.actor;
+    return { actor: browser.actor, sessionId: browser.session.id };
   }
-  if (anonymousAllowed) return anonymousActor;
+  if (anonymousAllowed) return { actor: anonymousActor };
   throw new HubError('UNAUTHENTICATED');
 }
 

@@ -3,14 +3,17 @@
 import { cookies, headers } from 'next/headers';
 import {
   type BrowserSession,
+  beginBrowserSession,
+  type Ctx,
   renewBrowserSession,
+  replaceSession,
   type SignedIn,
   sealBrowserSession,
   sessionCookieNames,
   sessionIdleSeconds,
-  startBrowserSession,
 } from '@/lib/access';
-import { keyring, settings } from './hub';
+import type { SignInMethod } from '@/lib/access/schema';
+import { keyring, resolver, settings } from './hub';
 import { visitorOrigin } from './visitor';
 
 /** True where the visitor's own connection is https; the cookie's name and its Secure flag follow. */
@@ -20,8 +23,26 @@ export function isSecureVisitor(requestHeaders: Pick<Headers, 'get'>): boolean {
 }
 
 /** Signs this browser in, with a new session whatever it had before. */
-export async function startSession(user: SignedIn): Promise<void> {
-  await writeCookie(startBrowserSession(user, Date.now()));
+export async function startSession(
+  ctx: Pick<Ctx, 'db' | 'bus' | 'address'>,
+  user: SignedIn,
+  method: SignInMethod,
+): Promise<void> {
+  const requestHeaders = await headers();
+  await writeCookie(await openSession(ctx, user, method, requestHeaders));
+}
+
+/** A session for somebody who has just proved who they are; the one that this browser had ends. */
+export async function openSession(
+  { db, bus, address }: Pick<Ctx, 'db' | 'bus' | 'address'>,
+  user: SignedIn,
+  method: SignInMethod,
+  requestHeaders: Pick<Headers, 'get'>,
+): Promise<BrowserSession> {
+  const before = await (await resolver()).resolveBrowser(requestHeaders.get('cookie'));
+  const session = await beginBrowserSession(db, user, { method, address, userAgent: requestHeaders.get('user-agent') });
+  if (before) await replaceSession({ db, bus }, before.session);
+  return session;
 }
 
 /** Gives a session that is in use a new idle time, at most every quarter of an hour. */

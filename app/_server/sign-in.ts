@@ -1,38 +1,64 @@
-// Sign-in, sign-out, first setup and change of password for actions: the verbs of lib/access plus this browser's cookie.
+// Sign-in, sign-out, first setup, invites and change of password for actions and routes: the verbs of lib/access plus this
+// browser's cookie.
 import {
+  acceptInvite as accept,
   type Ctx,
   changeOwnPassword,
+  signInWithCode as checkCode,
   signInWithPassword as checkPassword,
   completeSetup,
+  findInvite,
+  findResetLink,
   needsSetup,
-  noteSignOut,
   type SignedIn,
+  signOutOf,
 } from '@/lib/access';
-import type { PasswordChange, SetupInput, SignInInput } from '@/lib/access/schema';
-import { database } from './hub';
+import type {
+  CodeInput,
+  InviteAccept,
+  PasswordChange,
+  SetupInput,
+  SignInInput,
+  SignInMethod,
+} from '@/lib/access/schema';
+import { database, keyring } from './hub';
 import { endSession, startSession } from './session';
 
-/** Checks user name and password and signs this browser in. @throws HubError UNAUTHENTICATED, LIMIT_EXCEEDED */
-export async function signInWithPassword(ctx: Ctx, input: SignInInput): Promise<{ username: string }> {
-  const { db, requestId, address = 'unknown' } = ctx;
-  return begin(await checkPassword({ db, requestId, address }, input));
+/**
+ * Checks user name and password, and signs this browser in unless a second factor is due.
+ * @returns a ticket for the second step, null once signed in. @throws HubError UNAUTHENTICATED, LIMIT_EXCEEDED
+ */
+export async function signInWithPassword(ctx: Ctx, input: SignInInput): Promise<{ ticket: string | null }> {
+  const { user, ticket } = await checkPassword(partsOf(ctx), input);
+  if (user) await begin(ctx, user, 'password');
+  return { ticket };
+}
+
+/** The second step. @throws HubError UNAUTHENTICATED, LIMIT_EXCEEDED */
+export async function signInWithCode(ctx: Ctx, input: CodeInput): Promise<{ username: string }> {
+  return begin(ctx, await checkCode(partsOf(ctx), input), 'password');
 }
 
 /** Makes the first admin and signs this browser in. @throws HubError NOT_FOUND, UNAUTHENTICATED, INVALID_INPUT */
 export async function setUp(ctx: Ctx, input: SetupInput): Promise<{ username: string }> {
-  return begin(await completeSetup(ctx, input));
+  return begin(ctx, await completeSetup(ctx, input), 'setup');
+}
+
+/** Makes the account of an invite and signs this browser in. @throws HubError NOT_FOUND, CONFLICT, INVALID_INPUT */
+export async function acceptInvite(ctx: Ctx, input: InviteAccept): Promise<{ username: string }> {
+  return begin(ctx, await accept(ctx, input), 'invite');
 }
 
 /** Changes the own password; every other browser is signed out. @throws HubError FORBIDDEN, INVALID_INPUT, LIMIT_EXCEEDED */
 export async function changePassword(ctx: Ctx, input: PasswordChange): Promise<{ username: string }> {
-  return begin(await changeOwnPassword(ctx, input, { address: ctx.address ?? 'unknown' }));
+  return begin(ctx, await changeOwnPassword(ctx, input), 'password');
 }
 
 /** Signs this browser out; others of the same user stay. */
 export async function signOut(ctx: Ctx): Promise<null> {
   // First the cookie: with the database away, too, this browser is signed out.
   await endSession();
-  await noteSignOut(ctx);
+  await signOutOf(ctx);
   return null;
 }
 
@@ -41,7 +67,21 @@ export async function isSetupNeeded(): Promise<boolean> {
   return needsSetup((await database()).db);
 }
 
-async function begin(user: SignedIn): Promise<{ username: string }> {
-  await startSession(user);
+/** Whether an invite can still be used. */
+export async function isInviteOpen(token: string): Promise<boolean> {
+  return (await findInvite((await database()).db, token)) !== null;
+}
+
+/** Whose password a link changes; null for one that is not valid any more. */
+export async function userOfResetLink(token: string): Promise<string | null> {
+  return (await findResetLink((await database()).db, token))?.username ?? null;
+}
+
+function partsOf({ db, requestId, address = 'unknown' }: Ctx) {
+  return { db, requestId, address, keyring: keyring() };
+}
+
+async function begin(ctx: Ctx, user: SignedIn, method: SignInMethod): Promise<{ username: string }> {
+  await startSession(ctx, user, method);
   return { username: user.username };
 }

@@ -1,15 +1,18 @@
 // From a credential to an actor. Known credentials are answered from memory, because every MCP request asks; events
 // void what they touch at once, and nothing is believed for longer than a minute without the database.
+import { eq } from 'drizzle-orm';
 import { LRUCache } from 'lru-cache';
+import { apiKeys, browserSessions } from '../../drizzle/schema';
 import type { Db } from '../db/types';
 import { HubError, messageOf } from '../errors';
 import type { Bus } from '../events/bus';
 import type { EventName } from '../events/schema';
 import type { Log } from '../log';
 import { type BrowserSession, openBrowserSession, sessionTokenOf } from './browser-session';
+import { loadBrowserSession, type SessionRow } from './browser-sessions';
 import { type Identity, type KeyIdentity, loadKey, loadKeyById, loadUser } from './identities';
-import { createKeyUsage } from './key-usage';
 import type { Keyring } from './keyring';
+import { createLastUse } from './last-use';
 import type { Actor } from './schema';
 import { hashSecret, looksLikeKey, sameSecret } from './secrets';
 
@@ -56,9 +59,19 @@ export interface ActorResolverParts {
 export function createActorResolver(parts: ActorResolverParts): ActorResolver {
   const { db, bus, keyring, bootstrapKey, log, now = () => performance.now(), wallClock = Date.now } = parts;
   const hashed = new WeakMap<object, { token: string; hash: string | null }>();
-  const usage = createKeyUsage(db, { now, wallClock, ...(log && { log }) });
+  const clocks = { now, wallClock, ...(log && { log }) };
+  const usage = createLastUse({
+    ...clocks,
+    write: (id, at, address) =>
+      db.update(apiKeys).set({ lastUsedAt: at, lastUsedFrom: address }).where(eq(apiKeys.id, id)),
+  });
+  const presence = createLastUse({
+    ...clocks,
+    write: (id, at) => db.update(browserSessions).set({ lastSeenAt: at }).where(eq(browserSessions.id, id)),
+  });
   const keys = createTrusted<KeyIdentity>((secretHash) => loadKey(db, secretHash), now);
   const people = createTrusted<Identity>((userId) => loadUser(db, userId), now);
+  const browsers = createTrusted<SessionRow>((id) => loadBrowserSession(db, id), now);
 
   const voidAll = () => {
     keys.forget(() => true);
@@ -74,6 +87,7 @@ export function createActorResolver(parts: ActorResolverParts): ActorResolver {
       people.forgetOne(userId);
     }),
     bus.on('role.changed', voidAll),
+    bus.on('browser.ended', ({ userId }) => browsers.forget((row) => row.userId === userId)),
     ...membershipEvents.map((name) => bus.on(name, voidAll)),
   ];
 
@@ -103,8 +117,11 @@ export function createActorResolver(parts: ActorResolverParts): ActorResolver {
     const token = sessionTokenOf(cookieHeader);
     const session = token === null ? null : openBrowserSession(keyring, token, wallClock());
     if (!session) return null;
-    const identity = await people.get(session.userId);
-    return identity?.sessionVersion === session.sessionVersion ? { actor: identity.actor, session } : null;
+    const [identity, row] = await Promise.all([people.get(session.userId), browsers.get(session.id)]);
+    const isAlive = row?.userId === session.userId && row.expiresAtMs > wallClock();
+    if (!isAlive || identity?.sessionVersion !== session.sessionVersion) return null;
+    presence.touch(session.id, null);
+    return { actor: identity.actor, session };
   }
 
   return {
@@ -124,7 +141,7 @@ export function createActorResolver(parts: ActorResolverParts): ActorResolver {
     },
     async close() {
       for (const stop of unsubscribe) stop();
-      await usage.close();
+      await Promise.all([usage.close(), presence.close()]);
     },
   };
 }

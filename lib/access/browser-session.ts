@@ -1,5 +1,6 @@
 // The browser session: a sealed token inside next-auth's cookie. It is opened here without next-auth, so that the
 // worker can ask who a browser is when it opens a socket.
+import { randomUUID } from 'node:crypto';
 import { z } from 'zod';
 import type { Keyring } from './keyring';
 
@@ -14,6 +15,8 @@ const renewAfterSeconds = 15 * 60;
 export const sessionCookieNames = { http: 'next-auth.session-token', https: '__Secure-next-auth.session-token' };
 
 const browserSessionSchema = z.object({
+  /** Of its row; a row that has ended ends the session. */
+  id: z.uuid(),
   userId: z.string(),
   /** Must equal the user's; raising that one signs out everywhere. */
   sessionVersion: z.number(),
@@ -26,16 +29,17 @@ export type BrowserSession = z.infer<typeof browserSessionSchema>;
 
 const inSeconds = (ms: number) => Math.floor(ms / 1000);
 
+/** A new session; it counts once its row is there (browser-sessions.ts). */
 export function startBrowserSession(user: { userId: string; sessionVersion: number }, nowMs: number): BrowserSession {
   const at = inSeconds(nowMs);
-  return { userId: user.userId, sessionVersion: user.sessionVersion, signedInAt: at, issuedAt: at };
+  return { id: randomUUID(), userId: user.userId, sessionVersion: user.sessionVersion, signedInAt: at, issuedAt: at };
 }
 
 export function sealBrowserSession(keyring: Keyring, session: BrowserSession): string {
   return keyring.seal('browser', session);
 }
 
-/** The session in `token`, or null if it is not ours, was idle too long or is too old. The user is not looked up. */
+/** The session in `token`, or null if it is not ours, was idle too long is too old. Neither row nor user is looked up. */
 export function openBrowserSession(keyring: Keyring, token: string, nowMs: number): BrowserSession | null {
   const parsed = browserSessionSchema.safeParse(keyring.open('browser', token));
   if (!parsed.success) return null;

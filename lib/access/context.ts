@@ -9,6 +9,8 @@ export interface Ctx {
   actor: Actor;
   db: Db;
   bus: Bus;
+  /** Id of the browser session that asks; absent for keys. */
+  sessionId?: string;
   /** Goes into the audit row, the log and every error answer. */
   requestId: string;
   /** Where the request comes from, an IP address; absent where nobody knows. For the audit trail. */

@@ -1,7 +1,7 @@
 // Reads users with all that their rights consist of, and turns them into actors.
 import { eq, type SQL } from 'drizzle-orm';
 import { apiKeys, groupMembers, roles, userRoles, users } from '../../drizzle/schema';
-import type { Db } from '../db/types';
+import type { Db, Tx } from '../db/types';
 import type { Actor, KeyScope, Permission } from './schema';
 
 /** A user as the resolver keeps it. */
@@ -34,7 +34,7 @@ export function systemActor(name: string): Actor {
 }
 
 /** An enabled user, or null. */
-export async function loadUser(db: Db, userId: string): Promise<Identity | null> {
+export async function loadUser(db: Db | Tx, userId: string): Promise<Identity | null> {
   const [user] = await db
     .select({ username: users.username, disabled: users.disabled, sessionVersion: users.sessionVersion })
     .from(users)
@@ -88,7 +88,7 @@ async function loadKeyWhere(db: Db, condition: SQL): Promise<KeyIdentity | null>
   };
 }
 
-async function loadRights(db: Db, userId: string): Promise<Pick<Actor, 'permissions' | 'groupIds'>> {
+async function loadRights(db: Db | Tx, userId: string): Promise<Pick<Actor, 'permissions' | 'groupIds'>> {
   const [roleRows, groupRows] = await Promise.all([
     db
       .select({ permissions: roles.permissions })

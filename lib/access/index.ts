@@ -9,26 +9,36 @@ export {
 export { type BootstrapParts, bootstrapAccess } from './bootstrap';
 export {
   type BrowserSession,
-  openBrowserSession,
   renewBrowserSession,
   sealBrowserSession,
   sessionCookieNames,
   sessionIdleSeconds,
   startBrowserSession,
 } from './browser-session';
+export {
+  beginBrowserSession,
+  listSessions,
+  replaceSession,
+  revokeOtherSessions,
+  revokeSession,
+  signOutOf,
+} from './browser-sessions';
 export { canGive, canSome, describeActor, type Resource } from './can';
 export type { Ctx } from './context';
 export { createRole, deleteRole, duplicateRole, getRole, listRoles, updateRole } from './custom-roles';
 export { anonymousActor, loadUser, systemActor } from './identities';
+export { acceptInvite, createInvite, findInvite, listInvites, revokeInvite } from './invites';
 export { createKeyring, type Keyring, loadKeyring, type SealPurpose } from './keyring';
 export { createKey, listKeys, revokeKey, rotateKey } from './keys';
+export { changeOwnPassword, createResetLink, findResetLink, resetPassword } from './passwords-of';
 export type { Actor } from './schema';
-export { completeSetup, issueSetupToken, needsSetup } from './setup';
 export {
-  changeOwnPassword,
-  listUsers,
-  noteSignOut,
-  type SignedIn,
-  type SignInParts,
-  signInWithPassword,
-} from './users';
+  confirmSecondFactor,
+  getSecondFactor,
+  removeOwnSecondFactor,
+  removeSecondFactor,
+  startSecondFactor,
+} from './second-factor';
+export { completeSetup, issueSetupToken, needsSetup } from './setup';
+export { type SignedIn, type SignInParts, type SignInStep, signInWithCode, signInWithPassword } from './sign-in';
+export { createUser, deleteUser, getUser, listUsers, updateUser } from './users';

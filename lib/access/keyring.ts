@@ -7,7 +7,7 @@ import type { Env } from '../env';
 import type { Log } from '../log';
 
 /** What a token is for; one made for another purpose never opens. */
-export type SealPurpose = 'session' | 'browser' | 'cursor' | 'request-state' | 'task';
+export type SealPurpose = 'session' | 'browser' | 'cursor' | 'request-state' | 'task' | 'sign-in' | 'totp';
 
 export interface Keyring {
   /**
@@ -27,7 +27,15 @@ const tagBytes = 16;
 /** First byte of a token: format and key generation, so that a later format can live beside this one. */
 const formatVersion = 1;
 /** Longer input is not ours and not worth the work; a session id has about 1 KiB, a request state carries a server's. */
-const tokenMaxChars = { session: 8192, browser: 8192, cursor: 8192, 'request-state': 512 * 1024, task: 16_384 };
+const tokenMaxChars: Record<SealPurpose, number> = {
+  session: 8192,
+  browser: 8192,
+  cursor: 8192,
+  'request-state': 512 * 1024,
+  task: 16_384,
+  'sign-in': 2048,
+  totp: 2048,
+};
 
 /** @param masterKey 32 bytes */
 export function createKeyring(masterKey: Buffer): Keyring {

@@ -1,6 +1,5 @@
-// Password hashes and the limit on guessing. Hashing costs 20 MB and some 70 ms each, so it goes through a short queue.
+// Password hashes. Hashing costs 20 MB and some 70 ms each, so it goes through a short queue.
 import { hash, type Options, verify } from '@node-rs/argon2';
-import { RateLimiterMemory, RateLimiterRes } from 'rate-limiter-flexible';
 import { HubError } from '../errors';
 import { singleton } from '../singleton';
 
@@ -46,42 +45,4 @@ async function inQueue<T>(work: () => Promise<T>): Promise<T> {
     if (next) next();
     else queue.running -= 1;
   }
-}
-
-export interface GuessLimiter {
-  /** Counts an attempt before it is checked. @throws HubError LIMIT_EXCEEDED with retryAfterMs */
-  attempt(account: string, address: string): Promise<void>;
-  /** Gives the attempt back after the right password, so that only failures add up. */
-  succeed(account: string, address: string): Promise<void>;
-}
-
-/**
- * Limits attempts per account and address, and per account from wherever, which no forged address can evade.
- * @param limits attempts per minute
- */
-export function createGuessLimiter(limits = { perAddress: 5, perAccount: 20 }): GuessLimiter {
-  const byAddress = new RateLimiterMemory({ points: limits.perAddress, duration: 60 });
-  const byAccount = new RateLimiterMemory({ points: limits.perAccount, duration: 60 });
-  const pair = (account: string, address: string) => `${account.toLowerCase()} ${address}`;
-  return {
-    async attempt(account, address) {
-      try {
-        await byAddress.consume(pair(account, address));
-        await byAccount.consume(account.toLowerCase());
-      } catch (reason) {
-        if (!(reason instanceof RateLimiterRes)) throw reason;
-        throw new HubError('LIMIT_EXCEEDED', 'Too many attempts: wait a minute and try again.', {
-          retryAfterMs: Math.max(1000, reason.msBeforeNext),
-        });
-      }
-    },
-    async succeed(account, address) {
-      await Promise.all([byAddress.reward(pair(account, address)), byAccount.reward(account.toLowerCase())]);
-    },
-  };
-}
-
-/** The limiter of this process. */
-export function guessLimiter(): GuessLimiter {
-  return singleton('guess-limiter', () => createGuessLimiter());
 }

@@ -60,7 +60,7 @@ export async function noteRefusal(
   );
 }
 
-/** Runs an attempt of the guess limiter, and notes it where the account is locked for a while. */
+/** Waits for an attempt to be counted, and notes it where the account is locked for a while. */
 export async function noteLockOut(
   source: Parameters<typeof noteRefusal>[0],
   attempt: Promise<void>,

@@ -122,13 +122,125 @@ export type SignInInput = z.infer<typeof signInSchema>;
 export const passwordChangeSchema = z.strictObject({ currentPassword: z.string().max(256), newPassword: password });
 export type PasswordChange = z.infer<typeof passwordChangeSchema>;
 
+/** As it is typed: with spaces, capitals or dashes. */
+const code = z.string().trim().min(6, 'enter the code').max(64);
+
+/** The second step of a sign-in. */
+export const codeInputSchema = z.strictObject({ ticket: z.string().min(1).max(2048), code });
+export type CodeInput = z.infer<typeof codeInputSchema>;
+
+export const passwordProofSchema = z.strictObject({ password: z.string().min(1, 'enter your password').max(256) });
+export type PasswordProof = z.infer<typeof passwordProofSchema>;
+
+export const factorConfirmSchema = z.strictObject({ code });
+export type FactorConfirm = z.infer<typeof factorConfirmSchema>;
+
+export interface FactorStart {
+  /** Base32, for typing. */
+  secret: string;
+  /** `otpauth://totp/…`, for a QR code. */
+  uri: string;
+}
+
+export interface SecondFactorView {
+  /** RFC 3339; null: there is none. */
+  enabledAt: string | null;
+  recoveryCodesLeft: number;
+}
+
+const token = z.string().min(1).max(256);
+
+export const passwordResetSchema = z.strictObject({ token, newPassword: password });
+export type PasswordReset = z.infer<typeof passwordResetSchema>;
+
+const displayName = z.string().trim().max(200).nullable();
+const email = z.email('is not an e-mail address').max(254).nullable();
+const roleNames = z.array(z.string().max(64)).max(100);
+const groupNames = z.array(z.string().max(64)).max(500);
+
+export const userInputSchema = z.strictObject({
+  username,
+  displayName: displayName.optional(),
+  email: email.optional(),
+  /** Names; absent: the role "user". */
+  roles: roleNames.optional(),
+  groups: groupNames.optional(),
+});
+export type UserInput = z.infer<typeof userInputSchema>;
+
+export const userPatchSchema = z
+  .strictObject({ displayName, email, disabled: z.boolean(), roles: roleNames, groups: groupNames })
+  .partial();
+export type UserPatch = z.infer<typeof userPatchSchema>;
+
 export interface UserView {
   id: string;
   username: string;
   displayName: string | null;
+  email: string | null;
   disabled: boolean;
+  /** Names. */
+  roles: string[];
+  /** Names of those that the caller may see. */
+  groups: string[];
+  secondFactor: boolean;
+  /** Too many wrong passwords: no sign-in before this time. */
+  lockedUntil: string | null;
   lastSignInAt: string | null;
   createdAt: string;
+  version: number;
+}
+
+/** A link that works once; the token is shown this once. */
+export interface OneTimeLink {
+  token: string;
+  /** Path and query under the hub's URL. */
+  path: string;
+  expiresAt: string;
+}
+
+export type SignInMethod = 'password' | 'setup' | 'invite';
+
+/** Where somebody is signed in with a browser. */
+export interface SessionView {
+  id: string;
+  method: SignInMethod;
+  address: string | null;
+  userAgent: string | null;
+  /** The session that asks. */
+  isCurrent: boolean;
+  createdAt: string;
+  lastSeenAt: string;
+  /** At the latest. */
+  expiresAt: string;
+}
+
+export const inviteDaysMax = 30;
+
+export const inviteInputSchema = z.strictObject({
+  /** For whom it is. */
+  note: z.string().trim().max(200).optional(),
+  /** Names; absent: the role "user". */
+  roles: roleNames.optional(),
+  groups: groupNames.optional(),
+  expiresInDays: z.number().int().min(1).max(inviteDaysMax).optional(),
+});
+export type InviteInput = z.infer<typeof inviteInputSchema>;
+
+export const inviteAcceptSchema = z.strictObject({ token, username, password });
+export type InviteAccept = z.infer<typeof inviteAcceptSchema>;
+
+export interface InviteView {
+  id: string;
+  note: string;
+  roles: string[];
+  groups: string[];
+  state: 'open' | 'used' | 'revoked' | 'expired';
+  createdBy: string | null;
+  /** Name of who used it. */
+  usedBy: string | null;
+  createdAt: string;
+  expiresAt: string;
 }
 
 /** Who asks, and which kinds of things they may do something to: for navigation. */

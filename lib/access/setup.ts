@@ -11,7 +11,7 @@ import { noteRefusal } from './refusals';
 import { seedRoles } from './roles';
 import { type SetupInput, setupInputSchema } from './schema';
 import { hashSecret, sameHash } from './secrets';
-import type { SignedIn } from './users';
+import type { SignedIn } from './sign-in';
 
 const tokenSetting = 'setup.token';
 

@@ -30,6 +30,8 @@ export const eventSchemas = {
   'access.changed': z.object({ userId: z.string() }),
   /** The rights of a role changed, and so those of all who have it; `userIds` null: too many to name. */
   'role.changed': z.object({ id: z.string(), name: z.string(), userIds: z.array(z.string()).nullable() }),
+  /** Browser sessions of a user ended: these, or all where `ids` is null. */
+  'browser.ended': z.object({ userId: z.string(), ids: z.array(z.string()).nullable() }),
   'session.opened': z.object({ client: z.string(), userId: z.string().nullable(), endpoint: z.string() }),
   'config.reloaded': z.object({ file: z.string(), faults: z.array(z.string()) }),
 } as const;
@@ -51,6 +53,7 @@ export const sharedEvents = [
   'key.revoked',
   'access.changed',
   'role.changed',
+  'browser.ended',
 ] as const satisfies readonly EventName[];
 
 export interface SentEvent<N extends EventName = EventName> {

@@ -203,6 +203,10 @@ export function createLive(options: LiveOptions): Live {
   }
 
   const recheckAll = () => namespace.sockets.forEach((socket) => void inTurn(socket, () => recheck(socket)));
+  const recheckUser = async (userId: string) => {
+    const sockets = [...namespace.sockets.values()].filter((socket) => socket.data.actor.userId === userId);
+    await Promise.all(sockets.map((socket) => inTurn(socket, () => recheck(socket))));
+  };
   const timer = setInterval(recheckAll, options.recheckMs ?? defaultRecheckMs);
   timer.unref();
 
@@ -245,9 +249,9 @@ export function createLive(options: LiveOptions): Live {
     bus.on('group.created', followAll),
     bus.on('group.updated', followAll),
     bus.on('group.deleted', followAll),
+    bus.on('browser.ended', ({ userId }) => recheckUser(userId)),
     bus.on('access.changed', async (change) => {
-      const sockets = [...namespace.sockets.values()].filter((socket) => socket.data.actor.userId === change.userId);
-      await Promise.all(sockets.map((socket) => inTurn(socket, () => recheck(socket))));
+      await recheckUser(change.userId);
       send(`user:${change.userId}`, 'access.changed', change);
     }),
     bus.on('role.changed', async ({ userIds }) => {

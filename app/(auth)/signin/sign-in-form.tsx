@@ -1,40 +1,71 @@
 'use client';
+// Name and password and, for those who have a second factor, a code as the second step.
 import { type FormEvent, useState } from 'react';
 import { Button } from '@/app/_ui/button';
 import { Field } from '@/app/_ui/field';
 import { Input } from '@/app/_ui/input';
 import { Notice } from '@/app/_ui/notice';
 import type { ActionFailure } from '@/lib/errors';
-import { signInAction } from '../actions';
+import { signInAction, signInCodeAction } from '../actions';
+
+type Refusal = Pick<ActionFailure, 'code' | 'message' | 'hint'>;
 
 export function SignInForm({ next }: { next: string }) {
+  const [ticket, setTicket] = useState<string | null>(null);
+  const [refusal, setRefusal] = useState<Refusal | null>(null);
+  // A whole page load: nothing that was cached for nobody stays.
+  const enter = () => location.assign(next);
+
+  return ticket === null ? (
+    <PasswordStep refusal={refusal} onRefusal={setRefusal} onTicket={setTicket} onDone={enter} />
+  ) : (
+    <CodeStep
+      ticket={ticket}
+      onDone={enter}
+      onBack={(why) => {
+        setTicket(null);
+        setRefusal(why);
+      }}
+    />
+  );
+}
+
+function RefusalNotice({ refusal }: { refusal: Refusal | null }) {
+  if (!refusal) return null;
+  return (
+    <Notice tone={refusal.code === 'LIMIT_EXCEEDED' ? 'warn' : 'bad'} title={refusal.message} hint={refusal.hint} />
+  );
+}
+
+interface PasswordStepProps {
+  refusal: Refusal | null;
+  onRefusal: (refusal: Refusal | null) => void;
+  onTicket: (ticket: string) => void;
+  onDone: () => void;
+}
+
+function PasswordStep({ refusal, onRefusal, onTicket, onDone }: PasswordStepProps) {
   const [busy, setBusy] = useState(false);
-  const [refusal, setRefusal] = useState<ActionFailure | null>(null);
 
   async function submit(event: FormEvent<HTMLFormElement>) {
     event.preventDefault();
     const form = new FormData(event.currentTarget);
     setBusy(true);
-    setRefusal(null);
+    onRefusal(null);
     const answer = await signInAction({
       username: String(form.get('username')),
       password: String(form.get('password')),
     });
-    if (answer.ok) {
-      // A whole page load: nothing that was cached for nobody stays.
-      location.assign(next);
-      return;
-    }
+    if (answer.ok && answer.data.ticket === null) return onDone();
     setBusy(false);
-    setRefusal(answer);
+    if (!answer.ok) onRefusal(answer);
+    else if (answer.data.ticket !== null) onTicket(answer.data.ticket);
   }
 
   return (
     // `method` keeps the password out of the URL should the form be sent before its script runs.
     <form method="post" onSubmit={submit} className="flex flex-col gap-4">
-      {refusal && (
-        <Notice tone={refusal.code === 'LIMIT_EXCEEDED' ? 'warn' : 'bad'} title={refusal.message} hint={refusal.hint} />
-      )}
+      <RefusalNotice refusal={refusal} />
       <Field label="Name">
         {(control) => <Input {...control} name="username" autoComplete="username" autoFocus required maxLength={64} />}
       </Field>
@@ -52,6 +83,59 @@ export function SignInForm({ next }: { next: string }) {
       </Field>
       <Button type="submit" variant="primary" busy={busy}>
         Sign in
+      </Button>
+    </form>
+  );
+}
+
+interface CodeStepProps {
+  ticket: string;
+  onDone: () => void;
+  /** To the password, with the reason where there is one. */
+  onBack: (why: Refusal | null) => void;
+}
+
+function CodeStep({ ticket, onDone, onBack }: CodeStepProps) {
+  const [busy, setBusy] = useState(false);
+  const [refusal, setRefusal] = useState<Refusal | null>(null);
+
+  async function submit(event: FormEvent<HTMLFormElement>) {
+    event.preventDefault();
+    const form = event.currentTarget;
+    setBusy(true);
+    setRefusal(null);
+    const answer = await signInCodeAction({ ticket, code: String(new FormData(form).get('code')) });
+    if (answer.ok) return onDone();
+    setBusy(false);
+    if (answer.reason === 'ticket') return onBack(answer);
+    setRefusal(answer);
+    form.reset();
+    form.querySelector('input')?.focus();
+  }
+
+  return (
+    <form method="post" onSubmit={submit} className="flex flex-col gap-4">
+      <RefusalNotice refusal={refusal} />
+      <Field label="Code" hint="From your authenticator app, or one of your recovery codes.">
+        {(control) => (
+          <Input
+            {...control}
+            name="code"
+            className="font-mono"
+            autoComplete="one-time-code"
+            autoCapitalize="none"
+            spellCheck={false}
+            autoFocus
+            required
+            maxLength={64}
+          />
+        )}
+      </Field>
+      <Button type="submit" variant="primary" busy={busy}>
+        Confirm
+      </Button>
+      <Button variant="ghost" onClick={() => onBack(null)}>
+        Sign in as somebody else
       </Button>
     </form>
   );

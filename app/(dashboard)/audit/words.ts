@@ -21,6 +21,22 @@ const words: Record<string, string> = {
   'user.locked-out': 'Locked out for guessing',
   'user.password-changed': 'Changed the password',
   'user.password-refused': 'Gave a wrong password',
+  'user.password-reset': 'Chose a new password by a link',
+  'user.reset-link-made': 'Made a link for a new password',
+  'user.reset-refused': 'Used a wrong password link',
+  'user.code-refused': 'Gave a wrong code',
+  'user.second-factor-started': 'Began with a second factor',
+  'user.second-factor-added': 'Added a second factor',
+  'user.second-factor-removed': 'Removed a second factor',
+  'user.updated': 'Changed a user',
+  'user.disabled': 'Disabled a user',
+  'user.enabled': 'Enabled a user',
+  'user.deleted': 'Removed a user',
+  'session.revoked': 'Signed a browser out',
+  'invite.created': 'Invited somebody',
+  'invite.accepted': 'Joined by an invite',
+  'invite.revoked': 'Revoked an invite',
+  'invite.refused': 'Used a wrong invite',
   'setup.refused': 'Used a wrong setup link',
 };
 
@@ -32,5 +48,5 @@ export function actionWords(action: string): string {
 
 /** Refusals, by which somebody may be trying something. */
 export function isRefusal(action: string): boolean {
-  return /\.(sign-in-failed|locked-out|password-refused|refused)$/.test(action);
+  return /\.(sign-in-failed|locked-out|(\w+-)?refused)$/.test(action);
 }

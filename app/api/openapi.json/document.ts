@@ -2,13 +2,20 @@
 // holds rows and route files together, both ways.
 import { z } from 'zod';
 import {
+  factorConfirmSchema,
+  inviteAcceptSchema,
+  inviteInputSchema,
   keyInputSchema,
   keyRotationSchema,
   passwordChangeSchema,
+  passwordProofSchema,
+  passwordResetSchema,
   roleCopySchema,
   roleInputSchema,
   rolePatchSchema,
   setupInputSchema,
+  userInputSchema,
+  userPatchSchema,
 } from '@/lib/access/schema';
 import { documentInputSchema } from '@/lib/openapi/schema';
 import {
@@ -39,6 +46,13 @@ const bodies = {
   KeyRotation: keyRotationSchema,
   SetupInput: setupInputSchema,
   PasswordChange: passwordChangeSchema,
+  PasswordProof: passwordProofSchema,
+  PasswordReset: passwordResetSchema,
+  FactorConfirm: factorConfirmSchema,
+  UserInput: userInputSchema,
+  UserPatch: userPatchSchema,
+  InviteInput: inviteInputSchema,
+  InviteAccept: inviteAcceptSchema,
 } satisfies Record<string, z.ZodType>;
 
 const page = z.object({
@@ -282,10 +296,111 @@ export const operations: Record<string, Record<string, Operation>> = {
       problems: [404, 409],
     },
   },
-  '/api/v1/users': { get: { summary: 'Users', query: page, answer: 'UserList', problems: [403] } },
+  '/api/v1/users': {
+    get: { summary: 'Users', query: page, answer: 'UserList', problems: [403] },
+    post: {
+      summary: 'Add a user, and make a link by which that user chooses a password',
+      body: 'UserInput',
+      answer: 'NewUser',
+      status: 201,
+      problems: [403, 409],
+    },
+  },
+  '/api/v1/users/{id}': {
+    get: { summary: 'One user', answer: 'User', versioned: 'etag', problems: [404] },
+    patch: {
+      summary: 'Change a user by a JSON merge patch; roles and groups are replaced whole. Disabling ends what runs',
+      body: 'UserPatch',
+      answer: 'User',
+      versioned: 'both',
+      problems: [403, 404, 409, 412],
+    },
+    delete: {
+      summary: 'Remove a user with keys and sessions',
+      status: 204,
+      versioned: 'if-match',
+      problems: [403, 404, 409, 412],
+    },
+  },
+  '/api/v1/users/{id}/sessions': {
+    get: { summary: 'Where a user is signed in with a browser', query: page, answer: 'SessionList', problems: [404] },
+    delete: { summary: 'Sign a user out of every browser but this one', answer: 'SessionsEnded', problems: [404] },
+  },
+  '/api/v1/users/{id}/sessions/{session}': {
+    delete: { summary: 'Sign a user out of one browser', status: 204, problems: [404] },
+  },
+  '/api/v1/users/{id}/reset-link': {
+    post: {
+      summary: 'Make a link by which a user chooses a new password, once; an earlier one is void',
+      answer: 'OneTimeLink',
+      status: 201,
+      problems: [403, 404],
+    },
+  },
+  '/api/v1/users/{id}/second-factor': {
+    delete: { summary: 'Remove the second factor of somebody who lost it', status: 204, problems: [403, 404] },
+  },
+  '/api/v1/invites': {
+    get: { summary: 'Invites', query: page, answer: 'InviteList', problems: [403] },
+    post: {
+      summary: 'Make a link by which somebody makes an account, once',
+      body: 'InviteInput',
+      answer: 'NewInvite',
+      status: 201,
+      problems: [403],
+    },
+  },
+  '/api/v1/invites/{id}': {
+    delete: { summary: 'Revoke an invite that was not used', status: 204, problems: [404, 409] },
+  },
+  '/api/v1/invites/accept': {
+    post: {
+      summary: 'Make the account of an invite and sign in',
+      body: 'InviteAccept',
+      answer: 'SignedIn',
+      status: 201,
+      anonymous: true,
+      problems: [403, 404, 409, 429],
+    },
+  },
+  '/api/v1/password-reset': {
+    post: {
+      summary: 'Choose a new password with a one-time link',
+      body: 'PasswordReset',
+      answer: 'SignedIn',
+      anonymous: true,
+      problems: [403, 404, 429],
+    },
+  },
   '/api/v1/me': { get: { summary: 'Who the caller is, and what it may do', answer: 'Me' } },
   '/api/v1/me/password': {
     post: { summary: 'Change the own password', body: 'PasswordChange', answer: 'SignedIn', problems: [403, 429] },
+  },
+  '/api/v1/me/sessions': {
+    get: { summary: 'Where the caller is signed in', query: page, answer: 'SessionList', problems: [404] },
+    delete: { summary: 'Sign out every browser but this one', answer: 'SessionsEnded', problems: [404] },
+  },
+  '/api/v1/me/sessions/{id}': { delete: { summary: 'Sign out one browser', status: 204, problems: [404] } },
+  '/api/v1/me/second-factor': {
+    get: { summary: 'Whether the caller has a second factor', answer: 'SecondFactor', problems: [403] },
+    post: {
+      summary: 'Begin with a second factor: a secret for an authenticator app, which counts once it is confirmed',
+      body: 'PasswordProof',
+      answer: 'FactorStart',
+      status: 201,
+      problems: [403, 409, 429],
+    },
+  },
+  '/api/v1/me/second-factor/confirm': {
+    post: {
+      summary: 'Confirm the secret with a code of it; the answer holds the recovery codes',
+      body: 'FactorConfirm',
+      answer: 'RecoveryCodes',
+      problems: [403, 409, 429],
+    },
+  },
+  '/api/v1/me/second-factor/remove': {
+    post: { summary: 'Remove the own second factor', body: 'PasswordProof', status: 204, problems: [403, 429] },
   },
   '/api/v1/setup': {
     post: {

@@ -2,11 +2,16 @@
 import { z } from 'zod';
 import {
   actions,
+  type FactorStart,
+  type InviteView,
   type KeyView,
   keyScopeSchema,
   type MeView,
+  type OneTimeLink,
   type RoleView,
   resources,
+  type SecondFactorView,
+  type SessionView,
   scopes,
   type UserView,
 } from '@/lib/access/schema';
@@ -257,10 +262,55 @@ const user = z.object({
   id: z.uuid(),
   username: z.string(),
   displayName: z.string().nullable(),
+  email: z.string().nullable(),
   disabled: z.boolean(),
+  roles: z.array(z.string()),
+  groups: z.array(z.string()),
+  secondFactor: z.boolean(),
+  lockedUntil: timeOrNull.meta({ description: 'Too many wrong passwords: no sign-in before this time' }),
   lastSignInAt: timeOrNull,
   createdAt: time,
+  version: z.number().int(),
 }) satisfies z.ZodType<UserView>;
+
+const oneTimeLink = z.object({
+  token: z.string().meta({ description: 'Shown this once' }),
+  path: z.string().meta({ description: "Under the hub's URL" }),
+  expiresAt: time,
+}) satisfies z.ZodType<OneTimeLink>;
+
+const browserSession = z.object({
+  id: z.uuid(),
+  method: z.enum(['password', 'setup', 'invite']),
+  address: z.string().nullable(),
+  userAgent: z.string().nullable(),
+  isCurrent: z.boolean(),
+  createdAt: time,
+  lastSeenAt: time,
+  expiresAt: time,
+}) satisfies z.ZodType<SessionView>;
+
+const invite = z.object({
+  id: z.uuid(),
+  note: z.string(),
+  roles: z.array(z.string()),
+  groups: z.array(z.string()),
+  state: z.enum(['open', 'used', 'revoked', 'expired']),
+  createdBy: z.string().nullable(),
+  usedBy: z.string().nullable(),
+  createdAt: time,
+  expiresAt: time,
+}) satisfies z.ZodType<InviteView>;
+
+const secondFactor = z.object({
+  enabledAt: timeOrNull,
+  recoveryCodesLeft: z.number().int(),
+}) satisfies z.ZodType<SecondFactorView>;
+
+const factorStart = z.object({
+  secret: z.string().meta({ description: 'Base32; shown this once' }),
+  uri: z.string().meta({ description: 'otpauth://totp/…, for a QR code' }),
+}) satisfies z.ZodType<FactorStart>;
 
 const me = z.object({
   kind: z.enum(['user', 'key', 'system', 'anonymous']),
@@ -316,7 +366,17 @@ export const answers = {
     secret: z.string().meta({ description: 'Shown this once' }),
     replaced: key.meta({ description: 'The key with the old secret' }),
   }),
+  User: user,
   UserList: listOf(user),
+  NewUser: z.object({ user, link: oneTimeLink }),
+  OneTimeLink: oneTimeLink,
+  SessionList: listOf(browserSession),
+  SessionsEnded: z.object({ ended: z.number().int() }),
+  InviteList: listOf(invite),
+  NewInvite: z.object({ invite, link: oneTimeLink }),
+  SecondFactor: secondFactor,
+  FactorStart: factorStart,
+  RecoveryCodes: z.object({ recoveryCodes: z.array(z.string()).meta({ description: 'Shown this once' }) }),
   Me: me,
   SignedIn: z.object({ username: z.string() }),
 } satisfies Record<string, z.ZodType>;

@@ -1,26 +1,34 @@
 import { createHash, randomBytes } from 'node:crypto';
 import { eq } from 'drizzle-orm';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import { apiKeys, groupMembers, groups, userRoles, users } from '../../../drizzle/schema';
+import { apiKeys, browserSessions, groupMembers, groups, userRoles, users } from '../../../drizzle/schema';
 import {
   type ActorResolver,
   actorOfBearer,
   actorOfSession,
+  type BrowserSession,
   type Ctx,
   changeOwnPassword,
   createActorResolver,
   createKey,
   createKeyring,
+  type Keyring,
+  listSessions,
   revokeKey,
+  revokeOtherSessions,
+  revokeSession,
   rotateKey,
   sealBrowserSession,
   sessionCookieNames,
   signInWithPassword,
+  signOutOf,
   startBrowserSession,
 } from '../../../lib/access';
-import { createGuessLimiter, hashPassword } from '../../../lib/access/passwords';
+import { createLockout } from '../../../lib/access/lockout';
+import { hashPassword } from '../../../lib/access/passwords';
 import { hashSecret, newKeySecret } from '../../../lib/access/secrets';
 import { type DatabaseKind, eachDatabase } from '../../support/database';
+import { signedInBrowser } from '../../support/signed-in';
 import { until } from '../../support/until';
 import { accessFixture } from './fixture';
 
@@ -219,40 +227,99 @@ eachDatabase('actors', (kind: DatabaseKind) => {
   });
 
   describe('of a browser session', () => {
-    const cookieOf = (user: { userId: string; sessionVersion: number }) =>
-      `${sessionCookieNames.http}=${sealBrowserSession(keyring, startBrowserSession(user, Date.now()))}`;
+    const signIn = (ctx: Ctx = ada, sessionVersion?: number) =>
+      signedInBrowser(fixture.database.db, keyring, ctx.actor.id, sessionVersion);
 
     it('are the signed-in user', async () => {
-      const cookie = cookieOf({ userId: ada.actor.id, sessionVersion: 1 });
-      expect(await actorOfSession(access, cookie)).toEqual(ada.actor);
+      expect(await actorOfSession(access, (await signIn()).cookie)).toEqual(ada.actor);
     });
 
-    it('are null without a cookie, with a foreign one, and for a user that is gone', async () => {
+    it('are null without a cookie, with a foreign one, without its row, and for a user that is gone', async () => {
       expect(await access.resolveSession(undefined)).toBeNull();
       expect(await access.resolveSession(`${sessionCookieNames.http}=eyJhbGciOiJub25lIn0.e30.`)).toBeNull();
-      const other = createKeyring(randomBytes(32));
+      const cookieOf = (ring: Keyring, session: BrowserSession) =>
+        `${sessionCookieNames.http}=${sealBrowserSession(ring, session)}`;
       const session = startBrowserSession({ userId: ada.actor.id, sessionVersion: 1 }, Date.now());
-      expect(
-        await access.resolveSession(`${sessionCookieNames.http}=${sealBrowserSession(other, session)}`),
-      ).toBeNull();
-      const gone = cookieOf({ userId: '00000000-0000-4000-8000-000000000000', sessionVersion: 1 });
-      expect(await access.resolveSession(gone)).toBeNull();
+      expect(await access.resolveSession(cookieOf(createKeyring(randomBytes(32)), session))).toBeNull();
+      expect(await access.resolveSession(cookieOf(keyring, session))).toBeNull();
+      const bob = await fixture.addUser('bob', 'user');
+      const { cookie, sessionId } = await signIn(bob);
+      // The row of one user is of no use to another.
+      expect(await access.resolveSession(cookieOf(keyring, { ...session, id: sessionId }))).toBeNull();
+      await fixture.database.db.delete(users).where(eq(users.id, bob.actor.id));
+      expect(await access.resolveSession(cookie)).toBeNull();
     });
 
-    it('end on every other browser when the password changes', async () => {
-      const cookie = cookieOf({ userId: ada.actor.id, sessionVersion: 1 });
-      expect(await access.resolveSession(cookie)).not.toBeNull();
-      const limiter = createGuessLimiter();
-      const input = { currentPassword: password, newPassword: 'a new long password' };
-      const renewed = await changeOwnPassword(ada, input, { address: 'here', limiter });
+    it('end the moment a session is revoked, and no other one with it', async () => {
+      const [one, other] = [await signIn(), await signIn()];
+      expect(await access.resolveSession(one.cookie)).not.toBeNull();
+      expect(await access.resolveSession(other.cookie)).not.toBeNull();
+      await revokeSession(ada, ada.actor.id, one.sessionId);
+      await revokeSession(ada, ada.actor.id, one.sessionId);
+      expect(await access.resolveSession(one.cookie)).toBeNull();
+      expect(await access.resolveSession(other.cookie)).not.toBeNull();
+      const third = await signIn();
+      const asking = { ...ada, sessionId: third.sessionId };
+      expect(await revokeOtherSessions(asking, ada.actor.id)).toEqual({ ended: 1 });
+      expect(await access.resolveSession(other.cookie)).toBeNull();
+      expect(await access.resolveSession(third.cookie)).not.toBeNull();
+      expect(await listSessions(asking, ada.actor.id)).toMatchObject([{ id: third.sessionId, isCurrent: true }]);
+    });
+
+    it('end at the sign-out, and with the seven days of the row whatever the cookie says', async () => {
+      const { cookie, sessionId } = await signIn();
+      await signOutOf({ ...ada, sessionId });
       expect(await access.resolveSession(cookie)).toBeNull();
-      expect(await access.resolveSession(cookieOf(renewed))).not.toBeNull();
-      const parts = { db: ada.db, requestId: 'r', address: 'here', limiter };
+      const late = await signIn();
+      await fixture.database.db.update(browserSessions).set({ expiresAt: new Date(Date.now() - 600_000) });
+      expect(await access.resolveSession(late.cookie)).toBeNull();
+    });
+
+    it("are nobody else's to see or to end", async () => {
+      const { sessionId } = await signIn();
+      const bob = await fixture.addUser('bob', 'manager');
+      const refused = { code: 'NOT_FOUND' };
+      await expect(listSessions(bob, ada.actor.id)).rejects.toMatchObject(refused);
+      await expect(revokeSession(bob, ada.actor.id, sessionId)).rejects.toMatchObject(refused);
+      await expect(revokeSession(bob, bob.actor.id, sessionId)).rejects.toMatchObject(refused);
+      await expect(revokeOtherSessions(bob, ada.actor.id)).rejects.toMatchObject(refused);
+      const admin = await fixture.addUser('root', 'admin');
+      await revokeSession(admin, ada.actor.id, sessionId);
+      expect(await listSessions(admin, ada.actor.id)).toEqual([]);
+    });
+
+    it('are noted as seen once a minute at most, and never while somebody waits', async () => {
+      const { cookie, sessionId } = await signIn();
+      const seen = async () =>
+        (await fixture.database.db.select().from(browserSessions).where(eq(browserSessions.id, sessionId)))[0]
+          ?.lastSeenAt;
+      const long = new Date(Date.now() - 3_600_000);
+      await fixture.database.db.update(browserSessions).set({ lastSeenAt: long });
+      await access.resolveSession(cookie);
+      expect(await seen()).toEqual(long);
+      await until(async () => (await seen())?.getTime() !== long.getTime(), 5_000);
+      const first = await seen();
+      for (let i = 0; i < 20; i++) await access.resolveSession(cookie);
+      elapsed = 61 * second;
+      await access.resolveSession(cookie);
+      await access.close();
+      expect((await seen())?.getTime()).toBeGreaterThan((first?.getTime() ?? 0) + 59 * second);
+    });
+
+    it('end on every browser when the password changes', async () => {
+      const { cookie } = await signIn();
+      expect(await access.resolveSession(cookie)).not.toBeNull();
+      const input = { currentPassword: password, newPassword: 'a new long password' };
+      const lockout = createLockout();
+      const renewed = await changeOwnPassword(ada, input, { lockout });
+      expect(await access.resolveSession(cookie)).toBeNull();
+      expect(await access.resolveSession((await signIn(ada, renewed.sessionVersion)).cookie)).not.toBeNull();
+      const parts = { db: ada.db, keyring, requestId: 'r', address: 'here', lockout };
       await expect(signInWithPassword(parts, { username: 'ada', password })).rejects.toMatchObject({
         code: 'UNAUTHENTICATED',
       });
       await expect(signInWithPassword(parts, { username: 'ada', password: input.newPassword })).resolves.toMatchObject({
-        sessionVersion: 2,
+        user: { sessionVersion: 2 },
       });
     });
   });
@@ -260,55 +327,3 @@ eachDatabase('actors', (kind: DatabaseKind) => {
 
 const password = 'correct horse battery';
 const passwordHash = hashPassword(password);
-
-eachDatabase('sign-in', (kind) => {
-  const fixture = accessFixture(kind);
-  const parts = (address = '10.0.0.1', limiter = createGuessLimiter()) => ({
-    db: fixture.database.db,
-    requestId: 'r',
-    address,
-    limiter,
-  });
-
-  it('takes the right password, whatever the case of the name', async () => {
-    const ada = await fixture.addUser('Ada', 'user', { passwordHash: await passwordHash });
-    const user = await signInWithPassword(parts(), { username: 'aDA', password });
-    expect(user).toEqual({ userId: ada.actor.id, username: 'Ada', sessionVersion: 1 });
-  });
-
-  it('answers alike to a wrong password, an unknown user, and accounts disabled or without a password', async () => {
-    await fixture.addUser('ada', 'user', { passwordHash: await passwordHash });
-    await fixture.addUser('elsewhere', 'user');
-    const off = await fixture.addUser('off', 'user', { passwordHash: await passwordHash });
-    await fixture.database.db.update(users).set({ disabled: true }).where(eq(users.id, off.actor.id));
-    const attempts = [
-      { username: 'ada', password: 'wrong' },
-      { username: 'nobody', password },
-      { username: 'off', password },
-      { username: 'elsewhere', password },
-    ];
-    const faults = await Promise.all(
-      attempts.map((input) => signInWithPassword(parts(), input).catch((error: unknown) => error)),
-    );
-    for (const fault of faults) {
-      expect(fault).toMatchObject({ code: 'UNAUTHENTICATED', message: 'The user name or the password is wrong.' });
-    }
-  });
-
-  it('refuses the sixth wrong password within a minute, and then also the right one', async () => {
-    await fixture.addUser('ada', 'user', { passwordHash: await passwordHash });
-    const limited = parts();
-    for (let i = 0; i < 5; i++) {
-      await expect(signInWithPassword(limited, { username: 'ada', password: 'wrong' })).rejects.toMatchObject({
-        code: 'UNAUTHENTICATED',
-      });
-    }
-    await expect(signInWithPassword(limited, { username: 'ada', password })).rejects.toMatchObject({
-      code: 'LIMIT_EXCEEDED',
-      extras: { retryAfterMs: expect.any(Number) },
-    });
-    await expect(
-      signInWithPassword({ ...limited, address: '10.0.0.2' }, { username: 'ada', password }),
-    ).resolves.toBeDefined();
-  });
-});

@@ -12,10 +12,11 @@ import * as oneKey from '../../../app/api/v1/keys/[id]/route';
 import * as keys from '../../../app/api/v1/keys/route';
 import * as me from '../../../app/api/v1/me/route';
 import * as allUsers from '../../../app/api/v1/users/route';
-import { type Ctx, createKey, sealBrowserSession, sessionCookieNames, startBrowserSession } from '../../../lib/access';
+import { type Ctx, createKey, sessionCookieNames } from '../../../lib/access';
 import { parseEnv } from '../../../lib/env';
 import { singleton } from '../../../lib/singleton';
 import { eachDatabase } from '../../support/database';
+import { signedInBrowser } from '../../support/signed-in';
 import { accessFixture } from './fixture';
 
 const origin = 'http://127.0.0.1:3000';
@@ -63,9 +64,9 @@ eachDatabase('REST', (kind) => {
   }
 
   const withKey = () => ({ authorization: `Bearer ${secret}` });
-  const withCookie = () => {
-    const session = startBrowserSession({ userId: root.actor.id, sessionVersion: 1 }, Date.now());
-    return { cookie: `${sessionCookieNames.http}=${sealBrowserSession(keyring(), session)}` };
+  const withCookie = async () => {
+    const { cookie } = await signedInBrowser(fixture.database.db, keyring(), root.actor.id);
+    return { cookie };
   };
 
   it('answers 401 with a problem, a challenge and the request id to callers without a right credential', async () => {
@@ -74,7 +75,7 @@ eachDatabase('REST', (kind) => {
       { authorization: 'Bearer nonsense' },
       { authorization: 'Basic cm9vdDpyb290' },
       { authorization: `Bearer ${secret}x` },
-      { authorization: 'Bearer nonsense', ...withCookie() },
+      { authorization: 'Bearer nonsense', ...(await withCookie()) },
       { cookie: `${sessionCookieNames.http}=nonsense` },
     ];
     for (const headers of attempts) {
@@ -172,13 +173,17 @@ eachDatabase('REST', (kind) => {
   });
 
   it('lets a browser session read, and write only from a page of the hub', async () => {
-    expect(await (await ask(me.GET, '/me', { headers: withCookie() })).json()).toMatchObject({
+    expect(await (await ask(me.GET, '/me', { headers: await withCookie() })).json()).toMatchObject({
       kind: 'user',
       name: 'root',
       may: { server: expect.arrayContaining(['create']) },
     });
-    const write = (headers: Record<string, string>) =>
-      ask(keys.POST, '/keys', { method: 'POST', body: { name: 'x' }, headers: { ...withCookie(), ...headers } });
+    const write = async (headers: Record<string, string>) =>
+      ask(keys.POST, '/keys', {
+        method: 'POST',
+        body: { name: 'x' },
+        headers: { ...(await withCookie()), ...headers },
+      });
     expect((await write({})).status).toBe(403);
     expect((await write({ origin: 'https://evil.example' })).status).toBe(403);
     expect((await write({ origin: 'null' })).status).toBe(403);

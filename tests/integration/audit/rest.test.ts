@@ -3,24 +3,28 @@ import { createHash, randomUUID } from 'node:crypto';
 import { mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { desc } from 'drizzle-orm';
+import { desc, eq } from 'drizzle-orm';
 import { NextRequest } from 'next/server';
+import { TOTP } from 'otpauth';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { keyring } from '../../../app/_server/hub';
 import { operations } from '../../../app/api/openapi.json/document';
 import { auditLogs, endpointNames, servers, users } from '../../../drizzle/schema';
 import {
   type Ctx,
+  confirmSecondFactor,
+  createInvite,
   createKey,
+  createResetLink,
   createRole,
+  createUser,
   issueSetupToken,
-  noteSignOut,
-  sealBrowserSession,
-  sessionCookieNames,
+  signInWithCode,
   signInWithPassword,
-  startBrowserSession,
+  signOutOf,
+  startSecondFactor,
 } from '../../../lib/access';
-import { createGuessLimiter, hashPassword } from '../../../lib/access/passwords';
+import { hashPassword } from '../../../lib/access/passwords';
 import { createRefusalBound } from '../../../lib/access/refusals';
 import { canonicalJson } from '../../../lib/canonical-json';
 import { parseEnv } from '../../../lib/env';
@@ -30,6 +34,7 @@ import { singleton } from '../../../lib/singleton';
 import { verifyChain } from '../../../lib/telemetry';
 import { root as repository } from '../../../scripts/prepare.mjs';
 import { eachDatabase } from '../../support/database';
+import { signedInBrowser } from '../../support/signed-in';
 import { accessFixture } from '../access/fixture';
 
 const origin = 'http://127.0.0.1:3000';
@@ -78,6 +83,14 @@ const existingRole = async (root: Ctx) => {
   await createRole(root, { name: 'reader', permissions: [] });
   return { params: { name: 'reader' } };
 };
+/** A user with a session. */
+const otherUser = async (root: Ctx) => {
+  const { user } = await createUser(root, { username: 'other' });
+  const { sessionId } = await signedInBrowser(root.db, keyring(), user.id);
+  return { params: { id: user.id, session: sessionId } };
+};
+const factorOf = async (root: Ctx) => (await startSecondFactor(root, { password }, { keyring: keyring() })).secret;
+const codeOf = (secret: string) => new TOTP({ secret }).generate();
 
 const scenarios: Record<string, Scenario> = {
   'POST /api/v1/servers': { action: 'server.created', asked: { body: stdio('made') } },
@@ -142,6 +155,73 @@ const scenarios: Record<string, Scenario> = {
     asBrowser: true,
     asked: { body: { currentPassword: password, newPassword: 'another long password' } },
   },
+  'POST /api/v1/users': { action: 'user.created', asked: { body: { username: 'new' } } },
+  'PATCH /api/v1/users/{id}': { action: 'user.disabled', prepare: otherUser, asked: { body: { disabled: true } } },
+  'DELETE /api/v1/users/{id}': { action: 'user.deleted', prepare: otherUser },
+  'DELETE /api/v1/users/{id}/sessions': { action: 'session.revoked', prepare: otherUser },
+  'DELETE /api/v1/users/{id}/sessions/{session}': { action: 'session.revoked', prepare: otherUser },
+  'POST /api/v1/users/{id}/reset-link': { action: 'user.reset-link-made', prepare: otherUser },
+  'DELETE /api/v1/users/{id}/second-factor': {
+    action: 'user.second-factor-removed',
+    prepare: async (root) => {
+      const { params } = await otherUser(root);
+      await root.db.update(users).set({ totpSecret: 'x', totpConfirmedAt: new Date() }).where(eq(users.id, params.id));
+      return { params };
+    },
+  },
+  'POST /api/v1/invites': { action: 'invite.created', asked: { body: { note: 'for Ada' } } },
+  'DELETE /api/v1/invites/{id}': {
+    action: 'invite.revoked',
+    prepare: async (root) => ({ params: { id: (await createInvite(root, {})).invite.id } }),
+  },
+  'POST /api/v1/invites/accept': {
+    action: 'invite.accepted',
+    prepare: async (root) => ({
+      body: { token: (await createInvite(root, {})).link.token, username: 'joined', password },
+      headers: { authorization: '' },
+    }),
+  },
+  'POST /api/v1/password-reset': {
+    action: 'user.password-reset',
+    prepare: async (root) => {
+      const { params } = await otherUser(root);
+      const { token } = await createResetLink(root, params.id);
+      return { body: { token, newPassword: 'another long password' }, headers: { authorization: '' } };
+    },
+  },
+  'DELETE /api/v1/me/sessions': {
+    action: 'session.revoked',
+    asBrowser: true,
+    prepare: async (root) => {
+      await signedInBrowser(root.db, keyring(), root.actor.id);
+      return {};
+    },
+  },
+  'DELETE /api/v1/me/sessions/{id}': {
+    action: 'session.revoked',
+    asBrowser: true,
+    prepare: async (root) => ({
+      params: { id: (await signedInBrowser(root.db, keyring(), root.actor.id)).sessionId },
+    }),
+  },
+  'POST /api/v1/me/second-factor': {
+    action: 'user.second-factor-started',
+    asBrowser: true,
+    asked: { body: { password } },
+  },
+  'POST /api/v1/me/second-factor/confirm': {
+    action: 'user.second-factor-added',
+    asBrowser: true,
+    prepare: async (root) => ({ body: { code: codeOf(await factorOf(root)) } }),
+  },
+  'POST /api/v1/me/second-factor/remove': {
+    action: 'user.second-factor-removed',
+    asBrowser: true,
+    prepare: async (root) => {
+      await confirmSecondFactor(root, { code: codeOf(await factorOf(root)) }, { keyring: keyring() });
+      return { body: { password } };
+    },
+  },
   'POST /api/v1/setup': {
     action: 'user.created',
     prepare: async ({ db }) => {
@@ -157,6 +237,7 @@ const scenarios: Record<string, Scenario> = {
 /** What each action of a page calls; those verbs are tried above, and sign-in and sign-out below. */
 const actionVerbs: Record<string, string | null> = {
   signInAction: 'user.signed-in',
+  signInCodeAction: 'user.signed-in',
   setUpAction: 'user.created',
   signOutAction: 'user.signed-out',
   createGroupAction: 'group.created',
@@ -242,13 +323,9 @@ eachDatabase('the audit trail', (kind) => {
     return handler(request, { params: Promise.resolve(params) });
   }
 
-  function browserHeaders(ctx: Ctx) {
-    const session = startBrowserSession({ userId: ctx.actor.id, sessionVersion: 1 }, Date.now());
-    return {
-      authorization: '',
-      origin,
-      cookie: `${sessionCookieNames.http}=${sealBrowserSession(keyring(), session)}`,
-    };
+  async function browserHeaders(ctx: Ctx) {
+    const { cookie } = await signedInBrowser(fixture.database.db, keyring(), ctx.actor.id);
+    return { authorization: '', origin, cookie };
   }
 
   describe('after', () => {
@@ -260,7 +337,7 @@ eachDatabase('the audit trail', (kind) => {
         const requestId = randomUUID();
         // The answer may fail after the change: here is no worker, and no page whose cookie could be set.
         const headers = {
-          ...(scenario.asBrowser && browserHeaders(root)),
+          ...(scenario.asBrowser && (await browserHeaders(root))),
           ...prepared.headers,
           'x-request-id': requestId,
         };
@@ -274,7 +351,7 @@ eachDatabase('the audit trail', (kind) => {
 
   it('a sign-in, its failures, a lock-out and a sign-out are entries, and names that are no account are not', async () => {
     const { db } = fixture.database;
-    const parts = { db, requestId: 'r', address, limiter: createGuessLimiter({ perAddress: 2, perAccount: 20 }) };
+    const parts = { db, keyring: keyring(), requestId: 'r', address };
     await signInWithPassword(parts, { username: 'ROOT', password });
     expect(await newest()).toMatchObject({ action: 'user.signed-in', actor: 'root', resourceName: 'root', address });
     await expect(signInWithPassword(parts, { username: 'root', password: 'wrong-secret-1' })).rejects.toThrow();
@@ -288,22 +365,33 @@ eachDatabase('the audit trail', (kind) => {
     const mistaken = 'my-password-in-the-wrong-field';
     await expect(signInWithPassword(parts, { username: mistaken, password: 'x' })).rejects.toThrow();
     expect(await newest()).toMatchObject({ action: 'user.sign-in-failed', resourceName: null });
-    await expect(signInWithPassword(parts, { username: 'root', password: 'wrong-secret-1' })).rejects.toThrow();
+    for (let i = 0; i < 4; i++) {
+      await expect(signInWithPassword(parts, { username: 'root', password: 'wrong-secret-1' })).rejects.toThrow();
+    }
     await expect(signInWithPassword(parts, { username: 'root', password })).rejects.toMatchObject({
       code: 'LIMIT_EXCEEDED',
     });
     expect(await newest()).toMatchObject({ action: 'user.locked-out', resourceName: 'root', address });
-    await noteSignOut({ ...root, address });
+    await db.update(users).set({ failedSignIns: 0, lockedUntil: null });
+    const secret = await factorOf(root);
+    await confirmSecondFactor(root, { code: codeOf(secret) }, { keyring: keyring() });
+    const { ticket } = await signInWithPassword(parts, { username: 'root', password });
+    await expect(signInWithCode(parts, { ticket: ticket ?? '', code: '000 000' })).rejects.toThrow();
+    expect(await newest()).toMatchObject({ action: 'user.code-refused', actorKind: 'anonymous', resourceName: 'root' });
+    await signOutOf({ ...root, address });
     expect(await newest()).toMatchObject({ action: 'user.signed-out', actor: 'root', address });
     const all = JSON.stringify(await db.select().from(auditLogs));
-    expect([mistaken, 'wrong-secret-1', password].filter((each) => all.includes(each))).toEqual([]);
+    expect([mistaken, 'wrong-secret-1', password, secret].filter((each) => all.includes(each))).toEqual([]);
     expect(await verifyChain(db)).toMatchObject({ ok: true });
   });
 
   it('guessing at many names does not fill the table', async () => {
     const { db } = fixture.database;
     const guess = (index: number) =>
-      signInWithPassword({ db, requestId: 'r', address }, { username: `name-${index}`, password: 'x' }).catch(() => {});
+      signInWithPassword(
+        { db, keyring: keyring(), requestId: 'r', address },
+        { username: `name-${index}`, password: 'x' },
+      ).catch(() => {});
     for (let i = 0; i < 60; i++) await guess(i);
     const rows = await db.select().from(auditLogs);
     expect(rows.filter(({ action }) => action === 'user.sign-in-failed')).toHaveLength(50);
@@ -319,7 +407,7 @@ eachDatabase('the audit trail', (kind) => {
     ])('by the role %s: %i', async (role, status) => {
       const ctx = await fixture.addUser(`a-${role}`, role);
       for (const path of routes) {
-        const answer = await ask(`GET ${path}`, { headers: browserHeaders(ctx) });
+        const answer = await ask(`GET ${path}`, { headers: await browserHeaders(ctx) });
         expect([path, answer.status]).toEqual([path, status]);
         await answer.text();
       }
@@ -336,7 +424,7 @@ eachDatabase('the audit trail', (kind) => {
 
     it('an auditor reads calls too, and changes nothing', async () => {
       const auditor = await fixture.addUser('eve', 'auditor');
-      expect((await ask('GET /api/v1/calls', { headers: browserHeaders(auditor) })).status).toBe(200);
+      expect((await ask('GET /api/v1/calls', { headers: await browserHeaders(auditor) })).status).toBe(200);
       await expect(createServer(auditor, stdio('x'))).rejects.toMatchObject({ code: 'FORBIDDEN' });
       await expect(createGroup(auditor, { name: 'x' })).rejects.toMatchObject({ code: 'FORBIDDEN' });
       await expect(createKey(auditor, { name: 'x' })).rejects.toMatchObject({ code: 'FORBIDDEN' });
@@ -466,7 +554,7 @@ eachDatabase('the audit trail', (kind) => {
     await ask('PATCH /api/v1/servers/{name}', { params: { name: 'a' }, body: { env: { X: changed } } });
     await ask('POST /api/v1/tests', { body: stdio('c', { env: { X: env } }) });
     await ask('POST /api/v1/me/password', {
-      headers: browserHeaders(root),
+      headers: await browserHeaders(root),
       body: { currentPassword: password, newPassword: `${newPassword} long enough` },
     });
     const settings = { document: `{"padding":"${'x'.repeat(100_000)}"}` };

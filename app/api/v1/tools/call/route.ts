@@ -1,4 +1,4 @@
-import { refuseOthers, route, worker } from '@/app/_server';
+import { refuseOthers, route, whileSignedIn, worker } from '@/app/_server';
 import { toolCallInputSchema } from '@/lib/servers/schema';
 
 /** The worker asks the policy and writes the call log, as for every call; closing the request cancels the call. */
@@ -10,7 +10,9 @@ export const POST = route(
       permissions: [...actor.permissions],
       groupIds: [...actor.groupIds],
     };
-    const answer = await worker().call('tools.call', { actor: sent, requestId, ...body }, { signal: request.signal });
+    const answer = await whileSignedIn(ctx, request.signal, (signal) =>
+      worker().call('tools.call', { actor: sent, requestId, ...body }, { signal }),
+    );
     return { ...answer, requestId };
   },
   { body: toolCallInputSchema },

@@ -1,0 +1,245 @@
+// The second factor: codes by time (TOTP, RFC 6238) of an authenticator app, and recovery codes for when it is lost. The
+// secret is sealed with a purpose of its own and bound to its user; of recovery codes only hashes are stored.
+import { randomBytes } from 'node:crypto';
+import { eq } from 'drizzle-orm';
+import { Secret, TOTP } from 'otpauth';
+import { z } from 'zod';
+import { users } from '../../drizzle/schema';
+import type { Db, Tx } from '../db/types';
+import { HubError } from '../errors';
+import { parseInput } from '../input';
+import { writeAudit } from '../telemetry/audit';
+import { can, canGive } from './can';
+import type { Ctx } from './context';
+import type { Keyring } from './keyring';
+import { isUuid } from './keys';
+import { type Lockout, lockout as processLockout, unlocked } from './lockout';
+import { verifyPassword } from './passwords';
+import { noteLockOut, noteRefusal } from './refusals';
+import { permissionsOf } from './roles-of';
+import {
+  type FactorConfirm,
+  type FactorStart,
+  factorConfirmSchema,
+  type PasswordProof,
+  passwordProofSchema,
+  type SecondFactorView,
+} from './schema';
+import { hashSecret } from './secrets';
+
+type Sealer = Pick<Keyring, 'seal' | 'open'>;
+type UserRow = typeof users.$inferSelect;
+
+const secretBytes = 20;
+const periodSeconds = 30;
+/** Steps before and after the present one that count, for clocks that differ (RFC 6238, 5.2). */
+const window = 1;
+const recoveryCodes = 10;
+const recoveryBytes = 10;
+
+const sealedSchema = z.object({ userId: z.string(), secret: z.string() });
+
+/** Whether the asking user has a second factor, and how many recovery codes are left. @throws HubError FORBIDDEN */
+export async function getSecondFactor(ctx: Ctx): Promise<SecondFactorView> {
+  const user = await ownAccount(ctx);
+  return { enabledAt: user.totpConfirmedAt?.toISOString() ?? null, recoveryCodesLeft: user.recoveryCodes.length };
+}
+
+/**
+ * Makes a new secret, which counts once a code of it is confirmed. Until then a second start replaces the first.
+ * @throws HubError FORBIDDEN, INVALID_INPUT for a wrong password, CONFLICT while there is a second factor, LIMIT_EXCEEDED
+ */
+export async function startSecondFactor(
+  ctx: Ctx,
+  input: PasswordProof,
+  { keyring, lockout }: { keyring: Sealer; lockout?: Lockout },
+): Promise<FactorStart> {
+  const user = await proveOwner(ctx, input, lockout);
+  if (user.totpConfirmedAt) throw new HubError('CONFLICT', 'There is a second factor already: remove it first.');
+  const secret = new Secret({ buffer: new Uint8Array(randomBytes(secretBytes)).buffer });
+  await ctx.db.transaction(async (tx) => {
+    await tx
+      .update(users)
+      .set({ totpSecret: keyring.seal('totp', { userId: user.id, secret: secret.base32 }), totpLastStep: null })
+      .where(eq(users.id, user.id));
+    await writeAudit(tx, ctx, { ...named(user), action: 'user.second-factor-started' });
+  });
+  return { secret: secret.base32, uri: totpOf(secret.base32, user.username).toString() };
+}
+
+/**
+ * Confirms the secret with a code of it; from now on a sign-in takes one.
+ * @returns recovery codes, which are shown this once
+ * @throws HubError FORBIDDEN, INVALID_INPUT for a wrong code, CONFLICT where nothing is to be confirmed, LIMIT_EXCEEDED
+ */
+export async function confirmSecondFactor(
+  ctx: Ctx,
+  input: FactorConfirm,
+  { keyring, lockout = processLockout() }: { keyring: Sealer; lockout?: Lockout },
+): Promise<{ recoveryCodes: string[] }> {
+  const owner = await ownAccount(ctx);
+  const { code } = parseInput(factorConfirmSchema, input);
+  await noteLockOut(ctx, lockout.attempt(ctx.db, owner, owner.username), async () => named(owner));
+  const codes = Array.from({ length: recoveryCodes }, newRecoveryCode);
+  await ctx.db.transaction(async (tx) => {
+    const user = await lockedRow(tx, owner.id);
+    if (!user.totpSecret || user.totpConfirmedAt) throw new HubError('CONFLICT', 'There is nothing to confirm.');
+    const step = stepOf(keyring, user, code);
+    if (step === null) {
+      throw new HubError('INVALID_INPUT', 'The code is wrong.', {
+        hint: 'Wait for the next code; the clock of the phone must be right.',
+        faults: [{ pointer: '/code', detail: 'is wrong' }],
+      });
+    }
+    await tx
+      .update(users)
+      .set({
+        totpConfirmedAt: new Date(),
+        totpLastStep: step,
+        recoveryCodes: codes.map((each) => hashSecret(plainCode(each))),
+        version: user.version + 1,
+        ...unlocked,
+      })
+      .where(eq(users.id, user.id));
+    await writeAudit(tx, ctx, { ...named(user), action: 'user.second-factor-added' });
+  });
+  return { recoveryCodes: codes };
+}
+
+/** Removes the own second factor. @throws HubError FORBIDDEN, INVALID_INPUT for a wrong password, LIMIT_EXCEEDED */
+export async function removeOwnSecondFactor(
+  ctx: Ctx,
+  input: PasswordProof,
+  { lockout }: { lockout?: Lockout } = {},
+): Promise<void> {
+  const user = await proveOwner(ctx, input, lockout);
+  await remove(ctx, user);
+}
+
+/**
+ * Removes the second factor of somebody who lost it. Doing it twice is no fault.
+ * @throws HubError NOT_FOUND, FORBIDDEN for the own one, and for a user with rights that the actor has not
+ */
+export async function removeSecondFactor(ctx: Ctx, userId: string): Promise<void> {
+  if (!isUuid(userId) || !can(ctx.actor, 'update', { type: 'user' })) throw new HubError('NOT_FOUND');
+  const [user] = await ctx.db.select().from(users).where(eq(users.id, userId));
+  if (!user) throw new HubError('NOT_FOUND');
+  if (ctx.actor.userId === userId) {
+    throw new HubError('FORBIDDEN', 'Remove your own second factor on the page of your account, with your password.');
+  }
+  if (!canGive(ctx.actor, await permissionsOf(ctx.db, userId))) {
+    throw new HubError('FORBIDDEN', `"${user.username}" has rights that you do not have.`);
+  }
+  await remove(ctx, user);
+}
+
+async function remove(ctx: Ctx, { id }: UserRow): Promise<void> {
+  await ctx.db.transaction(async (tx) => {
+    const user = await lockedRow(tx, id);
+    if (!user.totpSecret) return;
+    await tx
+      .update(users)
+      .set({
+        totpSecret: null,
+        totpConfirmedAt: null,
+        totpLastStep: null,
+        recoveryCodes: [],
+        version: user.version + 1,
+      })
+      .where(eq(users.id, id));
+    if (user.totpConfirmedAt) await writeAudit(tx, ctx, { ...named(user), action: 'user.second-factor-removed' });
+  });
+}
+
+/**
+ * Uses a code up: no code works twice, not even when it comes twice at once.
+ * @returns which kind it was, null for a wrong one
+ */
+export async function spendCode(
+  db: Db,
+  keyring: Sealer,
+  userId: string,
+  code: string,
+): Promise<'code' | 'recovery code' | null> {
+  return db.transaction(async (tx) => {
+    const user = await lockedRow(tx, userId);
+    if (!user.totpConfirmedAt) return null;
+    const step = stepOf(keyring, user, code);
+    if (step !== null) {
+      if (user.totpLastStep !== null && step <= user.totpLastStep) return null;
+      await tx.update(users).set({ totpLastStep: step }).where(eq(users.id, userId));
+      return 'code';
+    }
+    const hash = hashSecret(plainCode(code));
+    if (!user.recoveryCodes.includes(hash)) return null;
+    const left = user.recoveryCodes.filter((each) => each !== hash);
+    await tx.update(users).set({ recoveryCodes: left }).where(eq(users.id, userId));
+    return 'recovery code';
+  });
+}
+
+/** The time step of a right code, else null. */
+function stepOf(keyring: Sealer, { id, username, totpSecret }: UserRow, code: string): number | null {
+  const digits = code.replace(/\s/g, '');
+  const sealed = sealedSchema.safeParse(totpSecret && keyring.open('totp', totpSecret));
+  if (!/^\d{6}$/.test(digits) || !sealed.success || sealed.data.userId !== id) return null;
+  const timestamp = Date.now();
+  const delta = totpOf(sealed.data.secret, username).validate({ token: digits, window, timestamp });
+  return delta === null ? null : Math.floor(timestamp / 1000 / periodSeconds) + delta;
+}
+
+function totpOf(secret: string, label: string): TOTP {
+  // The algorithm, the digits and the period are those that every authenticator app knows.
+  return new TOTP({ issuer: 'MCPHub', label, secret, algorithm: 'SHA1', digits: 6, period: periodSeconds });
+}
+
+/** 80 random bits as `abcd-efgh-ijkl-mnop`. */
+function newRecoveryCode(): string {
+  const text = new Secret({ buffer: new Uint8Array(randomBytes(recoveryBytes)).buffer }).base32.toLowerCase();
+  return text.match(/.{4}/g)?.join('-') ?? text;
+}
+
+/** People type spaces, capitals and no dashes. */
+function plainCode(code: string): string {
+  return code.toLowerCase().replace(/[\s-]/g, '');
+}
+
+async function lockedRow(tx: Tx, userId: string): Promise<UserRow> {
+  const [user] = await tx.select().from(users).where(eq(users.id, userId)).for('update');
+  if (!user) throw new HubError('NOT_FOUND');
+  return user;
+}
+
+/** The asking user, in a browser only. */
+async function ownAccount({ actor, db }: Ctx): Promise<UserRow> {
+  if (actor.kind !== 'user' || !can(actor, 'update', { type: 'user', ownerId: actor.userId })) {
+    throw new HubError('FORBIDDEN', 'This is done in a browser, by the user of the account.');
+  }
+  const [user] = await db.select().from(users).where(eq(users.id, actor.id));
+  if (!user) throw new HubError('NOT_FOUND');
+  return user;
+}
+
+/** The asking user, who has just given the own password: a browser that was left alone must not be enough. */
+export async function proveOwner(
+  ctx: Ctx,
+  input: PasswordProof,
+  lockout: Lockout = processLockout(),
+  pointer = '/password',
+): Promise<UserRow> {
+  const user = await ownAccount(ctx);
+  const { password } = parseInput(passwordProofSchema, input);
+  await noteLockOut(ctx, lockout.attempt(ctx.db, user, user.username), async () => named(user));
+  if (!(await verifyPassword(user.passwordHash, password))) {
+    await noteRefusal(ctx, () => ({ ...named(user), action: 'user.password-refused' }));
+    throw new HubError('INVALID_INPUT', 'The current password is wrong.', {
+      faults: [{ pointer, detail: 'is wrong' }],
+    });
+  }
+  await ctx.db.update(users).set(unlocked).where(eq(users.id, user.id));
+  return user;
+}
+
+function named(user: { id: string; username: string }) {
+  return { resourceType: 'user', resourceId: user.id, resourceName: user.username };
+}
