@@ -10,11 +10,15 @@ const names: Record<string, string> = {
   calls: 'Calls',
   audit: 'Audit',
   keys: 'Keys',
+  users: 'Users',
+  account: 'Account',
   roles: 'Roles',
   connect: 'Connect a client',
 };
 
 function nameOf(segment: string): string {
+  // The page itself says whose id it is.
+  if (/^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/.test(segment)) return 'Details';
   try {
     return decodeURIComponent(segment);
   } catch {

@@ -10,6 +10,7 @@ import {
   Server,
   ShieldCheck,
   SquareStack,
+  Users,
 } from 'lucide-react';
 import Link from 'next/link';
 import { usePathname } from 'next/navigation';
@@ -24,6 +25,7 @@ const icons: Record<PageIcon, LucideIcon> = {
   playground: FlaskConical,
   calls: ScrollText,
   keys: KeyRound,
+  users: Users,
   roles: ShieldCheck,
   audit: FileClock,
 };

@@ -1,8 +1,17 @@
 // The pages of the navigation. A page that does not exist yet is not listed; an entry without a right is not shown.
-import { canSome } from '@/lib/access/can';
+import { can, canSome } from '@/lib/access/can';
 import type { Action, Actor, ResourceType } from '@/lib/access/schema';
 
-export type PageIcon = 'overview' | 'servers' | 'groups' | 'playground' | 'calls' | 'keys' | 'roles' | 'audit';
+export type PageIcon =
+  | 'overview'
+  | 'servers'
+  | 'groups'
+  | 'playground'
+  | 'calls'
+  | 'keys'
+  | 'users'
+  | 'roles'
+  | 'audit';
 
 interface NavPage {
   href: string;
@@ -10,6 +19,8 @@ interface NavPage {
   icon: PageIcon;
   /** What somebody must be allowed to do; absent: everybody who is signed in. */
   needs?: readonly [Action, ResourceType];
+  /** It takes the right over all of them: everybody may read themselves. */
+  all?: true;
 }
 
 interface NavBlock {
@@ -32,6 +43,7 @@ const blocks: readonly NavBlock[] = [
     label: 'Control',
     pages: [
       { href: '/keys', label: 'Keys', icon: 'keys', needs: ['read', 'key'] },
+      { href: '/users', label: 'Users', icon: 'users', needs: ['read', 'user'], all: true },
       { href: '/roles', label: 'Roles', icon: 'roles', needs: ['read', 'role'] },
       { href: '/audit', label: 'Audit', icon: 'audit', needs: ['read', 'audit'] },
     ],
@@ -50,7 +62,9 @@ export function navOf(actor: Actor): { label: string; pages: NavEntry[] }[] {
     .map(({ label, pages }) => ({
       label,
       pages: pages
-        .filter(({ needs }) => !needs || canSome(actor, needs[0], needs[1]))
+        .filter(
+          ({ needs, all }) => !needs || (all ? can(actor, needs[0], { type: needs[1] }) : canSome(actor, ...needs)),
+        )
         .map(({ href, label, icon }) => ({ href, label, icon })),
     }))
     .filter(({ pages }) => pages.length > 0);

@@ -1,5 +1,6 @@
 'use client';
-import { CircleUser, LogOut } from 'lucide-react';
+import { CircleUser, LogOut, Settings2 } from 'lucide-react';
+import Link from 'next/link';
 import { buttonClass } from '../button';
 import { Menu, MenuContent, MenuItem, MenuLabel, MenuSeparator, MenuTrigger } from '../menu';
 
@@ -26,6 +27,12 @@ export function UserMenu({ user, onSignOut }: UserMenuProps) {
       <MenuContent>
         <MenuLabel className="max-w-56 truncate">Signed in as {user}</MenuLabel>
         <MenuSeparator />
+        <MenuItem asChild>
+          <Link href="/account">
+            <Settings2 aria-hidden />
+            Account
+          </Link>
+        </MenuItem>
         <MenuItem onSelect={() => void leave()}>
           <LogOut aria-hidden />
           Sign out

@@ -1,0 +1,109 @@
+'use client';
+// The own account: password, second factor, and where one is signed in.
+import { useQueryClient } from '@tanstack/react-query';
+import { type FormEvent, useState } from 'react';
+import { ApiError, api } from '@/app/_ui/api';
+import { Button } from '@/app/_ui/button';
+import { Field } from '@/app/_ui/field';
+import { Input } from '@/app/_ui/input';
+import { ErrorNotice } from '@/app/_ui/notice';
+import { PageHeader } from '@/app/_ui/page-header';
+import { Panel, PanelBody, PanelHeader } from '@/app/_ui/panel';
+import { toast } from '@/app/_ui/toaster';
+import type { SecondFactorView, SessionView, UserView } from '@/lib/access/schema';
+import { SessionList } from '../users/session-list';
+import { SecondFactor } from './second-factor';
+
+export interface AccountViewProps {
+  user: UserView;
+  factor: SecondFactorView;
+  sessions: SessionView[];
+}
+
+export function AccountView({ user, factor, sessions }: AccountViewProps) {
+  return (
+    <>
+      <PageHeader title="Account" description={`You are ${[user.username, ...user.roles].join(', ')}.`} />
+      <div className="flex max-w-[48rem] flex-col gap-4">
+        <PasswordPanel />
+        <SecondFactor initial={factor} />
+        <SessionList initial={sessions} path="/me/sessions" />
+      </div>
+    </>
+  );
+}
+
+function PasswordPanel() {
+  const client = useQueryClient();
+  const [busy, setBusy] = useState(false);
+  const [error, setError] = useState<unknown>(null);
+  const [differs, setDiffers] = useState(false);
+  const fields = error instanceof ApiError ? error.fields : {};
+
+  async function submit(event: FormEvent<HTMLFormElement>) {
+    event.preventDefault();
+    const form = event.currentTarget;
+    const given = new FormData(form);
+    const [currentPassword, newPassword] = [String(given.get('current')), String(given.get('new'))];
+    setDiffers(newPassword !== given.get('repeated'));
+    setError(null);
+    if (newPassword !== given.get('repeated')) return;
+    setBusy(true);
+    try {
+      await api('/me/password', { method: 'POST', body: { currentPassword, newPassword } });
+      form.reset();
+      toast('Password changed: every other browser is signed out');
+      await client.invalidateQueries({ queryKey: ['sessions'] });
+    } catch (fault) {
+      setError(fault);
+    }
+    setBusy(false);
+  }
+
+  return (
+    <Panel>
+      <PanelHeader title="Password" description="A change signs out every other browser." />
+      <PanelBody>
+        <form method="post" onSubmit={submit} className="flex max-w-sm flex-col gap-4">
+          {error !== null && Object.keys(fields).length === 0 && <ErrorNotice error={error} />}
+          <Field label="Present password" error={fields['/currentPassword']}>
+            {(control) => (
+              <Input
+                {...control}
+                name="current"
+                type="password"
+                autoComplete="current-password"
+                required
+                maxLength={256}
+              />
+            )}
+          </Field>
+          <Field
+            label="New password"
+            error={fields['/newPassword']}
+            hint="At least 12 characters. Length counts, not signs."
+          >
+            {(control) => (
+              <Input {...control} name="new" type="password" autoComplete="new-password" required maxLength={256} />
+            )}
+          </Field>
+          <Field label="New password, once more" error={differs ? 'This is not the same password.' : null}>
+            {(control) => (
+              <Input
+                {...control}
+                name="repeated"
+                type="password"
+                autoComplete="new-password"
+                required
+                maxLength={256}
+              />
+            )}
+          </Field>
+          <Button type="submit" className="self-start" busy={busy}>
+            Change password
+          </Button>
+        </form>
+      </PanelBody>
+    </Panel>
+  );
+}
