@@ -55,6 +55,22 @@ export function DialogContent({ title, description, size = 'md', children }: Dia
   );
 }
 
+/** What a dialog is filled in for: body and footer stand in it. Faults are shown by the fields, not by the browser. */
+export function DialogForm({ onSubmit, children }: { onSubmit: () => void; children: ReactNode }) {
+  return (
+    <form
+      noValidate
+      className="flex min-h-0 flex-1 flex-col"
+      onSubmit={(event) => {
+        event.preventDefault();
+        onSubmit();
+      }}
+    >
+      {children}
+    </form>
+  );
+}
+
 /** The scrolling part. Focusable, so that the keyboard can scroll it. */
 export function DialogBody({ className, children }: { className?: string; children: ReactNode }) {
   return <div className={cn('min-h-0 flex-1 overflow-y-auto px-5 pt-1 pb-4', className)}>{children}</div>;

@@ -22,8 +22,13 @@ const verifyRows = 1_000;
  * export has it but for `hash`.
  */
 export function chainHash(previous: string, row: Omit<Row, 'hash'>): string {
-  // Named one by one: a column that is added later must not change the hashes of old rows.
-  const text = canonicalJson({
+  const text = canonicalJson(chainedPart(row));
+  return createHash('sha256').update(`${previous}\n${text}`).digest('hex');
+}
+
+/** What of a row is in its hash. Named one by one: a column that is added later must not change the hashes of old rows. */
+export function chainedPart(row: Omit<Row, 'hash'>) {
+  return {
     id: String(row.id),
     at: row.at.toISOString(),
     actorKind: row.actorKind,
@@ -37,8 +42,7 @@ export function chainHash(previous: string, row: Omit<Row, 'hash'>): string {
     before: row.before,
     after: row.after,
     requestId: row.requestId,
-  });
-  return createHash('sha256').update(`${previous}\n${text}`).digest('hex');
+  };
 }
 
 /**

@@ -7,7 +7,7 @@ import type { Ctx } from '../access/context';
 import { HubError } from '../errors';
 import { parseInput } from '../input';
 import { singleton } from '../singleton';
-import { verifyChain } from './audit-chain';
+import { chainedPart, verifyChain } from './audit-chain';
 import {
   type AuditExport,
   type AuditFilter,
@@ -180,20 +180,5 @@ export function csvCell(value: unknown): string {
 }
 
 function viewOf(row: typeof auditLogs.$inferSelect): AuditView {
-  return {
-    id: String(row.id),
-    at: row.at.toISOString(),
-    actorKind: row.actorKind,
-    actorId: row.actorId,
-    actor: row.actor,
-    address: row.address,
-    action: row.action,
-    resourceType: row.resourceType,
-    resourceId: row.resourceId,
-    resourceName: row.resourceName,
-    before: row.before,
-    after: row.after,
-    requestId: row.requestId,
-    hash: row.hash,
-  };
+  return { ...chainedPart(row), hash: row.hash };
 }

@@ -234,6 +234,20 @@ test('a new group has an endpoint of its own with the chosen tools', async () =>
   }
 });
 
+test('a form that nobody answers says so, keeps what was entered, and saves it when the hub is there again', async () => {
+  await page.goto(`${hub.url}/groups?new=true`);
+  const dialog = page.getByRole('dialog');
+  await dialog.getByLabel('Name', { exact: true }).fill('patient');
+  await page.context().setOffline(true);
+  const save = dialog.getByRole('button', { name: 'Create the group' });
+  await save.click();
+  await expect(dialog.getByText('The hub does not answer.')).toBeVisible();
+  await page.context().setOffline(false);
+  await expect(dialog.getByLabel('Name', { exact: true })).toHaveValue('patient');
+  await save.click();
+  await expect(page).toHaveURL(/\/groups\/patient/);
+});
+
 test('the connect page turns green with the first request of a client', async () => {
   await page.goto(`${hub.url}/connect`);
   await expect(page.locator('#main').getByText('Waiting for the first request…')).toBeVisible();

@@ -1,8 +1,9 @@
 'use client';
-// Three steps: what to connect to, a key, and the client's own configuration.
 import { KeyRound } from 'lucide-react';
 import { parseAsString, parseAsStringLiteral, useQueryStates } from 'nuqs';
 import { useState } from 'react';
+// Three steps: what to connect to, a key, and the client's own configuration.
+import { answered } from '@/app/_ui/answered';
 import { Button } from '@/app/_ui/button';
 import { CopyButton } from '@/app/_ui/copy-button';
 import { Field } from '@/app/_ui/field';
@@ -119,7 +120,7 @@ function FreshKey({ mayCreate, client, onMade }: FreshKeyProps) {
 
   async function make() {
     setBusy(true);
-    const answer = await createKeyAction({ name: label === 'Other' ? 'MCP client' : label });
+    const answer = await answered(createKeyAction({ name: label === 'Other' ? 'MCP client' : label }));
     setBusy(false);
     if (answer.ok) onMade(answer.data.secret);
     else setRefusal(answer);

@@ -2,7 +2,7 @@
 // The form of a group, for making one and for changing one.
 import { useState } from 'react';
 import { Button } from '@/app/_ui/button';
-import { DialogBody, DialogFooter } from '@/app/_ui/dialog';
+import { DialogBody, DialogFooter, DialogForm } from '@/app/_ui/dialog';
 import { Field } from '@/app/_ui/field';
 import { Input, Textarea } from '@/app/_ui/input';
 import { Notice } from '@/app/_ui/notice';
@@ -46,14 +46,7 @@ export function GroupForm({ values: initial, around, submitLabel, readOnly, onCa
   }
 
   return (
-    <form
-      noValidate
-      className="flex min-h-0 flex-1 flex-col"
-      onSubmit={(event) => {
-        event.preventDefault();
-        void submit();
-      }}
-    >
+    <DialogForm onSubmit={() => void submit()}>
       <DialogBody>
         <fieldset disabled={readOnly} className="flex flex-col gap-4">
           {refusal && !placed.some(Boolean) && <Notice tone="bad" title={refusal.message} hint={refusal.hint} />}
@@ -116,7 +109,7 @@ export function GroupForm({ values: initial, around, submitLabel, readOnly, onCa
           </Button>
         </DialogFooter>
       )}
-    </form>
+    </DialogForm>
   );
 }
 

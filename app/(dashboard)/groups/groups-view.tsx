@@ -1,10 +1,11 @@
 'use client';
-// The groups: which servers each offers, to whom, and at which URL.
 import { useQuery, useQueryClient } from '@tanstack/react-query';
 import { Plus, SquareStack } from 'lucide-react';
 import Link from 'next/link';
 import { useRouter } from 'next/navigation';
 import { parseAsBoolean, useQueryState } from 'nuqs';
+// The groups: which servers each offers, to whom, and at which URL.
+import { answered } from '@/app/_ui/answered';
 import { api, type Page } from '@/app/_ui/api';
 import { Button, buttonClass } from '@/app/_ui/button';
 import { CopyButton } from '@/app/_ui/copy-button';
@@ -82,7 +83,7 @@ export function GroupsView({ initial, around }: { initial: GroupView[]; around: 
             submitLabel="Create the group"
             onCancel={() => void setAdding(null)}
             onSubmit={async (input) => {
-              const answer = await createGroupAction(input);
+              const answer = await answered(createGroupAction(input));
               if (!answer.ok) return answer;
               await client.invalidateQueries({ queryKey: ['groups'] });
               toast(`Group ${answer.data.name} created`);

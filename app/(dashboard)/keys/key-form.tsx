@@ -1,8 +1,9 @@
 'use client';
-// What a new key is for: its name, until when it works, what it may reach, and whether it may only read.
 import { useState } from 'react';
+// What a new key is for: its name, until when it works, what it may reach, and whether it may only read.
+import { answered } from '@/app/_ui/answered';
 import { Button } from '@/app/_ui/button';
-import { DialogBody, DialogClose, DialogFooter } from '@/app/_ui/dialog';
+import { DialogBody, DialogClose, DialogFooter, DialogForm } from '@/app/_ui/dialog';
 import { Field } from '@/app/_ui/field';
 import { Input } from '@/app/_ui/input';
 import { Notice } from '@/app/_ui/notice';
@@ -39,25 +40,20 @@ export function KeyForm({ connect, onMade }: { connect: ConnectData; onMade: (na
 
   async function submit() {
     setBusy(true);
-    const answer = await createKeyAction({
-      name,
-      scope: { ...(limited && scopeOf(groups, servers)), ...(readOnly && { readOnly }) },
-      expiresAt: days ? new Date(Date.now() + Number(days) * dayMs).toISOString() : null,
-    });
+    const answer = await answered(
+      createKeyAction({
+        name,
+        scope: { ...(limited && scopeOf(groups, servers)), ...(readOnly && { readOnly }) },
+        expiresAt: days ? new Date(Date.now() + Number(days) * dayMs).toISOString() : null,
+      }),
+    );
     setBusy(false);
     if (answer.ok) onMade(answer.data.key.name, answer.data.secret);
     else setRefusal(answer);
   }
 
   return (
-    <form
-      noValidate
-      className="flex min-h-0 flex-1 flex-col"
-      onSubmit={(event) => {
-        event.preventDefault();
-        void submit();
-      }}
-    >
+    <DialogForm onSubmit={() => void submit()}>
       <DialogBody className="flex flex-col gap-4">
         {refusal && <Notice tone="bad" title={refusal.message} hint={refusal.hint} />}
         <Field label="Name" required error={refusal?.fields['/name']} hint="Where it is used: “Claude Code, laptop”.">
@@ -118,7 +114,7 @@ export function KeyForm({ connect, onMade }: { connect: ConnectData; onMade: (na
           Make the key
         </Button>
       </DialogFooter>
-    </form>
+    </DialogForm>
   );
 }
 

@@ -1,9 +1,10 @@
 'use client';
-// API keys: who has one, what for, and when it was last used.
 import { useQuery, useQueryClient } from '@tanstack/react-query';
 import { KeyRound, Plus } from 'lucide-react';
 import { parseAsBoolean, useQueryState } from 'nuqs';
 import { useState } from 'react';
+// API keys: who has one, what for, and when it was last used.
+import { answered } from '@/app/_ui/answered';
 import { api, type Page } from '@/app/_ui/api';
 import { Badge } from '@/app/_ui/badge';
 import { Button } from '@/app/_ui/button';
@@ -157,7 +158,7 @@ function KeyEnd({ keyView, onRotate, onRevoked }: KeyEndProps) {
         title={`Revoke key ${keyView.name}?`}
         confirm="Revoke"
         onConfirm={async () => {
-          const answer = await revokeKeyAction({ id: keyView.id });
+          const answer = await answered(revokeKeyAction({ id: keyView.id }));
           if (!answer.ok) throw new Error(answer.message);
           toast(`Key ${keyView.name} revoked`);
           onRevoked();

@@ -1,6 +1,7 @@
 'use client';
-// Gives a key a new secret: asks how long the old one goes on working, then shows the new one once.
 import { useState } from 'react';
+// Gives a key a new secret: asks how long the old one goes on working, then shows the new one once.
+import { answered } from '@/app/_ui/answered';
 import { Button } from '@/app/_ui/button';
 import { Dialog, DialogBody, DialogClose, DialogContent, DialogFooter } from '@/app/_ui/dialog';
 import { Field } from '@/app/_ui/field';
@@ -33,7 +34,7 @@ export function RotateKeyDialog({ keyView, onClose, onRotated }: RotateKeyDialog
 
   async function rotate() {
     setBusy(true);
-    const answer = await rotateKeyAction({ id: keyView.id, overlapHours: Number(hours) });
+    const answer = await answered(rotateKeyAction({ id: keyView.id, overlapHours: Number(hours) }));
     setBusy(false);
     if (!answer.ok) return setFault(answer.message);
     setSecret(answer.data.secret);

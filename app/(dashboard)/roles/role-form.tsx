@@ -2,7 +2,7 @@
 // The form of a role, for making one and for changing one.
 import { useState } from 'react';
 import { Button } from '@/app/_ui/button';
-import { DialogBody, DialogFooter } from '@/app/_ui/dialog';
+import { DialogBody, DialogFooter, DialogForm } from '@/app/_ui/dialog';
 import { Field } from '@/app/_ui/field';
 import { Input } from '@/app/_ui/input';
 import { Notice } from '@/app/_ui/notice';
@@ -40,14 +40,7 @@ export function RoleForm({ values: initial, around, submitLabel, onCancel, onSub
   }
 
   return (
-    <form
-      noValidate
-      className="flex min-h-0 flex-1 flex-col"
-      onSubmit={(event) => {
-        event.preventDefault();
-        void submit();
-      }}
-    >
+    <DialogForm onSubmit={() => void submit()}>
       <DialogBody className="flex flex-col gap-4">
         {refusal && !ofName && !ofDescription && <Notice tone="bad" title={refusal.message} hint={refusal.hint} />}
         <div className="grid gap-4 sm:grid-cols-2">
@@ -88,6 +81,6 @@ export function RoleForm({ values: initial, around, submitLabel, onCancel, onSub
           {submitLabel}
         </Button>
       </DialogFooter>
-    </form>
+    </DialogForm>
   );
 }

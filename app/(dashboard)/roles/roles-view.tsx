@@ -1,10 +1,11 @@
 'use client';
-// The roles: what each is for, and who has it.
 import { useQuery, useQueryClient } from '@tanstack/react-query';
 import { Plus } from 'lucide-react';
 import Link from 'next/link';
 import { useRouter } from 'next/navigation';
 import { parseAsBoolean, useQueryState } from 'nuqs';
+// The roles: what each is for, and who has it.
+import { answered } from '@/app/_ui/answered';
 import { api, type Page } from '@/app/_ui/api';
 import { Badge } from '@/app/_ui/badge';
 import { Button } from '@/app/_ui/button';
@@ -86,7 +87,7 @@ export function RolesView({ initial, around }: { initial: RoleView[]; around: Ro
             submitLabel="Create the role"
             onCancel={() => void setAdding(null)}
             onSubmit={async (input) => {
-              const answer = await createRoleAction(input);
+              const answer = await answered(createRoleAction(input));
               if (!answer.ok) return answer;
               await client.invalidateQueries({ queryKey: ['roles'] });
               toast(`Role ${answer.data.name} created`);

@@ -1,6 +1,7 @@
 'use client';
-// Adding servers: paste what you have, fill in a form, or read an OpenAPI document.
 import { useState } from 'react';
+// Adding servers: paste what you have, fill in a form, or read an OpenAPI document.
+import { answered } from '@/app/_ui/answered';
 import { Dialog, DialogBody, DialogContent } from '@/app/_ui/dialog';
 import { plural } from '@/app/_ui/format';
 import { Notice } from '@/app/_ui/notice';
@@ -42,7 +43,7 @@ export default function AddServerDialog({ open, onOpenChange, onAdded }: AddServ
 
   async function create(values: ServerFormValues): Promise<ActionFailure | null> {
     setRefusal(null);
-    const answer = await createServerAction(inputOf(values));
+    const answer = await answered(createServerAction(inputOf(values)));
     if (answer.ok) {
       close(`Added ${answer.data.name}`);
       return null;

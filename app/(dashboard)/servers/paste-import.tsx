@@ -1,6 +1,7 @@
 'use client';
-// Paste anything that names servers, see what it would do, confirm. Nothing is written before that.
 import { useState } from 'react';
+// Paste anything that names servers, see what it would do, confirm. Nothing is written before that.
+import { answered } from '@/app/_ui/answered';
 import { Badge, type Tone } from '@/app/_ui/badge';
 import { Button } from '@/app/_ui/button';
 import { DialogBody, DialogFooter } from '@/app/_ui/dialog';
@@ -33,7 +34,7 @@ export function PasteImport({ onDone, text: given = '' }: { onDone: (result: Imp
   async function preview() {
     setBusy(true);
     setRefusal(null);
-    const answer = await planImportAction({ text });
+    const answer = await answered(planImportAction({ text }));
     setBusy(false);
     if (answer.ok) setPlan(answer.data);
     else setRefusal(answer);
@@ -42,7 +43,7 @@ export function PasteImport({ onDone, text: given = '' }: { onDone: (result: Imp
   async function confirm() {
     setBusy(true);
     setRefusal(null);
-    const answer = await applyImportAction({ text, choices });
+    const answer = await answered(applyImportAction({ text, choices }));
     setBusy(false);
     if (answer.ok) onDone(answer.data);
     else setRefusal(answer);

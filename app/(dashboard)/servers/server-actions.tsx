@@ -1,7 +1,8 @@
 'use client';
-// The buttons of one server: the fitting operation, the rest in a menu.
 import { EllipsisVertical, Play, RotateCw, Square, Trash2 } from 'lucide-react';
 import { useRef, useState } from 'react';
+// The buttons of one server: the fitting operation, the rest in a menu.
+import { answered } from '@/app/_ui/answered';
 import { Button, type ButtonSize, buttonClass } from '@/app/_ui/button';
 import { ConfirmDialog } from '@/app/_ui/confirm-dialog';
 import { Menu, MenuContent, MenuItem, MenuSeparator, MenuTrigger } from '@/app/_ui/menu';
@@ -91,7 +92,7 @@ export function ServerActions(props: ServerActionsProps) {
         title={`Remove server ${server.name}?`}
         confirm="Remove"
         onConfirm={async () => {
-          const answer = await deleteServerAction({ name: server.name });
+          const answer = await answered(deleteServerAction({ name: server.name }));
           if (!answer.ok) throw new Error(answer.message);
           onRemoved();
         }}

@@ -1,7 +1,8 @@
 'use client';
+import { useState } from 'react';
 // Start, stop and restart with the outcome shown at once: the expected state stands until the worker reports a newer
 // one, and is taken back with the reason if the hub refuses.
-import { useState } from 'react';
+import { answered } from '@/app/_ui/answered';
 import type { ActionFailure } from '@/lib/errors';
 import type { ServerState } from '@/lib/servers/schema';
 import { operateServerAction } from './actions';
@@ -35,7 +36,7 @@ export function useOperations(): Operations {
       const before = server.status?.version ?? 0;
       setRefusal(null);
       setExpected((known) => ({ ...known, [server.id]: { state: optimisticStates[operation], version: before } }));
-      const answer = await operateServerAction({ name: server.name, operation });
+      const answer = await answered(operateServerAction({ name: server.name, operation }));
       if (answer.ok) return;
       setExpected(({ [server.id]: _, ...rest }) => rest);
       setRefusal({ server: server.name, operation, failure: answer });

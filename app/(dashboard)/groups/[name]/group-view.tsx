@@ -1,9 +1,10 @@
 'use client';
-// One group: its URL, what it offers, to whom; changed in place.
 import { useQueryClient } from '@tanstack/react-query';
 import { Cable, Trash2 } from 'lucide-react';
 import Link from 'next/link';
 import { useRouter } from 'next/navigation';
+// One group: its URL, what it offers, to whom; changed in place.
+import { answered } from '@/app/_ui/answered';
 import { Button, buttonClass } from '@/app/_ui/button';
 import { ConfirmDialog } from '@/app/_ui/confirm-dialog';
 import { CopyButton } from '@/app/_ui/copy-button';
@@ -44,7 +45,7 @@ export function GroupView({ group, around }: { group: Group; around: GroupContex
                 title={`Delete group ${group.name}?`}
                 confirm="Delete"
                 onConfirm={async () => {
-                  const answer = await deleteGroupAction({ name: group.name });
+                  const answer = await answered(deleteGroupAction({ name: group.name }));
                   if (!answer.ok) throw new Error(answer.message);
                   await client.invalidateQueries({ queryKey: ['groups'] });
                   toast(`Group ${group.name} deleted`);
@@ -71,7 +72,9 @@ export function GroupView({ group, around }: { group: Group; around: GroupContex
           submitLabel="Save"
           readOnly={!around.rights.update}
           onSubmit={async (values) => {
-            const answer = await updateGroupAction({ name: group.name, patch: values, ifVersion: group.version });
+            const answer = await answered(
+              updateGroupAction({ name: group.name, patch: values, ifVersion: group.version }),
+            );
             if (!answer.ok) return answer;
             await client.invalidateQueries({ queryKey: ['groups'] });
             toast('Saved');

@@ -1,13 +1,14 @@
 'use client';
-// One role: what it may, and who has it; changed in place unless it is built in.
 import { useQueryClient } from '@tanstack/react-query';
 import { Copy, Trash2 } from 'lucide-react';
 import { useRouter } from 'next/navigation';
 import { useState } from 'react';
+// One role: what it may, and who has it; changed in place unless it is built in.
+import { answered } from '@/app/_ui/answered';
 import { Badge } from '@/app/_ui/badge';
 import { Button } from '@/app/_ui/button';
 import { ConfirmDialog } from '@/app/_ui/confirm-dialog';
-import { Dialog, DialogBody, DialogContent, DialogFooter } from '@/app/_ui/dialog';
+import { Dialog, DialogBody, DialogContent, DialogFooter, DialogForm } from '@/app/_ui/dialog';
 import { Field } from '@/app/_ui/field';
 import { plural } from '@/app/_ui/format';
 import { Input } from '@/app/_ui/input';
@@ -57,7 +58,7 @@ export function RoleView({ role, around }: { role: Role; around: RoleContext }) 
                 title={`Delete role ${role.name}?`}
                 confirm="Delete"
                 onConfirm={async () => {
-                  const answer = await deleteRoleAction({ name: role.name, ifVersion: role.version });
+                  const answer = await answered(deleteRoleAction({ name: role.name, ifVersion: role.version }));
                   if (!answer.ok) throw new Error(answer.message);
                   await refresh();
                   toast(`Role ${role.name} deleted`);
@@ -87,7 +88,7 @@ export function RoleView({ role, around }: { role: Role; around: RoleContext }) 
             around={around}
             submitLabel="Save"
             onSubmit={async (patch) => {
-              const answer = await updateRoleAction({ name: role.name, patch, ifVersion: role.version });
+              const answer = await answered(updateRoleAction({ name: role.name, patch, ifVersion: role.version }));
               if (!answer.ok) return answer;
               await refresh();
               toast('Saved. It holds at once.');
@@ -133,20 +134,14 @@ function CopyForm({ source, onCancel, onCopied }: CopyFormProps) {
 
   async function submit() {
     setBusy(true);
-    const answer = await duplicateRoleAction({ source, name });
+    const answer = await answered(duplicateRoleAction({ source, name }));
     if (answer.ok) await onCopied(answer.data.name);
     else setRefusal(answer);
     setBusy(false);
   }
 
   return (
-    <form
-      noValidate
-      onSubmit={(event) => {
-        event.preventDefault();
-        void submit();
-      }}
-    >
+    <DialogForm onSubmit={() => void submit()}>
       <DialogBody className="flex flex-col gap-4">
         {refusal && !ofName && <Notice tone="bad" title={refusal.message} hint={refusal.hint} />}
         <Field label="Name of the copy" required error={ofName}>
@@ -161,6 +156,6 @@ function CopyForm({ source, onCancel, onCopied }: CopyFormProps) {
           Duplicate
         </Button>
       </DialogFooter>
-    </form>
+    </DialogForm>
   );
 }

@@ -1,8 +1,9 @@
 'use client';
-// How the server is set up: a form, or the values to read where they belong to a file or may not be changed.
 import { useQueryClient } from '@tanstack/react-query';
 import { useRouter } from 'next/navigation';
 import { useState } from 'react';
+// How the server is set up: a form, or the values to read where they belong to a file or may not be changed.
+import { answered } from '@/app/_ui/answered';
 import { KeyValues } from '@/app/_ui/key-values';
 import { Notice } from '@/app/_ui/notice';
 import { Panel, PanelBody } from '@/app/_ui/panel';
@@ -47,7 +48,7 @@ function Editable({ server, mayTest }: { server: ShownServer; mayTest: boolean }
   async function save(values: ServerFormValues): Promise<ActionFailure | null> {
     setRefusal(null);
     const patch = patchOf(server, values);
-    const answer = await updateServerAction({ name: server.name, patch, ifVersion: server.version });
+    const answer = await answered(updateServerAction({ name: server.name, patch, ifVersion: server.version }));
     if (!answer.ok) {
       setRefusal(answer);
       return answer;

@@ -3,7 +3,7 @@
 import { useState } from 'react';
 import { ApiError, api } from '@/app/_ui/api';
 import { Button } from '@/app/_ui/button';
-import { DialogBody, DialogFooter } from '@/app/_ui/dialog';
+import { DialogBody, DialogFooter, DialogForm } from '@/app/_ui/dialog';
 import { Field } from '@/app/_ui/field';
 import { Input, Textarea } from '@/app/_ui/input';
 import { ErrorNotice } from '@/app/_ui/notice';
@@ -68,14 +68,7 @@ export function DocumentSourceForm({ onRead, filters, knownUrl }: DocumentSource
   }
 
   return (
-    <form
-      noValidate
-      className="flex min-h-0 flex-1 flex-col"
-      onSubmit={(event) => {
-        event.preventDefault();
-        void read();
-      }}
-    >
+    <DialogForm onSubmit={() => void read()}>
       <DialogBody className="flex flex-col gap-4">
         <Field
           label="Address of the document"
@@ -129,6 +122,6 @@ export function DocumentSourceForm({ onRead, filters, knownUrl }: DocumentSource
           Read document
         </Button>
       </DialogFooter>
-    </form>
+    </DialogForm>
   );
 }
