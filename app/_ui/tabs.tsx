@@ -1,14 +1,27 @@
 'use client';
 // Tabs. A page keeps the open one in the URL (nuqs) and passes `value` and `onValueChange`.
 import * as Radix from 'radix-ui/tabs';
-import type { ComponentProps } from 'react';
+import { type ComponentProps, useEffect, useRef } from 'react';
 import { cn } from './cn';
 
 export const Tabs = Radix.Root;
 
 export function TabsList({ className, ...rest }: ComponentProps<typeof Radix.List>) {
+  const list = useRef<HTMLDivElement>(null);
+  const shown = useRef<Element | null>(null);
+  // On a narrow screen the strip scrolls, and the tab that opens is brought into sight. Once: then it is the visitor's.
+  useEffect(() => {
+    const box = list.current;
+    const active = box?.querySelector('[data-state="active"]') ?? null;
+    if (!box || !active || active === shown.current) return;
+    shown.current = active;
+    const [frame, tab] = [box.getBoundingClientRect(), active.getBoundingClientRect()];
+    if (tab.left < frame.left) box.scrollLeft += tab.left - frame.left;
+    else if (tab.right > frame.right) box.scrollLeft += tab.right - frame.right;
+  });
   return (
     <Radix.List
+      ref={list}
       className={cn('flex gap-1 overflow-x-auto border-b border-border [scrollbar-width:none]', className)}
       {...rest}
     />

@@ -233,6 +233,14 @@ test('another document shows what it changes before it is saved, keeps the choic
   expect(await call('listVisits')).toMatchObject({ method: 'GET', url: '/visits' });
 });
 
+test('on a phone the tab that is open is in sight, and nothing is wider than the screen', async () => {
+  await page.setViewportSize({ width: 390, height: 844 });
+  await openConfig();
+  await expect(page.getByRole('tab', { name: 'Config' })).toBeInViewport({ ratio: 0.9 });
+  expect(await page.evaluate(() => document.documentElement.scrollWidth - innerWidth)).toBeLessThanOrEqual(0);
+  await page.setViewportSize({ width: 1280, height: 800 });
+});
+
 test('the address that a server has is fetched again and not given again, and a text takes its place', async () => {
   await openConfig();
   await page.getByRole('button', { name: 'Replace document…' }).click();

@@ -60,18 +60,20 @@ export function Instances({ server, users }: InstancesProps) {
               <Fact name="Processes">
                 <Figure value={instance.processes} as="count" />
               </Fact>
-              <Fact name="Protocol">
-                {instance.protocolVersion ? (
-                  <>
-                    <span className="figures whitespace-nowrap">{instance.protocolVersion}</span>{' '}
-                    <span className="whitespace-nowrap text-caption text-muted-foreground">
-                      {instance.protocolVersion < firstWithoutSessions ? 'sessions' : 'no sessions'}
-                    </span>
-                  </>
-                ) : (
-                  <span className="text-muted-foreground">–</span>
-                )}
-              </Fact>
+              {type !== 'openapi' && (
+                <Fact name="Protocol">
+                  {instance.protocolVersion ? (
+                    <>
+                      <span className="figures whitespace-nowrap">{instance.protocolVersion}</span>{' '}
+                      <span className="whitespace-nowrap text-caption text-muted-foreground">
+                        {instance.protocolVersion < firstWithoutSessions ? 'sessions' : 'no sessions'}
+                      </span>
+                    </>
+                  ) : (
+                    <span className="text-muted-foreground">–</span>
+                  )}
+                </Fact>
+              )}
             </dl>
             {isolation !== 'shared' && (
               <p className="mt-2 text-table">

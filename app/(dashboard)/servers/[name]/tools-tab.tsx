@@ -95,9 +95,11 @@ function ToolRow({ tool, mayCall }: { tool: ToolView; mayCall: boolean }) {
               {hints.map(([key, word]) => tool.annotations?.[key] === true && <Badge key={key}>{word}</Badge>)}
               {!tool.enabled && <Badge tone="idle">off</Badge>}
             </span>
-            <span className="mt-0.5 line-clamp-2 text-muted-foreground group-open:line-clamp-none group-open:whitespace-pre-wrap">
-              {tool.description ?? 'No description.'}
-            </span>
+            {tool.description !== tool.title && (
+              <span className="mt-0.5 line-clamp-2 text-muted-foreground group-open:line-clamp-none group-open:whitespace-pre-wrap">
+                {tool.description ?? 'No description.'}
+              </span>
+            )}
           </span>
         </summary>
         {open && (

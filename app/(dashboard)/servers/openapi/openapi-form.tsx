@@ -11,7 +11,15 @@ import type { DocumentReading, OpenApiSettings } from '@/lib/openapi/schema';
 import { ServerForm } from '../server-form';
 import type { ServerFormValues } from '../server-form-values';
 import { DocumentHead } from './document-head';
-import { carriedOver, chosenOf, credentialsOf, includeOf, typedOf } from './openapi-values';
+import {
+  carriedOver,
+  chosenOf,
+  credentialFields,
+  credentialsOf,
+  includeOf,
+  pointerOf,
+  typedOf,
+} from './openapi-values';
 import { OperationPicker } from './operation-picker';
 import { SchemeFields } from './scheme-fields';
 
@@ -66,6 +74,19 @@ export function OpenApiForm({ reading, values, stored, submitLabel, onSave, foot
     }
   }
 
+  const shown = [
+    '/openapi/baseUrl',
+    '/openapi/include',
+    '/openapi/exclude',
+    ...reading.schemes.flatMap((scheme) =>
+      credentialFields(scheme).map(({ field }) => pointerOf(['openapi', 'auth', scheme.name, field])),
+    ),
+  ];
+  const pointers = Object.keys(fields);
+  // What no field shows is said beside the button.
+  const isElsewhere =
+    error !== null &&
+    (pointers.length === 0 || pointers.some((each) => each.startsWith('/openapi') && !shown.includes(each)));
   const isOther = reading.baseUrl !== null && reading.baseUrl !== baseUrl.trim();
   return (
     <ServerForm
@@ -74,7 +95,7 @@ export function OpenApiForm({ reading, values, stored, submitLabel, onSave, foot
       submitLabel={submitLabel}
       onSubmit={submit}
       isIncomplete={chosen.size === 0}
-      footer={(button) => footer(button, error !== null && <ErrorNotice error={error} />)}
+      footer={(button) => footer(button, isElsewhere && <ErrorNotice error={error} />)}
     >
       <Field
         label="Base URL"

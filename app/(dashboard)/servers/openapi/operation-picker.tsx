@@ -30,6 +30,7 @@ export function OperationPicker({ reading, chosen, onChange, error }: OperationP
       (tag === '' || each.tags.includes(tag)) &&
       `${each.key} ${each.tool} ${each.summary}`.toLowerCase().includes(wanted),
   );
+  const keys = found.map(({ key }) => key);
   const tokens = tokensOf(reading, chosen);
   const set = (keys: string[], isIn: boolean) => {
     const next = new Set(chosen);
@@ -63,26 +64,10 @@ export function OperationPicker({ reading, chosen, onChange, error }: OperationP
             options={[{ value: '', label: 'All tags' }, ...tags.map((each) => ({ value: each, label: each }))]}
           />
         )}
-        <Button
-          onClick={() =>
-            set(
-              found.map(({ key }) => key),
-              true,
-            )
-          }
-        >
-          Choose {found.length}
-        </Button>
-        <Button
-          onClick={() =>
-            set(
-              found.map(({ key }) => key),
-              false,
-            )
-          }
-        >
-          Drop {found.length}
-        </Button>
+        <div className="flex gap-2">
+          <Button onClick={() => set(keys, true)}>Choose {found.length}</Button>
+          <Button onClick={() => set(keys, false)}>Drop {found.length}</Button>
+        </div>
       </div>
       <ul className="hairlines max-h-64 overflow-y-auto rounded-panel border border-border">
         {found.slice(0, shownRows).map((each) => (
@@ -97,7 +82,7 @@ export function OperationPicker({ reading, chosen, onChange, error }: OperationP
               <Badge className="w-16 shrink-0 justify-center font-mono">{each.method}</Badge>
               <span className="min-w-0 flex-1 truncate" title={`${each.key}: ${each.summary}`}>
                 <span className="font-mono text-[0.75rem]">{each.path}</span>{' '}
-                <span className="text-muted-foreground max-sm:hidden">{each.summary}</span>
+                <span className="text-muted-foreground max-sm:block max-sm:truncate">{each.summary}</span>
               </span>
               <span className="shrink-0 text-caption text-muted-foreground tabular-nums">{each.tokens}</span>
             </label>
