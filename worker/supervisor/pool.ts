@@ -4,17 +4,19 @@
 // sleeps until a call needs it, and again when nobody does.
 import { HubError } from '../../lib/errors';
 import type { Said } from '../../lib/servers/desired';
-import { idleStopDefaults, type LogLine, type ServerState, type ServerStatus } from '../../lib/servers/schema';
+import { idleStopDefaults, type LogLine, type ServerStatus } from '../../lib/servers/schema';
 import type { Handshake, Upstream } from '../upstream';
 import { eraOf } from '../upstream';
 import { readServerInfo } from '../upstream/handshake';
 import { refused } from '../upstream/later';
-import { type Candidate, hashOf } from './balancing';
-import { type Circuit, createCircuit } from './circuit';
+import { hashOf } from './balancing';
+import { createCircuit } from './circuit';
 import { Gate } from './gate';
 import { createGuests, type Guests } from './guests';
 import { createInstance, type Instance, type InstanceOptions, type Target } from './instance';
 import { createLogRing, type LogRing } from './log-ring';
+import { Member, type Plan, planOf } from './member';
+import { statusOf, unavailable } from './pool-status';
 import type { DesiredServer, ListingOutcome, Observation, SupervisorEvents } from './types';
 import { createWhole } from './whole';
 
@@ -25,20 +27,6 @@ const drainLookMs = 50;
 const asideMs = 10_000;
 /** How soon a server that was in use is looked at again, whether it may sleep. */
 const sleepLookMs = 1_000;
-
-/** The state of a server is that of its best instance. */
-const rank: readonly ServerState[] = [
-  'ready',
-  'degraded',
-  'starting',
-  'stopping',
-  'retrying',
-  'needs-auth',
-  'crashed',
-  'asleep',
-  'stopped',
-  'disabled',
-];
 
 export type PoolEvents = Pick<SupervisorEvents, 'status' | 'opened' | 'notification' | 'observed'>;
 
@@ -73,52 +61,6 @@ export interface Pool {
   listed(outcome: ListingOutcome): void;
   /** A session is over. */
   release(conversation: string): void;
-}
-
-/** One place in the pool: the instance in it, and the one that shall come into it. */
-export class Member implements Candidate {
-  next: Instance | null = null;
-  credit = 0;
-  weight = 1;
-  seed = 0;
-  url: string | null = null;
-
-  constructor(
-    readonly ordinal: number,
-    public instance: Instance,
-    public circuit: Circuit,
-  ) {}
-
-  get upstream(): Upstream | null {
-    return this.instance.upstream;
-  }
-
-  get usable(): boolean {
-    return this.instance.upstream !== null && this.circuit.admits();
-  }
-
-  get load(): number {
-    return this.instance.upstream?.inflight ?? 0;
-  }
-}
-
-interface Plan {
-  target: Target;
-  weight: number;
-  /** Where it is, if the instances are in different places. */
-  url: string | null;
-}
-
-function planOf(desired: Target): Plan[] {
-  if (desired.type === 'stdio') {
-    return Array.from({ length: desired.replicas }, () => ({ target: desired, weight: 1, url: null }));
-  }
-  if (desired.endpoints.length === 0) return [{ target: desired, weight: 1, url: null }];
-  return desired.endpoints.map(({ url, weight }) => ({
-    target: { ...desired, url, hash: `${desired.hash} ${url}` },
-    weight,
-    url,
-  }));
 }
 
 export function createPool(first: DesiredServer, options: PoolOptions): Pool {
@@ -377,48 +319,8 @@ export function createPool(first: DesiredServer, options: PoolOptions): Pool {
   }
 
   function status(): ServerStatus {
-    const views = members.map(({ instance }) => instance.view);
-    const guestViews = guests?.instances.map(({ view }) => view) ?? [];
-    const best = [...views, ...guestViews].toSorted(
-      (one, other) => rank.indexOf(one.state) - rank.indexOf(other.state),
-    )[0];
-    const missing = views[0]?.unenforced ?? [];
-    const exits = members.flatMap(({ instance }) => instance.lastExit ?? []);
-    return {
-      id: goal.id,
-      name: goal.name,
-      state: best?.state ?? 'stopped',
-      reason: best?.reason ?? null,
-      message: best?.message ?? null,
-      version,
-      since: best?.since ?? new Date(clock.now()).toISOString(),
-      attempt: best?.attempt ?? 0,
-      nextRetryAt: best?.nextRetryAt ?? null,
-      ready: members.filter(({ upstream }) => upstream !== null).length + guestViews.filter(isReady).length,
-      total: (shallRun() && isAwake ? members.length : 0) + guestViews.length,
-      tools: Math.max(0, ...views.map(({ tools }) => tools)),
-      instances: [
-        ...members.flatMap((member) => shownOf(member)),
-        ...(guests?.shown() ?? []),
-        ...[...leaving.keys()].flatMap(({ view: { shown } }) => (shown ? [{ ...shown, draining: true }] : [])),
-      ],
-      ...(inVain !== null && { inVain }),
-      ...(missing.length > 0 && { unenforced: missing }),
-      lastExit: exits.toSorted((one, other) => (one.at < other.at ? 1 : -1))[0] ?? null,
-    };
-  }
-
-  function shownOf({ instance, next, url, circuit }: Member): ServerStatus['instances'] {
-    const several = members.length > 1;
-    return [instance, next].flatMap((each) => {
-      const shown = each?.view.shown;
-      if (!shown) return [];
-      return {
-        ...shown,
-        ...(url !== null && { url }),
-        ...(several && each === instance && { circuit: circuit.state }),
-      };
-    });
+    const isRunning = shallRun() && isAwake;
+    return statusOf({ server: goal, version, now: clock.now(), isRunning, members, guests, leaving, inVain });
   }
 
   /** With those of callers and those that leave. */
@@ -510,27 +412,7 @@ function mayCome({ view: { state, nextRetryAt } }: Instance): boolean {
   return state === 'starting' || state === 'stopping' || state === 'ready' || state === 'degraded';
 }
 
-function isReady({ state }: Pick<ServerStatus, 'state'>): boolean {
-  return state === 'ready' || state === 'degraded';
-}
-
 /** What it said of itself in an earlier life. */
 function storedHandshake({ protocolVersion, serverInfo, capabilities }: Said): Handshake {
   return { era: eraOf(protocolVersion), protocolVersion, serverInfo: readServerInfo(serverInfo), capabilities };
-}
-
-/** What a caller gets for a server without an open upstream. */
-export function unavailable(
-  status: Pick<ServerStatus, 'name' | 'state' | 'message' | 'reason' | 'nextRetryAt'> | undefined,
-): HubError {
-  if (!status) return new HubError('UPSTREAM_UNAVAILABLE', 'The server is not known to the supervisor.');
-  const { name, state, message, reason, nextRetryAt } = status;
-  const code = state === 'needs-auth' ? 'UPSTREAM_NEEDS_AUTH' : 'UPSTREAM_UNAVAILABLE';
-  const waitMs = nextRetryAt === null ? undefined : Math.max(0, Date.parse(nextRetryAt) - Date.now());
-  return new HubError(code, `The server "${name}" is ${state}${message ? `: ${message}` : '.'}`, {
-    server: name,
-    reason: reason ?? state,
-    retryable: state !== 'stopped' && state !== 'disabled',
-    ...(waitMs !== undefined && { retryAfterMs: waitMs }),
-  });
 }

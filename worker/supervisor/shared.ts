@@ -11,7 +11,7 @@ import { createForwarder, type Forwarded, type Forwarder, openForwarded } from '
 import type { Handshake } from '../upstream/types';
 
 import type { Leases } from './leases';
-import { unavailable } from './pool';
+import { unavailable } from './pool-status';
 import { createSupervisor, type SupervisorOptions } from './supervisor';
 import type { Supervisor, SupervisorEvents } from './types';
 import { createSharedUpstreams } from './wishes';
