@@ -32,6 +32,23 @@ const updatedAt = () =>
 /** Rises with every change of the row; the REST API shows it as ETag. */
 const version = () => integer().notNull().default(1);
 
+/** A value that only the worker can open, with what may be known of it without. */
+export interface SealedValue {
+  /** `v1.keyId.wrapped.iv.ciphertext.tag`, see lib/access/vault. */
+  sealed: string;
+  /** Tells whether another value is the same one. */
+  mark: string;
+  /** What may be shown of it. */
+  mask: string;
+  /** Names of the secrets that it refers to. */
+  refs?: string[];
+  /** It holds characters that no header can carry. */
+  unfitForHeaders?: true;
+}
+
+/** Text is an empty value, a reference and nothing else, or one from before values were sealed, which the next start of a worker seals. */
+export type StoredValues = Record<string, SealedValue | string>;
+
 export interface Permission {
   resource: string;
   action: string;
@@ -171,10 +188,10 @@ export const servers = pgTable('servers', {
   type: text({ enum: ['stdio', 'streamable-http', 'sse', 'openapi'] }).notNull(),
   command: text(),
   args: json().$type<string[]>().notNull().default([]),
-  env: json().$type<Record<string, string>>().notNull().default({}),
+  env: json().$type<StoredValues>().notNull().default({}),
   cwd: text(),
   url: text(),
-  headers: json().$type<Record<string, string>>().notNull().default({}),
+  headers: json().$type<StoredValues>().notNull().default({}),
   /** Which era of the protocol the hub speaks to it; "auto" finds it out. */
   era: text({ enum: ['auto', 'legacy', 'modern'] })
     .notNull()
@@ -201,7 +218,7 @@ export const servers = pgTable('servers', {
   /** With `isolation` other than "shared": instances that stand ready for the next user or session. */
   warmInstances: integer().notNull().default(0),
   /** Named values for `${NAME}` in `env`, `headers` and the credentials of an OpenAPI server. */
-  secrets: json().$type<Record<string, string>>().notNull().default({}),
+  secrets: json().$type<StoredValues>().notNull().default({}),
   /** PEM certificates that are trusted besides those of the system. */
   tls: json().$type<{ ca?: string; serverName?: string }>(),
   healthCheck: json().$type<{ intervalSeconds: number; timeoutSeconds?: number }>(),

@@ -50,6 +50,10 @@ export const envSchema = z.object({
   UPSTASH_REDIS_REST_URL: httpUrl.optional().describe('Upstash REST endpoint, a shared cache without REDIS_URL'),
   UPSTASH_REDIS_REST_TOKEN: z.string().min(1).optional().describe('Token for UPSTASH_REDIS_REST_URL'),
   MCPHUB_MASTER_KEY: z.string().optional().describe('32 bytes in base64; default: generated in the data directory'),
+  MCPHUB_PREVIOUS_MASTER_KEY: z
+    .string()
+    .optional()
+    .describe('The master key before a change of it, for one start: stored secrets move under the new one'),
   MCPHUB_EGRESS: z
     .string()
     .default('private-allowed')
@@ -75,6 +79,7 @@ export const fileSettings = [
   'REDIS_URL',
   'UPSTASH_REDIS_REST_TOKEN',
   'MCPHUB_MASTER_KEY',
+  'MCPHUB_PREVIOUS_MASTER_KEY',
 ] as const;
 
 export interface Env extends Omit<z.infer<typeof envSchema>, 'MCPHUB_PUBLIC_URL'> {
@@ -110,7 +115,8 @@ export function parseEnv(
   for (const key of fileSettings) {
     const path = source[`${key}_FILE`];
     if (!path) continue;
-    if (values[key] !== undefined) {
+    // A deployment may mount the file over an older setting: for the master key the file decides.
+    if (values[key] !== undefined && key !== 'MCPHUB_MASTER_KEY') {
       faults.push(`${key} and ${key}_FILE are both set: keep one of them`);
       continue;
     }
@@ -131,8 +137,11 @@ export function parseEnv(
   if (Boolean(values.UPSTASH_REDIS_REST_URL) !== Boolean(values.UPSTASH_REDIS_REST_TOKEN)) {
     faults.push('UPSTASH_REDIS_REST_URL and UPSTASH_REDIS_REST_TOKEN belong together: set both or none');
   }
-  if (values.MCPHUB_MASTER_KEY && Buffer.from(values.MCPHUB_MASTER_KEY, 'base64').length !== 32) {
-    faults.push('MCPHUB_MASTER_KEY must be 32 bytes in base64, e.g. from: openssl rand -base64 32');
+  for (const key of ['MCPHUB_MASTER_KEY', 'MCPHUB_PREVIOUS_MASTER_KEY'] as const) {
+    const fault = values[key] ? masterKeyFault(values[key]) : null;
+    // A guessable key is one to change, so it may be the previous one.
+    const isLeaving = key === 'MCPHUB_PREVIOUS_MASTER_KEY' && fault === guessableKey;
+    if (fault && !isLeaving) faults.push(`${key} ${fault}`);
   }
   if (!parsed.success || faults.length > 0) throw new EnvError(faults);
   const { HOST, PORT, MCPHUB_PUBLIC_URL, MCPHUB_DATA_DIR } = parsed.data;
@@ -142,6 +151,19 @@ export function parseEnv(
     MCPHUB_DATA_DIR: resolve(MCPHUB_DATA_DIR),
     MCPHUB_PUBLIC_URL: (MCPHUB_PUBLIC_URL ?? `http://${shownHost}:${PORT}`).replace(/\/+$/, ''),
   };
+}
+
+const keyMaker = 'make one with: openssl rand -base64 32';
+const guessableKey = `is guessable: ${keyMaker}`;
+
+/** Why a text is no master key; null if it is one. Typed text, repetitions and sequences are 32 bytes that anybody may try. */
+export function masterKeyFault(text: string): string | null {
+  const key = Buffer.from(text, 'base64');
+  const isBase64 = /^[A-Za-z0-9+/_-]*={0,2}$/.test(text);
+  if (!isBase64 || key.length !== 32) return `must be 32 bytes in base64, not ${key.length}: ${keyMaker}`;
+  const isTyped = key.every((byte) => byte >= 0x20 && byte < 0x7f);
+  const steps = new Set(key.subarray(1).map((byte, at) => byte - (key[at] ?? 0)));
+  return isTyped || steps.size === 1 || new Set(key).size < 8 ? guessableKey : null;
 }
 
 /** The settings of this process, read once. @throws EnvError */

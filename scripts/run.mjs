@@ -15,7 +15,8 @@ const usage = `MCPHub
   npm test -- unit           one kind: unit, integration or browser; a file name may follow
   npm run check              types, lint, dead code, architecture and unit tests, in seconds
   npm run bench              measure speed and memory against simple proxies
-  npm run audit:verify   check that nobody changed the audit trail; exit code 0 or 1
+  npm run audit:verify       check that nobody changed the audit trail; exit code 0 or 1
+  npm run secrets:rotate     put the stored secrets of the running hub under a new key
   npm run screenshots        take the pictures of the README from a seeded hub
 
 Settings are environment variables or lines of a .env file: see .env.example.
@@ -45,6 +46,12 @@ const commands = {
     await prepared();
     const { check } = await sources('./test/main.ts');
     process.exitCode = await check();
+  },
+  async 'secrets:rotate'() {
+    await prepared();
+    loadSettings();
+    const { rotateSecrets } = await sources('./rotate-secrets.ts');
+    process.exitCode = await rotateSecrets();
   },
   async bench(args) {
     const { ensurePrograms } = await prepared();

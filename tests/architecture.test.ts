@@ -80,6 +80,16 @@ const rules: Rule[] = [
     planted: { 'app/page.tsx': "const load = () => import('../worker/main');", 'worker/main.ts': 'export {};' },
   },
   {
+    name: 'app seals secrets and never reaches what opens them',
+    binds: /^app\//,
+    check: neverReaches(/^lib\/(access\/vault\/open|servers\/resealing)\.ts$/),
+    planted: {
+      'app/page.tsx': "import '../lib/servers';",
+      'lib/servers/index.ts': "import type { Opener } from '../access/vault/open';",
+      'lib/access/vault/open.ts': 'export type Opener = 1;',
+    },
+  },
+  {
     name: 'app starts no process',
     binds: /^app\//,
     check: neverReaches(/^(node:)?child_process$/),

@@ -10,7 +10,10 @@ import type { Bus } from '../lib/events/bus';
 import { type EventName, eventSchemas, type SentEvent } from '../lib/events/schema';
 import type { Log } from '../lib/log';
 import { type DesiredServer, desiredOfInput, type ReadDocument } from '../lib/servers';
+import type { Rotation } from '../lib/servers/resealing';
+import type { ServerInput } from '../lib/servers/schema';
 import type { Metrics } from '../lib/telemetry';
+import type { AuditSource } from '../lib/telemetry/audit';
 import type { Doctor } from './doctor';
 import type { Gateway } from './gateway';
 import { ignoreErrors, isGone } from './gateway/http/exchange';
@@ -27,6 +30,10 @@ export interface ControlDeps {
   /** A saved server as it shall be. @throws HubError NOT_FOUND */
   desired(serverId: string): Promise<DesiredServer>;
   readDocument: ReadDocument;
+  /** Settings with the stored values of a server for their stand-ins. @throws HubError NOT_FOUND, CONFLICT */
+  filled(server: ServerInput, serverId: string): Promise<ServerInput>;
+  /** Puts all stored secrets under a new key. */
+  rotateSecrets(source: AuditSource): Promise<Rotation>;
   /** Hands an event to the handlers of this worker, and to the other workers. */
   deliver: Bus['deliver'];
   metrics: Pick<Metrics, 'values'>;
@@ -75,8 +82,8 @@ export function createControl(deps: ControlDeps): Control {
       return { servers: supervisor.statuses().filter(({ id }) => !wanted || wanted.has(id)) };
     },
     'servers.logs': ({ id, after, limit, own }) => (own && peers ? peers.ownLogs : supervisor.logs)(id, after, limit),
-    'servers.test': async (tested, signal, step) =>
-      doctor.test('id' in tested ? await deps.desired(tested.id) : desiredOfInput(tested.server), step, signal),
+    'secrets.rotate': (source) => deps.rotateSecrets(source),
+    'servers.test': async (tested, signal, step) => doctor.test(await desiredOf(tested), step, signal),
     'servers.report': ({ id }) => ({ life: reports.lifeOf(id) }),
     'openapi.read': ({ source, settings }) => readDocument(source, settings),
     'tools.call': ({ actor, ...call }, signal) => gateway.callTool({ ...call, actor: actor as Actor, signal }),
@@ -87,6 +94,11 @@ export function createControl(deps: ControlDeps): Control {
     },
     'hub.metrics': async () => ({ values: await metrics.values() }),
   };
+  async function desiredOf(tested: ReturnType<(typeof controlCalls)['servers.test']['body']['parse']>) {
+    if ('id' in tested) return deps.desired(tested.id);
+    return desiredOfInput(tested.of === undefined ? tested.server : await deps.filled(tested.server, tested.of));
+  }
+
   const byPath = new Map(
     Object.entries(controlCalls).map(([name, { path }]) => [path as string, name as ControlName] as const),
   );

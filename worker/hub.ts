@@ -2,15 +2,17 @@
 // is opened at once; what needs the database begins when it answers.
 import { randomBytes } from 'node:crypto';
 import { resolve } from 'node:path';
-import { bootstrapAccess, createActorResolver, loadKeyring } from '../lib/access';
+import { bootstrapAccess, createActorResolver, createVault, loadKeyring, previousKeyring } from '../lib/access';
+import { createOpener } from '../lib/access/vault/open';
 import { embeddedListens, isDatabaseUnavailable, migrate, openDatabase, rootMessage } from '../lib/db';
 import { type Env, socketPaths } from '../lib/env';
 import { HubError } from '../lib/errors';
 import { createBus } from '../lib/events/bus';
 import { createRedisTransport } from '../lib/events/redis';
 import type { Log } from '../lib/log';
-import { documentStore, listDesired, listWatchable, loadLives, storeLife } from '../lib/servers';
+import { documentStore, listDesired, listWatchable, loadLives, openStandIns, storeLife } from '../lib/servers';
 import { loadCatalogs, loadEndpoints, storeCatalog } from '../lib/servers/catalog';
+import { prepareVault, rotateSecrets } from '../lib/servers/resealing';
 import { createCallLog, metrics as processMetrics } from '../lib/telemetry';
 import { createControl } from './control';
 import { createDoctor } from './doctor';
@@ -65,6 +67,8 @@ export async function startWorkerHub(options: WorkerOptions): Promise<WorkerHub>
   const startedAt = new Date().toISOString();
   const sockets = socketPaths(env.MCPHUB_DATA_DIR);
   const keyring = loadKeyring(env, log);
+  const vault = createVault(keyring);
+  const opener = createOpener(keyring);
   const installationId = keyring.secretFor(`installation:${env.MCPHUB_DATA_DIR}`).slice(0, 16);
   const metrics = processMetrics(version);
   const health = createHealth(['database', 'servers']);
@@ -74,7 +78,7 @@ export async function startWorkerHub(options: WorkerOptions): Promise<WorkerHub>
   const { db } = database;
   const access = createActorResolver({ db, bus, keyring, log, bootstrapKey: env.MCPHUB_BOOTSTRAP_API_KEY });
   const callLog = createCallLog(db, log, { onDropped: (rows) => metrics.dropped('call-log', rows) });
-  const supervision = createSupervision({ ...options, db, installationId });
+  const supervision = createSupervision({ ...options, db, opener, installationId });
   const { supervisor } = supervision;
   const reports = createReports({
     supervisor,
@@ -152,11 +156,13 @@ export async function startWorkerHub(options: WorkerOptions): Promise<WorkerHub>
     reports,
     doctor,
     desired: async (serverId) => {
-      const found = (await listDesired(db, options.processEnv)).find(({ id }) => id === serverId);
+      const found = (await listDesired(db, options.processEnv, opener)).find(({ id }) => id === serverId);
       if (!found) throw new HubError('NOT_FOUND');
       return found;
     },
     readDocument: (source, settings) => readDocument(source, settings, { egress, userAgent }),
+    filled: (server, serverId) => openStandIns(db, opener, serverId, server),
+    rotateSecrets: (source) => rotateSecrets(db, keyring, source),
     metrics,
     deliver: async (event) => {
       await bus.deliver(event);
@@ -224,7 +230,7 @@ export async function startWorkerHub(options: WorkerOptions): Promise<WorkerHub>
     if (stopping.signal.aborted) return;
     supervision.lead();
     const path = resolve(env.MCPHUB_CONFIG ?? 'mcp.json');
-    config = await watchConfig({ db, bus, log, path, required: env.MCPHUB_CONFIG !== undefined });
+    config = await watchConfig({ db, bus, vault, log, path, required: env.MCPHUB_CONFIG !== undefined });
     retention = startRetention({ db, log });
   }
 
@@ -233,6 +239,7 @@ export async function startWorkerHub(options: WorkerOptions): Promise<WorkerHub>
     let setupToken: string | null = null;
     if (!isPrepared) {
       await prepareDatabase();
+      await prepareVault({ db, vault, keyring, previous: previousKeyring(env), log });
       ({ setupToken } = await bootstrapAccess({ db, env, log }));
       await supervision.clearAll();
     }

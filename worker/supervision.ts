@@ -2,6 +2,7 @@
 // this needs: leases, the processes that a dead worker left, and the way to the others' sockets.
 import { renameSync, rmSync, symlinkSync } from 'node:fs';
 import { basename } from 'node:path';
+import type { Opener } from '../lib/access/vault/envelope';
 import { type ControlAnswer, type ControlBody, createControlClient } from '../lib/control';
 import type { Db } from '../lib/db/types';
 import { type Env, socketPaths } from '../lib/env';
@@ -52,6 +53,8 @@ export interface SupervisionOptions {
   log: Log;
   version: string;
   processEnv: Record<string, string | undefined>;
+  /** Opens what rows hold sealed. */
+  opener: Opener;
   /** Names this hub's processes and rows. */
   installationId: string;
   /** The other workers; null for the only one. */
@@ -59,11 +62,11 @@ export interface SupervisionOptions {
 }
 
 export function createSupervision(options: SupervisionOptions): Supervision {
-  const { db, env, log, version, processEnv, installationId, fleet } = options;
+  const { db, env, log, version, processEnv, opener, installationId, fleet } = options;
   const sockets = socketPaths(env.MCPHUB_DATA_DIR);
   const common = {
     loadDesired: async () => {
-      const desired = await listDesired(db, processEnv);
+      const desired = await listDesired(db, processEnv, opener);
       knowSecrets(desired);
       return desired;
     },

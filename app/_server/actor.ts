@@ -3,7 +3,7 @@ import { headers } from 'next/headers';
 import { redirect } from 'next/navigation';
 import { cache } from 'react';
 import { type Actor, type Ctx, needsSetup } from '@/lib/access';
-import { bus, database, resolver } from './hub';
+import { bus, database, resolver, vault } from './hub';
 import { visitOf } from './visitor';
 
 /** Set by proxy.ts for every page: path and query of the request, which pages cannot see otherwise. */
@@ -38,5 +38,5 @@ export async function contextFor(
   visit: Pick<Ctx, 'requestId' | 'address'>,
   sessionId?: string,
 ): Promise<Ctx> {
-  return { actor, db: (await database()).db, bus: bus(), ...visit, ...(sessionId && { sessionId }) };
+  return { actor, db: (await database()).db, bus: bus(), vault: vault(), ...visit, ...(sessionId && { sessionId }) };
 }

@@ -1,5 +1,12 @@
 // What the web program has once per process: settings, database, bus, control client, keyring and actor resolver.
-import { type ActorResolver, createActorResolver, type Keyring, loadKeyring } from '@/lib/access';
+import {
+  type ActorResolver,
+  createActorResolver,
+  createVault,
+  type Keyring,
+  loadKeyring,
+  type Vault,
+} from '@/lib/access';
 import { type Cache, createCache, openSharedCache } from '@/lib/cache';
 import { createControlClient } from '@/lib/control';
 import { type Database, openDatabase } from '@/lib/db';
@@ -74,6 +81,11 @@ export function cache(): Cache {
 
 export function keyring(): Keyring {
   return singleton('web.keyring', () => loadKeyring(settings(), log()));
+}
+
+/** Seals secrets; only the worker opens them. */
+export function vault(): Vault {
+  return singleton('web.vault', () => createVault(keyring()));
 }
 
 /** Credential → actor. Throws while the master key cannot be read, and works again once it can. */

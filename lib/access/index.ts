@@ -28,7 +28,7 @@ export type { Ctx } from './context';
 export { createRole, deleteRole, duplicateRole, getRole, listRoles, updateRole } from './custom-roles';
 export { anonymousActor, loadUser, systemActor } from './identities';
 export { acceptInvite, createInvite, findInvite, listInvites, revokeInvite } from './invites';
-export { createKeyring, type Keyring, loadKeyring, type SealPurpose } from './keyring';
+export { createKeyring, type Keyring, loadKeyring, previousKeyring, type SealPurpose } from './keyring';
 export { createKey, listKeys, revokeKey, rotateKey } from './keys';
 export { changeOwnPassword, createResetLink, findResetLink, resetPassword } from './passwords-of';
 export type { Actor } from './schema';
@@ -42,3 +42,5 @@ export {
 export { completeSetup, issueSetupToken, needsSetup } from './setup';
 export { type SignedIn, type SignInParts, type SignInStep, signInWithCode, signInWithPassword } from './sign-in';
 export { createUser, deleteUser, getUser, listUsers, updateUser } from './users';
+export { requireSecretsRotation } from './vault/rotation';
+export { createVault, type Vault } from './vault/seal';

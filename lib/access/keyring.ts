@@ -3,7 +3,7 @@
 import { createCipheriv, createDecipheriv, createHmac, hkdfSync, randomBytes } from 'node:crypto';
 import { linkSync, mkdirSync, readFileSync, unlinkSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import type { Env } from '../env';
+import { type Env, masterKeyFault } from '../env';
 import type { Log } from '../log';
 
 /** What a token is for; one made for another purpose never opens. */
@@ -96,16 +96,21 @@ export function loadKeyring(env: Pick<Env, 'MCPHUB_MASTER_KEY' | 'MCPHUB_DATA_DI
   return createKeyring(parseMasterKey(text, path));
 }
 
+/** Of the master key that was in use before this one; null where none is given. */
+export function previousKeyring(env: Pick<Env, 'MCPHUB_PREVIOUS_MASTER_KEY'>): Keyring | null {
+  const text = env.MCPHUB_PREVIOUS_MASTER_KEY;
+  return text ? createKeyring(Buffer.from(text, 'base64')) : null;
+}
+
 function parseMasterKey(text: string, origin: string): Buffer {
-  const key = Buffer.from(text.trim(), 'base64');
-  if (key.length !== keyBytes) {
+  const fault = masterKeyFault(text.trim());
+  if (fault) {
     throw new Error(
-      `${origin} does not hold a master key: it must be 32 bytes in base64 (${key.length} found). ` +
-        'Restore it from a backup; without the right key, sessions end and stored secrets cannot be opened.',
+      `${origin} does not hold a master key, which ${fault}. If there was one, restore it from a backup: without the ` +
+        'right key, sessions end and stored secrets cannot be opened.',
     );
   }
-  if (new Set(key).size < 8) throw new Error(`${origin} is guessable: make a new one with: openssl rand -base64 32`);
-  return key;
+  return Buffer.from(text.trim(), 'base64');
 }
 
 function readIfThere(path: string): string | null {

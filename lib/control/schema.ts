@@ -52,10 +52,22 @@ export const controlCalls = {
     body: z.object({ id: z.string() }),
     answer: z.object({ life: serverLifeSchema.nullable() }),
   },
+  /** Puts all stored secrets under a new key. `closed` is the number of those that no key opens. */
+  'secrets.rotate': {
+    path: '/control/secrets/rotate',
+    /** Who asked, for the audit trail. */
+    body: z.object({
+      actor: z.object({ kind: z.string(), id: z.string(), name: z.string() }),
+      requestId: z.string(),
+      address: z.string().optional(),
+    }),
+    answer: z.object({ key: z.string(), values: z.number().int(), closed: z.number().int() }),
+  },
   /** Tests a saved server or settings that are not saved, stage by stage. Cancelled by closing the request. */
   'servers.test': {
     path: '/control/test',
-    body: z.object({ id: z.string() }).or(z.object({ server: serverInputSchema })),
+    /** `of`: the id of the server whose stored values stand-ins in the settings stand for. */
+    body: z.object({ id: z.string() }).or(z.object({ server: serverInputSchema, of: z.string().optional() })),
     answer: serverTestSchema,
     /** The test as it is, after each change. */
     step: serverTestSchema,

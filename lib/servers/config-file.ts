@@ -4,7 +4,7 @@ import { eq } from 'drizzle-orm';
 import { servers } from '../../drizzle/schema';
 import type { Ctx } from '../access/context';
 import { systemActor } from '../access/identities';
-import { canonicalJson } from '../canonical-json';
+import type { Vault } from '../access/vault/seal';
 import type { Db, Tx } from '../db/types';
 import { isHubError } from '../errors';
 import type { Bus } from '../events/bus';
@@ -19,6 +19,7 @@ import { freeName, labelOf, legalName } from './names';
 import type { ServerRow } from './rows';
 import { type ServerInput, serverInputSchema } from './schema';
 import { columnsOf, insertServer, replaceServer, settingsOf } from './servers';
+import { hasSettings } from './stored';
 
 interface FileEntry {
   /** Legal and unique within the file. */
@@ -143,10 +144,14 @@ type Change = { event: 'server.created' | 'server.updated' | 'server.deleted'; i
  * whether a server was stopped by hand is kept. Raw `${…}` text is stored, never its value.
  * @param path shown to people as the origin of the rows
  */
-export async function importConfigFile(db: Db, path: string, text: string, bus: Bus): Promise<ConfigImport> {
+export async function importConfigFile(
+  { db, bus, vault }: { db: Db; bus: Bus; vault: Vault },
+  path: string,
+  text: string,
+): Promise<ConfigImport> {
   const { entries, faults } = parseConfigFile(text);
   if (entries === null) return { faults, created: [], updated: [], deleted: [] };
-  const ctx: Ctx = { actor: systemActor('servers-file'), db, bus, requestId: 'servers-file' };
+  const ctx: Ctx = { actor: systemActor('servers-file'), db, bus, vault, requestId: 'servers-file' };
   const changes = await db.transaction((tx) =>
     writeAuditLast(tx, ctx, (held) => syncRows(held, tx, path, entries, faults)),
   );
@@ -162,6 +167,7 @@ export async function importConfigFile(db: Db, path: string, text: string, bus: 
 
 async function syncRows(ctx: Ctx, tx: Tx, path: string, entries: FileEntry[], faults: string[]): Promise<Change[]> {
   const rows = await tx.select().from(servers).where(eq(servers.source, 'file')).for('update');
+  const sealer = await ctx.vault.sealer(tx);
   const byName = new Map(rows.map((row) => [row.name.toLowerCase(), row]));
   const changes: Change[] = [];
   const wanted = new Set(entries.map((entry) => entry.name.toLowerCase()));
@@ -175,7 +181,7 @@ async function syncRows(ctx: Ctx, tx: Tx, path: string, entries: FileEntry[], fa
     if (server === null) continue;
     const row = byName.get(name.toLowerCase());
     const origin = { label, extra, sourceFile: path };
-    if (row && isSame(row, server, origin)) continue;
+    if (row && hasSettings(sealer, row, { ...columnsOf(server), ...origin })) continue;
     const saved = await unlessNameRefused(() =>
       tx.transaction((inner) =>
         row
@@ -199,15 +205,4 @@ async function unlessNameRefused(save: () => Promise<ServerRow>): Promise<Server
     if (fault) return fault.detail;
     throw error;
   }
-}
-
-function isSame(
-  row: ServerRow,
-  server: ServerInput,
-  origin: { label: string | null; extra: unknown; sourceFile: string },
-) {
-  const wanted: Record<string, unknown> = { ...columnsOf(server), ...origin };
-  return Object.entries(wanted).every(
-    ([column, value]) => canonicalJson(row[column as keyof ServerRow]) === canonicalJson(value),
-  );
 }

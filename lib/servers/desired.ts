@@ -3,13 +3,14 @@
 import { createHash } from 'node:crypto';
 import { eq, sql } from 'drizzle-orm';
 import { openapiDocuments, serverCatalogs, servers } from '../../drizzle/schema';
+import type { Opener } from '../access/vault/envelope';
 import { canonicalJson } from '../canonical-json';
 import type { Db } from '../db/types';
 import type { OpenApiSettings } from '../openapi/schema';
 import { expandSecrets, expandText } from './expand';
 import { launchFaultOf, tlsFaultOf } from './launch-rules';
 import { expandAuth, secretValuesOf } from './openapi/auth';
-import type { ServerRow } from './rows';
+import { closedFault, type OpenRow, openRow } from './opened';
 import {
   type Balancing,
   type HealthCheck,
@@ -71,10 +72,14 @@ export interface Said {
   capabilities: Record<string, unknown>;
 }
 
-type Launch = Pick<ServerRow, 'command' | 'args' | 'env' | 'cwd' | 'url' | 'headers' | 'endpoints' | 'openapi'>;
+type Launch = Pick<OpenRow, 'command' | 'args' | 'env' | 'cwd' | 'url' | 'headers' | 'endpoints' | 'openapi'>;
 
-/** All servers, by name. */
-export async function listDesired(db: Db, processEnv: Record<string, string | undefined>): Promise<DesiredServer[]> {
+/** All servers, by name. A server with a value that does not open has a fault that names it. */
+export async function listDesired(
+  db: Db,
+  processEnv: Record<string, string | undefined>,
+  opener: Opener,
+): Promise<DesiredServer[]> {
   const rows = await db
     .select({
       row: servers,
@@ -91,12 +96,17 @@ export async function listDesired(db: Db, processEnv: Record<string, string | un
     .orderBy(sql`lower(${servers.name})`);
   // To copy `process.env` calls into the system for each variable: once for all rows, and not for each.
   const variables = { ...processEnv };
-  return rows.map(({ row, said, document }) => desiredOf(row, variables, said, document));
+  const open = await opener.begin(db);
+  return rows.map(({ row: stored, said, document }) => {
+    const { row, closed } = openRow(stored, open);
+    const desired = desiredOf(row, variables, said, document);
+    return closed.length > 0 ? { ...desired, fault: closedFault(closed) } : desired;
+  });
 }
 
 /** Pure. */
 export function desiredOf(
-  row: ServerRow,
+  row: OpenRow,
   processEnv: Record<string, string | undefined>,
   said: Said | null = null,
   documentHash: string | null = null,
@@ -121,9 +131,7 @@ export function desiredOf(
     cwd,
     url,
     headers,
-    secretValues: [...Object.values(row.secrets), ...secretValuesOf(launch.openapi)].filter(
-      (value) => value.length >= secretFromLength,
-    ),
+    secretValues: hiddenValues(row, launch),
     era: row.era,
     said,
     timeoutMs: row.timeoutMs,
@@ -143,6 +151,17 @@ export function desiredOf(
   };
 }
 
+/** A variable may be a plain setting, whose value is in every other text: only those with telling names are hidden. */
+const tellingName = /passw|secret|token|auth|key|cookie|credential|pwd/i;
+
+function hiddenValues(row: OpenRow, { env, headers, openapi }: Launch): string[] {
+  const variables = Object.entries(env).flatMap(([name, value]) => (tellingName.test(name) ? [value] : []));
+  // Without its scheme, the rest of a header's value is the secret.
+  const sent = Object.values(headers).flatMap((value) => [value, value.replace(/^[A-Za-z]+ +/, '')]);
+  const values = [...Object.values(row.secrets), ...secretValuesOf(openapi), ...variables, ...sent];
+  return [...new Set(values)].filter((value) => value.length >= secretFromLength);
+}
+
 /** All addresses of a server that has several, its `url` first. */
 function endpointsOf({ url, endpoints }: Launch): DesiredServer['endpoints'] {
   if (endpoints.length === 0 || url === null) return [];
@@ -150,7 +169,7 @@ function endpointsOf({ url, endpoints }: Launch): DesiredServer['endpoints'] {
 }
 
 /** Puts the server's secrets in their places. */
-function fillIn(row: ServerRow): { launch: Launch; fault: string | null } {
+function fillIn(row: OpenRow): { launch: Launch; fault: string | null } {
   const env = expandSecrets(row.env, row.secrets);
   const headers = expandSecrets(row.headers, row.secrets);
   const auth = expandAuth(row.openapi, (values) => expandSecrets(values, row.secrets));
@@ -164,7 +183,7 @@ function secretFault({ key, name }: { key: string; name: string }): string {
 }
 
 /** A secret of the entry's own comes before a variable of that name. */
-function expandLaunch(row: ServerRow, environment: Record<string, string | undefined>) {
+function expandLaunch(row: OpenRow, environment: Record<string, string | undefined>) {
   const variables = Object.keys(row.secrets).length === 0 ? environment : { ...environment, ...row.secrets };
   const unset = new Set<string>();
   const expand = (text: string) => {
@@ -190,7 +209,7 @@ function expandLaunch(row: ServerRow, environment: Record<string, string | undef
   return { launch, fault: unsetFault(row, [...unset]) ?? urlFaults.find((each) => each !== null) ?? null };
 }
 
-function unsetFault(row: ServerRow, names: string[]): string | null {
+function unsetFault(row: OpenRow, names: string[]): string | null {
   if (names.length === 0) return null;
   const plural = names.length > 1;
   const list = names.map((name) => `"${name}"`).join(', ');
@@ -202,7 +221,7 @@ function unsetFault(row: ServerRow, names: string[]): string | null {
 }
 
 /** A URL with references could not be checked when the file was read. */
-function urlFault(row: ServerRow, url: string | null, given: string | null): string | null {
+function urlFault(row: OpenRow, url: string | null, given: string | null): string | null {
   if (url === null || url === given || remoteUrlSchema.safeParse(url).success) return null;
   return `The URL of "${row.label ?? row.name}" is not usable once its variables are filled in: it must be an http or https URL without credentials in it.`;
 }

@@ -5,7 +5,7 @@ import { eq } from 'drizzle-orm';
 import { endpointNames, servers } from '../../drizzle/schema';
 import { can } from '../access/can';
 import type { Ctx } from '../access/context';
-import { canonicalJson } from '../canonical-json';
+import type { Sealer } from '../access/vault/seal';
 import type { Db, Tx } from '../db/types';
 import { HubError } from '../errors';
 import { parseInput, pointerOf, unstorableFaults } from '../input';
@@ -16,8 +16,9 @@ import { type ReadEntry, readEntry } from './entries';
 import { secretsIn } from './expand';
 import { excerptOf, getNodeValue, type Node, nodeAt, parseJsonText } from './json-text';
 import { launchFaults } from './launch-rules';
-import { maskSecrets, maskValues } from './masking';
+import { maskSecrets, maskValues, standIn } from './masking';
 import { freeName, labelOf, legalName, likenessFault, likenessOf, looksOf, type NameHolder, readNames } from './names';
+import { maskAuth } from './openapi/auth';
 import { readServers, type ServerRow, serverResource } from './rows';
 import {
   type ImportChoices,
@@ -30,6 +31,7 @@ import {
   serverInputSchema,
 } from './schema';
 import { columnsOf, insertServer, mayCreate, refuseFileRow, replaceServer } from './servers';
+import { hasSettings, storedValue } from './stored';
 
 interface Pasted {
   title: string;
@@ -54,7 +56,7 @@ interface Candidate {
 export async function planImport(ctx: Ctx, text: string): Promise<ImportPlan> {
   mayCreate(ctx);
   const pasted = readPasted(parseInput(importInputSchema.shape.text, text));
-  const candidates = await judge(ctx.db, pasted);
+  const candidates = await judge(ctx, ctx.db, pasted);
   return { dialect: pasted.title, rows: candidates.map(viewOf) };
 }
 
@@ -76,7 +78,7 @@ export async function applyImport(ctx: Ctx, text: string, choices: ImportChoices
 
 async function importAll(ctx: Ctx, tx: Tx, pasted: Pasted, chosen: ReadonlyMap<string, string>) {
   const done = { created: [] as ServerRow[], updated: [] as ServerRow[], skipped: [] as string[] };
-  const candidates = await judge(tx, pasted);
+  const candidates = await judge(ctx, tx, pasted);
   const taken = new Set([...(await readNames(tx)), ...candidates].flatMap((each) => looksOf(each.name)));
   for (const { name, label, server, extra, state } of candidates) {
     const choice = chosen.get(name) ?? (state === 'conflict' ? 'skip' : undefined);
@@ -168,12 +170,13 @@ function promptsOf(root: Node | undefined): Map<string, string> {
 }
 
 /** Names, checks and compares every entry with what exists. */
-async function judge(db: Db | Tx, { entries, prompts }: Pasted): Promise<Candidate[]> {
+async function judge(ctx: Ctx, db: Db | Tx, { entries, prompts }: Pasted): Promise<Candidate[]> {
   const known = new Map((await readServers(db)).map((each) => [each.row.name.toLowerCase(), each.row]));
   const holders = await readNames(db);
   const taken = new Set(holders.map((each) => each.name.toLowerCase()));
   const looks = new Map<string, NameHolder>(holders.flatMap((each) => looksOf(each.name).map((look) => [look, each])));
   const own = new Set<string>();
+  const sealer = await ctx.vault.sealer(db);
   const likenesses = new Map([...known.values()].map((row) => [likenessOf(row.name), row.name]));
   return entries.map(({ name: pasted, read }) => {
     const name = freeName(legalName(pasted ?? nameFromEntry(read)), (each) =>
@@ -189,7 +192,9 @@ async function judge(db: Db | Tx, { entries, prompts }: Pasted): Promise<Candida
       ? [`The name "${name}" ${likenessFault(name, double)}: it can only be added under another one.`]
       : likenessWarnings(name, likenesses);
     const warnings = server ? [...read.warnings, ...declared, ...referenceWarnings(server, prompts), ...alike] : faults;
-    const state = server ? stateOf(server, known.get(name.toLowerCase()), isTaken || double !== undefined) : 'invalid';
+    const state = server
+      ? stateOf(sealer, server, known.get(name.toLowerCase()), isTaken || double !== undefined)
+      : 'invalid';
     return { name, label, server, extra: read.extra, state, warnings };
   });
 }
@@ -243,13 +248,15 @@ function checkPasted(
   return { server: null, faults: faults.map(({ pointer, detail }) => `${pointer.slice(1)}: ${detail}`) };
 }
 
-function stateOf(server: ServerInput, row: ServerRow | undefined, isTaken: boolean): ImportRow['state'] {
+function stateOf(
+  sealer: Sealer,
+  server: ServerInput,
+  row: ServerRow | undefined,
+  isTaken: boolean,
+): ImportRow['state'] {
   if (row) {
     const { name: _name, ...wanted } = columnsOf(withSecretsOf(row, server));
-    const isSame = Object.entries(wanted).every(
-      ([column, value]) => canonicalJson(row[column as keyof ServerRow]) === canonicalJson(value),
-    );
-    return isSame ? 'unchanged' : 'conflict';
+    return hasSettings(sealer, row, wanted) ? 'unchanged' : 'conflict';
   }
   return isTaken ? 'conflict' : 'add';
 }
@@ -258,7 +265,7 @@ function stateOf(server: ServerInput, row: ServerRow | undefined, isTaken: boole
 function withSecretsOf(row: ServerRow, server: ServerInput): ServerInput {
   const secrets = Object.entries(server.secrets ?? {}).map(([name, value]) => [
     name,
-    value || (row.secrets[name] ?? ''),
+    value || standIn(storedValue(row, 'secrets', name) ?? ''),
   ]);
   return { ...server, secrets: Object.fromEntries(secrets) };
 }
@@ -294,5 +301,10 @@ function viewOf({ name, label, server, state, warnings }: Candidate): ImportRow 
 function masked(server: ServerInput): ServerInput {
   const secrets = server.secrets && { secrets: maskSecrets(server.secrets) };
   if (server.type === 'stdio') return { ...server, ...(server.env && { env: maskValues(server.env) }), ...secrets };
-  return { ...server, ...(server.headers && { headers: maskValues(server.headers) }), ...secrets };
+  const shown = { ...server, ...(server.headers && { headers: maskValues(server.headers) }), ...secrets };
+  if (shown.type !== 'openapi' || !shown.openapi.auth) return shown;
+  return {
+    ...shown,
+    openapi: { ...shown.openapi, auth: maskAuth(shown.openapi.auth as Record<string, Record<string, string>>) },
+  };
 }

@@ -7,6 +7,7 @@ export { createGroup, deleteGroup, getGroup, listGroups, updateGroup } from './g
 export { applyImport, planImport } from './import';
 export { documentStore, type ReadDocument } from './openapi/documents';
 export { getServerDocument, previewDocument, refreshServerDocument } from './openapi/refresh';
+export { openStandIns } from './opened';
 export { getServerReport, loadLives, storeLife } from './reports';
 export {
   createServer,

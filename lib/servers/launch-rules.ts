@@ -6,6 +6,7 @@ import { pointerOf } from '../input';
 import type { OpenApiInput, OpenApiSettings } from '../openapi/schema';
 import { leadsToRefused } from './addresses';
 import { expandSecrets } from './expand';
+import { isHeaderValue } from './header-value';
 import { isMasked } from './masking';
 import { authTexts, maskedPlaces } from './openapi/auth';
 import type { ServerInput, ServerTls } from './schema';
@@ -182,11 +183,6 @@ function maskFaults(field: 'env' | 'headers' | 'secrets', values: Record<string,
 }
 
 const headerRule = 'must not contain line breaks, nor characters that a header cannot carry';
-
-/** What an HTTP header may hold (RFC 9110, 5.5). */
-function isHeaderValue(value: string): boolean {
-  return /^[\t\x20-\x7e\x80-\xff]*$/.test(value);
-}
 
 /** References to secrets that the server does not have, and secrets that do not fit where they are used. */
 function secretFaults(server: ServerInput): FieldFault[] {

@@ -137,16 +137,18 @@ export async function countTools(ctx: Ctx, db: Db | Tx, known: KnownServer[]): P
 function openApiOf({ type, openapi }: ServerRow, document: OpenApiView['document']): OpenApiView | null {
   if (type !== 'openapi') return null;
   const { auth, ...settings } = (openapi ?? {}) as OpenApiSettings;
-  return { ...settings, ...(auth && { auth: maskAuth(auth) }), document };
+  return { ...settings, ...(auth && { auth: maskAuth(auth as Parameters<typeof maskAuth>[0]) }), document };
+}
+
+/** What a view shows besides the row. */
+export interface Beside {
+  toolCount: number;
+  document: OpenApiView['document'];
+  needsReentry: string[];
 }
 
 /** Groups that the actor may not see are left out. */
-export function viewOfServer(
-  ctx: Ctx,
-  { row, memberships }: KnownServer,
-  toolCount: number,
-  document: OpenApiView['document'] = null,
-): ServerView {
+export function viewOfServer(ctx: Ctx, { row, memberships }: KnownServer, beside: Beside): ServerView {
   const visible = memberships.filter((group) => can(ctx.actor, 'read', { type: 'group', groups: [group] }));
   return {
     id: row.id,
@@ -177,11 +179,12 @@ export function viewOfServer(
     startOnDemand: row.startOnDemand,
     idleStopSeconds: row.idleStopSeconds,
     warmInstances: row.warmInstances,
-    openapi: openApiOf(row, document),
+    openapi: openApiOf(row, beside.document),
+    needsReentry: beside.needsReentry,
     source: row.source,
     sourceFile: row.sourceFile,
     groups: visible.map((group) => group.name),
-    toolCount,
+    toolCount: beside.toolCount,
     createdAt: row.createdAt.toISOString(),
     updatedAt: row.updatedAt.toISOString(),
     version: row.version,

@@ -323,6 +323,8 @@ export interface ServerView {
   warmInstances: number;
   /** Of a server that is made of an OpenAPI document; null for all others. */
   openapi: OpenApiView | null;
+  /** Values that were sealed with a master key that the hub does not have, as "env.NAME": they have to be entered again. */
+  needsReentry: string[];
   source: 'api' | 'file';
   sourceFile: string | null;
   groups: string[];

@@ -6,6 +6,7 @@ import { servers } from '../../drizzle/schema';
 import { can } from '../access/can';
 import type { Ctx } from '../access/context';
 import type { Actor } from '../access/schema';
+import type { Sealer } from '../access/vault/seal';
 import type { Db, Tx } from '../db/types';
 import { HubError } from '../errors';
 import type { EventName } from '../events/schema';
@@ -14,7 +15,7 @@ import type { OpenApiInput, OpenApiPatch, OpenApiSettings } from '../openapi/sch
 import { writeAudit } from '../telemetry/audit';
 import { checkVersion, type VersionCheck } from '../telemetry/versions';
 import { launchFaults } from './launch-rules';
-import { mergeValues } from './masking';
+import { mergeValues, standIn, standIns } from './masking';
 import { changeName, claimName } from './names';
 import { patchAuth } from './openapi/auth';
 import {
@@ -25,6 +26,7 @@ import {
   type ReadDocument,
   saveDocument,
 } from './openapi/documents';
+import { findReentries } from './reentry';
 import {
   countTools,
   findServer,
@@ -35,13 +37,12 @@ import {
   viewOfServer,
 } from './rows';
 import { type ServerInput, type ServerPatch, type ServerView, serverInputSchema, serverPatchSchema } from './schema';
+import { hasValues, mapAuth, sealColumns } from './stored';
 
 /** All servers that the actor may see, by name. */
 export async function listServers(ctx: Ctx): Promise<ServerView[]> {
   const known = (await readServers(ctx.db)).filter((each) => can(ctx.actor, 'read', serverResource(each)));
-  const counts = await countTools(ctx, ctx.db, known);
-  const documents = await documentsOf(ctx, known);
-  return known.map((each) => viewOfServer(ctx, each, counts.get(each.row.id) ?? 0, documents.get(each.row.id)));
+  return views(ctx, known);
 }
 
 /** @throws HubError NOT_FOUND */
@@ -101,7 +102,7 @@ export async function updateServer(
     // What was read belongs to the row as it was then.
     await checkVersion(tx, row, { ifVersion: prepared?.version });
     const server = prepared?.server ?? mergedServer(row, change);
-    if (startsOtherProgram(row, server)) mayCreate(ctx);
+    if (startsOtherProgram(await ctx.vault.sealer(tx), row, server)) mayCreate(ctx);
     return { row: await replaceServer(ctx, tx, row, server), memberships };
   });
   await ctx.bus.emit('server.updated', { id: known.row.id, name: known.row.name });
@@ -165,7 +166,12 @@ export async function insertServer(
   const id = randomUUID();
   const [row] = await tx
     .insert(servers)
-    .values({ id, ...columnsOf(server), ...origin, createdBy: ctx.actor.userId })
+    .values({
+      id,
+      ...sealColumns(await ctx.vault.sealer(tx), id, columnsOf(server)),
+      ...origin,
+      createdBy: ctx.actor.userId,
+    })
     .returning();
   if (!row) throw new HubError('INTERNAL', undefined, { detail: 'insert into servers returned no row' });
   await claimName(tx, row.name, { serverId: id });
@@ -183,7 +189,8 @@ export async function replaceServer(
   origin: Partial<Pick<ServerRow, 'label' | 'extra' | 'sourceFile'>> = {},
 ): Promise<ServerRow> {
   await changeName(tx, row.name, server.name, { serverId: row.id });
-  const changed = await writeServer(tx, row.id, { ...columnsOf(server), ...origin });
+  const columns = sealColumns(await ctx.vault.sealer(tx), row.id, columnsOf(server), row);
+  const changed = await writeServer(tx, row.id, { ...columns, ...origin });
   await keepDocument(tx, changed, server, row);
   await writeAudit(tx, ctx, {
     action: 'server.updated',
@@ -272,7 +279,7 @@ export function columnsOf(server: ServerInput) {
   };
 }
 
-/** The settings of a row under the names of ServerInput; the audit trail masks their secrets. */
+/** The settings of a row under the names of ServerInput, with stand-ins for what is sealed; the audit trail masks those. */
 export function settingsOf(row: ServerRow): Record<string, unknown> {
   const shared = {
     name: row.name,
@@ -283,7 +290,7 @@ export function settingsOf(row: ServerRow): Record<string, unknown> {
     ...(Object.keys(row.limits).length > 0 && { limits: row.limits }),
     ...(row.timeoutMs !== null && { timeoutMs: row.timeoutMs }),
     ...(row.healthCheck !== null && { healthCheck: row.healthCheck }),
-    ...(Object.keys(row.secrets).length > 0 && { secrets: row.secrets }),
+    ...(Object.keys(row.secrets).length > 0 && { secrets: standIns(row.secrets) }),
     ...(row.balancing !== 'round-robin' && { balancing: row.balancing }),
     ...(row.repeatSafeCalls && { repeatSafeCalls: true }),
     ...(row.isolation !== 'shared' && { isolation: row.isolation }),
@@ -292,17 +299,18 @@ export function settingsOf(row: ServerRow): Record<string, unknown> {
     ...(row.warmInstances > 0 && { warmInstances: row.warmInstances }),
   };
   const tls = row.tls === null ? {} : { tls: row.tls };
-  if (row.type === 'openapi') return { ...shared, headers: row.headers, ...tls, openapi: row.openapi };
+  if (row.type === 'openapi')
+    return { ...shared, headers: standIns(row.headers), ...tls, openapi: row.openapi && mapAuth(row.openapi, standIn) };
   const more = { ...(row.endpoints.length > 0 && { endpoints: row.endpoints }), ...tls };
-  if (row.type === 'sse') return { ...shared, url: row.url, headers: row.headers, ...more };
+  if (row.type === 'sse') return { ...shared, url: row.url, headers: standIns(row.headers), ...more };
   const era = row.era === 'auto' ? {} : { era: row.era };
-  if (row.type !== 'stdio') return { ...shared, ...era, url: row.url, headers: row.headers, ...more };
+  if (row.type !== 'stdio') return { ...shared, ...era, url: row.url, headers: standIns(row.headers), ...more };
   return {
     ...shared,
     ...era,
     command: row.command,
     args: row.args,
-    env: row.env,
+    env: standIns(row.env),
     ...(row.cwd !== null && { cwd: row.cwd }),
     ...(row.replicas > 1 && { replicas: row.replicas }),
   };
@@ -329,15 +337,19 @@ function patchedServer(
   if (type === 'stdio' || env) merged.env = mergeValues(row.env, env);
   if (type !== 'stdio' || headers) merged.headers = mergeValues(row.headers, headers);
   if (secrets !== undefined) merged.secrets = mergeValues(row.secrets, secrets);
-  if (openapi) merged.openapi = patchedOpenApi((kept.openapi ?? {}) as OpenApiSettings, openapi);
+  if (openapi) merged.openapi = patchedOpenApi(type === row.type ? (row.openapi ?? {}) : {}, openapi);
   if (limits !== undefined) merged.limits = limits === null ? null : withoutNull({ ...row.limits, ...limits });
   return withoutNull(merged);
 }
 
 /** The credentials are replaced whole: a scheme that is left out is not used any more. */
-function patchedOpenApi(stored: OpenApiSettings, { auth, ...patch }: OpenApiPatch): Record<string, unknown> {
-  const credentials = auth && patchAuth(stored.auth, auth);
-  return withoutNull({ ...stored, ...patch, ...(auth !== undefined && { auth: credentials ?? null }) });
+function patchedOpenApi(stored: Record<string, unknown>, { auth, ...patch }: OpenApiPatch): Record<string, unknown> {
+  const credentials = auth && patchAuth(stored.auth as Parameters<typeof patchAuth>[0], auth);
+  return withoutNull({
+    ...mapAuth(stored, standIn),
+    ...patch,
+    ...(auth !== undefined && { auth: credentials ?? null }),
+  });
 }
 
 function settingsWithoutDocument({ document: _document, ...settings }: OpenApiInput): Record<string, unknown> {
@@ -395,11 +407,13 @@ const formerSettings = {
   openapi: undefined,
 };
 
-function startsOtherProgram(row: ServerRow, server: ServerInput): boolean {
+function startsOtherProgram(sealer: Sealer, row: ServerRow, server: ServerInput): boolean {
   if (server.type !== 'stdio') return false;
-  const launch = ({ type, command, args, env, cwd, secrets }: ReturnType<typeof columnsOf> | ServerRow) =>
-    JSON.stringify([type, command, args, Object.entries(env).sort(), cwd, Object.entries(secrets).sort()]);
-  return launch(row) !== launch(columnsOf(server));
+  const wanted = columnsOf(server);
+  const launch = ({ type, command, args, cwd }: Pick<ServerRow, 'type' | 'command' | 'args' | 'cwd'>) =>
+    JSON.stringify([type, command, args, cwd]);
+  const hasSame = (column: 'env' | 'secrets') => hasValues(sealer, row, column, wanted[column]);
+  return launch(row) !== launch(wanted) || !hasSame('env') || !hasSame('secrets');
 }
 
 function named(row: ServerRow) {
@@ -407,9 +421,22 @@ function named(row: ServerRow) {
 }
 
 async function view(ctx: Ctx, known: KnownServer): Promise<ServerView> {
-  const counts = await countTools(ctx, ctx.db, [known]);
-  const documents = await documentsOf(ctx, [known]);
-  return viewOfServer(ctx, known, counts.get(known.row.id) ?? 0, documents.get(known.row.id));
+  const [shown] = await views(ctx, [known]);
+  return shown as ServerView;
+}
+
+async function views(ctx: Ctx, known: KnownServer[]): Promise<ServerView[]> {
+  const counts = await countTools(ctx, ctx.db, known);
+  const documents = await documentsOf(ctx, known);
+  const rows = known.map(({ row }) => row);
+  const reentries = await findReentries(ctx, rows);
+  return known.map((each) =>
+    viewOfServer(ctx, each, {
+      toolCount: counts.get(each.row.id) ?? 0,
+      document: documents.get(each.row.id) ?? null,
+      needsReentry: reentries.get(each.row.id) ?? [],
+    }),
+  );
 }
 
 function documentsOf(ctx: Ctx, known: KnownServer[]): ReturnType<typeof describeDocuments> {

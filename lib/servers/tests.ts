@@ -6,12 +6,13 @@ import type { Ctx } from '../access/context';
 import { HubError } from '../errors';
 import { writeAuditAlone } from '../telemetry/audit';
 import { type DesiredServer, desiredOf } from './desired';
-import { findServer, type ServerRow, serverResource } from './rows';
+import type { OpenRow } from './opened';
+import { findServer, serverResource } from './rows';
 import type { ServerInput, ServerPatch } from './schema';
 import { checkServer, columnsOf, mayCreate, mergedServer, switchedOff } from './servers';
 
-/** What the worker is to test: a saved server, or settings. */
-export type Tested = { id: string } | { server: ServerInput };
+/** What the worker is to test: a saved server, or settings; `of` is the server whose stored values they keep. */
+export type Tested = { id: string } | { server: ServerInput; of?: string };
 
 /**
  * @param patch changes to the saved settings that are tested with it, and not saved
@@ -34,7 +35,7 @@ export async function requireServerTest(ctx: Ctx, name: string, patch?: ServerPa
     resourceName: row.name,
     ...(server && { after: server }),
   });
-  return server ? { server } : { id: row.id };
+  return server ? { server, of: row.id } : { id: row.id };
 }
 
 /** @throws HubError FORBIDDEN, INVALID_INPUT */
@@ -53,5 +54,5 @@ export async function requireConfigTest(ctx: Ctx, input: ServerInput): Promise<T
 /** Settings that are not saved, as a server that shall run: nothing of the hub's environment is filled in. */
 export function desiredOfInput(input: ServerInput): DesiredServer {
   const row = { id: randomUUID(), source: 'api', desired: 'running', ...columnsOf(input) };
-  return desiredOf(row as ServerRow, {});
+  return desiredOf(row as OpenRow, {});
 }

@@ -62,6 +62,8 @@ beforeAll(async () => {
     },
     desired: async () => Promise.reject(new HubError('NOT_FOUND')),
     readDocument: () => Promise.reject(new Error('no documents here')),
+    filled: async (server) => server,
+    rotateSecrets: async () => ({ key: 'k2', values: 1, closed: 0 }),
     deliver: hub.bus.deliver,
     metrics: { values: async () => [] },
     log: pino({ level: 'silent' }),

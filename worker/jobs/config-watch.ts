@@ -4,6 +4,7 @@
 import { type FSWatcher, watch } from 'node:fs';
 import { readFile, stat } from 'node:fs/promises';
 import { dirname } from 'node:path';
+import type { Vault } from '../../lib/access';
 import { isDatabaseUnavailable, rootMessage } from '../../lib/db/faults';
 import type { Db } from '../../lib/db/types';
 import type { Bus } from '../../lib/events/bus';
@@ -13,6 +14,7 @@ import { importConfigFile } from '../../lib/servers';
 export interface ConfigWatchOptions {
   db: Db;
   bus: Bus;
+  vault: Vault;
   log: Log;
   /** Absolute path of the servers file; it need not exist yet. */
   path: string;
@@ -42,7 +44,7 @@ const maxFileBytes = 1024 * 1024;
 
 /** Resolves when the file was looked at for the first time; later changes are followed until close(). */
 export async function watchConfig(options: ConfigWatchOptions): Promise<ConfigWatch> {
-  const { db, bus, log, path, required = false, debounceMs = 150, lookMs = 5_000 } = options;
+  const { bus, log, path, required = false, debounceMs = 150, lookMs = 5_000 } = options;
   let faults: string[] = [];
   let file: string | null = null;
   /** What was imported last; undefined until the database took it, null for an absent file. */
@@ -78,7 +80,7 @@ export async function watchConfig(options: ConfigWatchOptions): Promise<ConfigWa
       return tell(absenceFaults(), 'the servers file is not there');
     }
     try {
-      const result = await importConfigFile(db, path, text, bus);
+      const result = await importConfigFile(options, path, text);
       imported = text;
       file = path;
       const { created, updated, deleted } = result;

@@ -170,6 +170,13 @@ export const operations: Record<string, Record<string, Operation>> = {
       problems: [403],
     },
   },
+  '/api/v1/settings/secrets/rotate': {
+    post: {
+      summary: 'Put all stored secrets under a new key, for administrators; no server restarts',
+      answer: 'SecretsRotation',
+      problems: [403],
+    },
+  },
   '/api/v1/groups': {
     get: { summary: 'Groups that the caller may see', query: page, answer: 'GroupList' },
     post: {

@@ -66,6 +66,9 @@ const server = z.object({
   headers: z.record(z.string(), z.string()).meta({
     description: 'Values are masked: *** and the last 4 characters; references to secrets are shown as they are',
   }),
+  needsReentry: z.array(z.string()).meta({
+    description: 'Values that the master key of the hub does not open, as "env.NAME": enter them again',
+  }),
   secrets: z.record(z.string(), z.string()).meta({
     description:
       'What ${NAME} in env and headers stands for; masked: *** and the last 4 characters, empty without a value',
@@ -352,6 +355,7 @@ export const answers = {
   ServerTest: serverTestSchema,
   DocumentReading: documentReadingSchema.omit({ document: true }),
   DocumentChange: documentChange,
+  SecretsRotation: controlCalls['secrets.rotate'].answer,
   ImportAnswer: z.union([importPlan, importResult]),
   CallList: listOf(call),
   AuditList: listOf(audit),

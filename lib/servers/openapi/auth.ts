@@ -1,23 +1,26 @@
 // The credentials of an OpenAPI server at rest: which of their values are secret, how they are shown, how they are
 // patched, and what references in them stand for.
 
-import type { OpenApiSettings, SchemeCredentials } from '../../openapi/schema';
+import type { SealedValue } from '../../../drizzle/schema';
+import type { OpenApiSettings } from '../../openapi/schema';
 import { isMasked, maskValue, mergeValues } from '../masking';
 
 const secretFields: ReadonlySet<string> = new Set(['value', 'password', 'token', 'clientSecret']);
 
 type Auth = NonNullable<OpenApiSettings['auth']>;
+/** As rows hold it. */
+type StoredAuth = Record<string, Record<string, SealedValue | string>>;
 
-export function maskAuth(auth: Auth): Auth {
-  return mapAuth(auth, (text, field) => (secretFields.has(field) ? maskValue(text) : text));
+export function maskAuth(auth: StoredAuth): Auth {
+  return mapSecretFields(auth, maskValue) as Auth;
 }
 
 /** @returns the new credentials, in which a masked value stands for the stored one */
-export function patchAuth(stored: Auth | undefined, patch: Auth): Auth {
+export function patchAuth(stored: StoredAuth | undefined, patch: Auth): Auth {
   return Object.fromEntries(
     Object.entries(patch).map(([scheme, given]) => {
       const former = (stored && Object.hasOwn(stored, scheme) ? stored[scheme] : undefined) ?? {};
-      const kept = mergeValues(former as Record<string, string>, given as Record<string, string>);
+      const kept = mergeValues(former, given as Record<string, string>);
       return [scheme, Object.fromEntries(Object.keys(given).map((field) => [field, kept[field] ?? '']))];
     }),
   );
@@ -51,7 +54,10 @@ export function expandAuth(
   if (stored === null) return { settings: null, unset: [] };
   const settings = stored as OpenApiSettings;
   const { values, unset } = expand(authTexts(settings.auth));
-  const auth = mapAuth(settings.auth ?? {}, (text, field, scheme) => values[`${scheme}.${field}`] ?? text);
+  const auth = mapFields(
+    (settings.auth ?? {}) as Record<string, Record<string, string>>,
+    (text, field, scheme) => values[`${scheme}.${field}`] ?? text,
+  );
   return { settings: { ...settings, auth }, unset };
 }
 
@@ -62,11 +68,24 @@ export function secretValuesOf(settings: OpenApiSettings | null): string[] {
   );
 }
 
-function mapAuth(auth: Auth, map: (text: string, field: string, scheme: string) => string): Auth {
+/** Changes the values that are secret; `name` is "scheme.field". The others stay as they are. */
+export function mapSecretFields<V, W>(
+  auth: Record<string, Record<string, V>>,
+  to: (value: V, name: string) => W,
+): Record<string, Record<string, V | W>> {
+  return mapFields<V, V | W>(auth, (value, field, scheme) =>
+    secretFields.has(field) ? to(value, `${scheme}.${field}`) : value,
+  );
+}
+
+function mapFields<V, W>(
+  auth: Record<string, Record<string, V>>,
+  to: (value: V, field: string, scheme: string) => W,
+): Record<string, Record<string, W>> {
   return Object.fromEntries(
     Object.entries(auth).map(([scheme, given]) => [
       scheme,
-      Object.fromEntries(Object.entries(given).map(([field, text]) => [field, map(text, field, scheme)])),
+      Object.fromEntries(Object.entries(given).map(([field, value]) => [field, to(value, field, scheme)])),
     ]),
-  ) as Record<string, SchemeCredentials>;
+  );
 }

@@ -2,7 +2,7 @@
 import { sql } from 'drizzle-orm';
 import { afterAll, beforeAll, beforeEach } from 'vitest';
 import { groupMembers, groups, roles, userRoles, users } from '../../../drizzle/schema';
-import { bootstrapAccess, type Ctx, systemActor } from '../../../lib/access';
+import { bootstrapAccess, type Ctx, createKeyring, createVault, systemActor } from '../../../lib/access';
 import { loadUser } from '../../../lib/access/identities';
 import type { Db } from '../../../lib/db/types';
 import { type Bus, createBus } from '../../../lib/events/bus';
@@ -44,7 +44,8 @@ export function accessFixture(kind: DatabaseKind): AccessFixture {
     fixture.bus = createBus((error) => {
       throw error;
     });
-    const base = { db, bus: fixture.bus, requestId: 'test' };
+    const vault = createVault(createKeyring(Buffer.alloc(32, 1)));
+    const base = { db, bus: fixture.bus, vault, requestId: 'test' };
     fixture.system = { ...base, actor: systemActor('test') };
     fixture.contextOf = async (userId) => {
       const identity = await loadUser(db, userId);

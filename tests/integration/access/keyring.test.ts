@@ -1,4 +1,5 @@
 import { fork } from 'node:child_process';
+import { randomBytes } from 'node:crypto';
 import { once } from 'node:events';
 import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
@@ -42,16 +43,19 @@ describe('master key', () => {
   });
 
   it('comes from the settings where it is given, and then no file is made', () => {
-    const key = Buffer.from(Array.from({ length: 32 }, (_, index) => index * 7));
+    const key = randomBytes(32);
     const keyring = loadKeyring({ MCPHUB_DATA_DIR: dir, MCPHUB_MASTER_KEY: key.toString('base64') });
     expect(createKeyring(key).open('session', keyring.seal('session', 1))).toBe(1);
     expect(readdirSync(dir)).toEqual([]);
   });
 
   it.each([
-    ['cut short', Buffer.alloc(16, 9).toString('base64'), /master key: it must be 32 bytes/],
+    ['cut short', Buffer.alloc(16, 9).toString('base64'), /master key, which must be 32 bytes in base64, not 16/],
     ['empty', '', /must be 32 bytes/],
     ['guessable', Buffer.alloc(32).toString('base64'), /guessable/],
+    ['typed', Buffer.from('correct horse battery staple 123').toString('base64'), /guessable/],
+    ['a sequence', Buffer.from(Array.from({ length: 32 }, (_, index) => index * 7)).toString('base64'), /guessable/],
+    ['no base64', `${randomBytes(31).toString('base64').slice(0, -1)}!`, /must be 32 bytes/],
   ])('that is %s stops the start with a clear line and is left as it is', (_what, text, message) => {
     const path = join(dir, 'master.key');
     writeFileSync(path, text);

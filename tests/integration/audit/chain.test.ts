@@ -19,7 +19,7 @@ import { bench } from '../servers/support';
 const run = promisify(execFile);
 
 eachDatabase('the audit chain', (kind) => {
-  const { use, ctx: ctxOf, bus } = bench(kind);
+  const { use, ctx: ctxOf } = bench(kind);
   const db = () => use().db;
   const ctx = () => ctxOf(systemActor('test'));
   const rows = () => db().select().from(auditLogs).orderBy(asc(auditLogs.id));
@@ -87,7 +87,7 @@ eachDatabase('the audit chain', (kind) => {
     const entries = Object.fromEntries(['a', 'b', 'c'].map((name) => [name, { command: 'true' }]));
     const text = JSON.stringify({ mcpServers: entries });
     const inFile = JSON.stringify({ mcpServers: { filed: { command: 'true' }, a: { command: 'taken' } } });
-    await Promise.all([applyImport(ctx(), text), importConfigFile(db(), 'mcp.json', inFile, bus)]);
+    await Promise.all([applyImport(ctx(), text), importConfigFile(ctx(), 'mcp.json', inFile)]);
     const made = (await rows()).map(({ action }) => action);
     expect(made.every((action) => action === 'server.created')).toBe(true);
     expect(made.length).toBeGreaterThanOrEqual(4);

@@ -19,6 +19,7 @@ import {
   createRole,
   createUser,
   issueSetupToken,
+  requireSecretsRotation,
   signInWithCode,
   signInWithPassword,
   signOutOf,
@@ -30,6 +31,7 @@ import { canonicalJson } from '../../../lib/canonical-json';
 import { parseEnv } from '../../../lib/env';
 import type { DocumentReading } from '../../../lib/openapi/schema';
 import { createGroup, createServer, refreshServerDocument, stopServer, updateServer } from '../../../lib/servers';
+import { rotateSecrets } from '../../../lib/servers/resealing';
 import { singleton } from '../../../lib/singleton';
 import { verifyChain } from '../../../lib/telemetry';
 import { root as repository } from '../../../scripts/prepare.mjs';
@@ -221,6 +223,10 @@ const scenarios: Record<string, Scenario> = {
       await confirmSecondFactor(root, { code: codeOf(await factorOf(root)) }, { keyring: keyring() });
       return { body: { password } };
     },
+  },
+  'POST /api/v1/settings/secrets/rotate': {
+    action: 'secrets.rotated',
+    verb: (ctx) => rotateSecrets(ctx.db, keyring(), requireSecretsRotation(ctx)),
   },
   'POST /api/v1/setup': {
     action: 'user.created',

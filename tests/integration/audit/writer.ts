@@ -1,6 +1,6 @@
 // A process that makes and deletes groups as fast as it can, with every third change failing after its audit entry.
 
-import { systemActor } from '../../../lib/access';
+import { createKeyring, createVault, systemActor } from '../../../lib/access';
 import { openDatabase } from '../../../lib/db';
 import { createBus } from '../../../lib/events/bus';
 import { createLog } from '../../../lib/log';
@@ -18,7 +18,13 @@ const { db } = database;
 const bus = createBus((error) => {
   throw error;
 });
-const ctx = { actor: systemActor(name), db, bus, requestId: name };
+const ctx = {
+  actor: systemActor(name),
+  db,
+  bus,
+  vault: createVault(createKeyring(Buffer.alloc(32, name))),
+  requestId: name,
+};
 await Promise.all(
   Array.from({ length: count }, async (_each, index) => {
     await createGroup(ctx, { name: `${name}-${index}` });

@@ -5,6 +5,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { requestLogs } from '../../../drizzle/schema';
+import { createVault, loadKeyring } from '../../../lib/access';
 import { systemActor } from '../../../lib/access/identities';
 import { asDatabaseFault, openDatabase } from '../../../lib/db';
 import { runtimeDir } from '../../../lib/env';
@@ -79,7 +80,8 @@ onDisk(`a full disk${isMounted ? '' : ': SKIPPED, this user may not mount a file
     const bus = createBus((error) => {
       throw error;
     });
-    const ctx = { actor: systemActor('test'), db: database.db, bus, requestId: 'test' };
+    const vault = createVault(loadKeyring({ MCPHUB_DATA_DIR: hub.dataDir }));
+    const ctx = { actor: systemActor('test'), db: database.db, bus, vault, requestId: 'test' };
     const write = (name: string) => createGroup(ctx, { name, description: 'y'.repeat(2_000) });
     const made: string[] = [];
     let refused: unknown;

@@ -445,6 +445,25 @@ async function framesDuring(run: () => Promise<unknown>): Promise<string> {
   return received.join('\n');
 }
 
+describe('stored secrets', () => {
+  it('are put under a new key by who may, while servers run, and none of them is restarted', async () => {
+    const before = (await statuses(hub)).made?.instances[0]?.pid;
+    expect(before).toBeGreaterThan(0);
+    const answer = await ask('POST', '/settings/secrets/rotate');
+    expect([answer.status, answer.json]).toEqual([200, { key: 'k2', values: expect.any(Number), closed: 0 }]);
+    expect(answer.json.values).toBeGreaterThan(1);
+    // A look at all servers, after which a changed one would not be the same process any more.
+    expect((await ask('PATCH', '/servers/made', { env: { PASSWORD: '***er-2' } })).status).toBe(200);
+    await isReady('made');
+    expect((await statuses(hub)).made?.instances[0]?.pid).toBe(before);
+    const scope = { servers: ['made'] };
+    const { secret } = (await ask('POST', '/keys', { name: 'no-admin', scope })).json;
+    answered.pop();
+    const headers = { authorization: `Bearer ${secret}` };
+    expectProblem(await ask('POST', '/settings/secrets/rotate', undefined, headers), 403, 'FORBIDDEN');
+  });
+});
+
 describe('what the hub tells', () => {
   it('holds no stack, no internal failure and no secret', async () => {
     const session = await openSession(hub, { endpoint: '/made' });

@@ -6,7 +6,7 @@ import { StreamableHTTPClientTransport } from '@modelcontextprotocol/sdk/client/
 import { McpError } from '@modelcontextprotocol/sdk/types.js';
 import { afterAll, beforeAll, expect, it } from 'vitest';
 import { users } from '../../../drizzle/schema';
-import { createKey, revokeKey } from '../../../lib/access';
+import { createKey, createVault, loadKeyring, revokeKey } from '../../../lib/access';
 import { loadUser } from '../../../lib/access/identities';
 import { createControlClient } from '../../../lib/control';
 import { openDatabase } from '../../../lib/db';
@@ -190,7 +190,8 @@ eachDatabase('a hub with two workers', (kind) => {
     // As the web program tells its worker.
     const deliver = (name: string, payload: object) =>
       createControlClient(socketPaths(hub.dataDir).worker).call('events.deliver', { name, payload } as never);
-    const ctx = { actor, db, bus: { emit: deliver } as unknown as Bus, requestId: 'test' };
+    const vault = createVault(loadKeyring({ MCPHUB_DATA_DIR: hub.dataDir }));
+    const ctx = { actor, db, bus: { emit: deliver } as unknown as Bus, vault, requestId: 'test' };
     const { key, secret } = await createKey(ctx, { name: 'to be revoked' });
     const lines = await linesTo(hub, await bothWorkers());
     const authorization = `Bearer ${secret}`;

@@ -10,7 +10,7 @@ import { until } from '../../support/until';
 import { bench } from '../servers/support';
 
 eachDatabase('jobs', (kind) => {
-  const { use, bus, take } = bench(kind);
+  const { use, parts, bus, take } = bench(kind);
 
   describe('servers file', () => {
     let folder: string;
@@ -19,7 +19,7 @@ eachDatabase('jobs', (kind) => {
 
     const commands = async () => (await use().db.select().from(servers)).map((row) => row.command).sort();
     const follow = async (more = {}) => {
-      const options = { db: use().db, bus, log: silentLog, path, debounceMs: 20, lookMs: 60_000, ...more };
+      const options = { ...parts(), log: silentLog, path, debounceMs: 20, lookMs: 60_000, ...more };
       watching = await watchConfig(options);
       return watching;
     };

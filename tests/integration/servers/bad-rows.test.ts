@@ -14,10 +14,13 @@ import {
   updateServer,
 } from '../../../lib/servers';
 import { desiredOf } from '../../../lib/servers/desired';
+import { openRow } from '../../../lib/servers/opened';
+import type { ServerRow } from '../../../lib/servers/rows';
 import type { ServerInput, ServerPatch } from '../../../lib/servers/schema';
 import { bench } from './support';
 
-const { use, bus, ctx, actor } = bench('embedded');
+const { use, parts, ctx, actor } = bench('embedded');
+const plain = (row: ServerRow) => openRow(row, () => null).row;
 
 const many = (count: number, text: string) => Array.from({ length: count }, () => text);
 const variables = (count: number, bytes: number) =>
@@ -106,7 +109,7 @@ it.each(rows)('%s', async (_what, settings, pointer, detail) => {
   expect(await applyImport(ctx(admin), text)).toMatchObject({ created: ['fine'], skipped: ['bad'] });
 
   const file = JSON.stringify({ mcpServers: { bad: settings, 'fine-too': { command: 'fine' } } });
-  const { faults, created: fromFile } = await importConfigFile(use().db, '/mcp.json', file, bus);
+  const { faults, created: fromFile } = await importConfigFile(parts(), '/mcp.json', file);
   expect(faults.join()).toMatch(detail);
   expect(fromFile).toEqual(['fine-too']);
   expect((await names()).sort()).toEqual(['fine', 'fine-too', 'kept']);
@@ -125,7 +128,7 @@ it.each([
   await createServer(ctx(admin), { name: 'stored', type: 'stdio', command: 'x' });
   await use().db.update(servers).set(change).where(eq(servers.name, 'stored'));
   const [row] = await use().db.select().from(servers);
-  expect(desiredOf(row as NonNullable<typeof row>, {}).fault).toMatch(fault);
+  expect(desiredOf(plain(row as NonNullable<typeof row>), {}).fault).toMatch(fault);
 });
 
 it('what references of the servers file stand for is looked at when they are filled in [F-ROW-02, F-ROW-03, F-ROW-07]', async () => {
@@ -137,10 +140,10 @@ it('what references of the servers file stand for is looked at when they are fil
       good: { command: 'x', cwd: '${HOME}/x' },
     },
   });
-  expect((await importConfigFile(use().db, '/mcp.json', file, bus)).faults).toEqual([]);
+  expect((await importConfigFile(parts(), '/mcp.json', file)).faults).toEqual([]);
   const variables = { WHERE: '../..', HOST: '0xa9fea9fe', USER_AND_PASSWORD: 'a:b', HOME: '/home/me' };
   const stored = await use().db.select().from(servers).orderBy(servers.name);
-  expect(stored.map((row) => [row.name, desiredOf(row, variables).fault])).toEqual([
+  expect(stored.map((row) => [row.name, desiredOf(plain(row), variables).fault])).toEqual([
     ['climbs', expect.stringContaining('lead out by')],
     ['credentials', expect.stringContaining('without credentials')],
     ['good', null],
@@ -231,7 +234,7 @@ it('an import offers another name for one that looks like another, and warns of 
   expect(await applyImport(ctx(admin), text)).toMatchObject({ skipped: ['Glthub-O'] });
   expect(await applyImport(ctx(admin), text, { 'Glthub-O': 'rename' })).toMatchObject({ created: ['Glthub-O-2'] });
   const file = JSON.stringify({ mcpServers: { 'GIthub-O': { command: 'x' }, 'team-I': { command: 'x' } } });
-  const { faults, created } = await importConfigFile(use().db, '/mcp.json', file, bus);
+  const { faults, created } = await importConfigFile(parts(), '/mcp.json', file);
   expect(faults).toEqual([expect.stringMatching(/"GIthub-O" is left out, because its name differs from .*look alike/)]);
   expect(created).toEqual(['team-I']);
 });

@@ -20,11 +20,11 @@ import { bench, codeOf } from './support';
 const path = '/srv/mcp.json';
 
 eachDatabase('servers file and import', (kind) => {
-  const { use, ctx, take, actor, bus } = bench(kind);
+  const { use, ctx, take, actor, parts, opened, opener } = bench(kind);
   let admin: Actor;
 
   const sync = (text: unknown) =>
-    importConfigFile(use().db, path, typeof text === 'string' ? text : JSON.stringify(text), bus);
+    importConfigFile(parts(), path, typeof text === 'string' ? text : JSON.stringify(text));
 
   beforeAll(async () => {
     admin = await actor('admin');
@@ -100,7 +100,7 @@ eachDatabase('servers file and import', (kind) => {
       const [row] = await use().db.select().from(servers).where(eq(servers.name, 'full'));
       expect(row?.args).toEqual(['${A}', '${NONE:-fallback}']);
       const desired = new Map(
-        (await listDesired(use().db, { A: 'value', B: 'nonsense' })).map((each) => [each.name, each]),
+        (await listDesired(use().db, { A: 'value', B: 'nonsense' }, opener)).map((each) => [each.name, each]),
       );
       expect(desired.get('full')).toMatchObject({
         args: ['value', 'fallback'],
@@ -154,7 +154,7 @@ eachDatabase('servers file and import', (kind) => {
         skipped: ['taken', 'same', 'wrong'],
       });
       const [row] = await use().db.select().from(servers).where(eq(servers.name, 'fresh'));
-      expect(row?.env).toEqual({ TOKEN: 'a-long-secret-value', PATH_OF: '${HOME}' });
+      expect((await opened(row))?.env).toEqual({ TOKEN: 'a-long-secret-value', PATH_OF: '${HOME}' });
       expect((await applyImport(ctx(admin), text, { taken: 'rename' })).created).toEqual(['taken-2']);
       expect((await applyImport(ctx(admin), text, { taken: 'overwrite' })).updated).toEqual(['taken']);
       expect(await getServer(ctx(admin), 'taken')).toMatchObject({ command: 'other' });

@@ -37,7 +37,7 @@ async function faultsOf(promise: Promise<unknown>) {
 }
 
 eachDatabase('servers made of OpenAPI documents', (kind) => {
-  const { use, ctx, actor, bus } = bench(kind);
+  const { use, ctx, actor, opener, parts } = bench(kind);
   let admin: Actor;
   let user: Actor;
   let api: ApiServer;
@@ -71,7 +71,7 @@ eachDatabase('servers made of OpenAPI documents', (kind) => {
     ({ name, type: 'openapi', openapi, ...more }) as ServerInput;
   const url = () => `${api.url}/openapi.json`;
   const desiredOf = async (name: string) =>
-    (await listDesired(use().db, {})).find((each) => each.name === name) as DesiredServer;
+    (await listDesired(use().db, {}, opener)).find((each) => each.name === name) as DesiredServer;
   const documents = () => use().db.select().from(openapiDocuments);
 
   it('are read when they are saved, and keep document, addresses and settings', async () => {
@@ -198,7 +198,7 @@ eachDatabase('servers made of OpenAPI documents', (kind) => {
     const file = {
       mcpServers: { filed: { type: 'openapi', url: url(), openapi: { include: { operations: ['listPets'] } } } },
     };
-    const { faults, created } = await importConfigFile(use().db, 'mcp.json', JSON.stringify(file), bus);
+    const { faults, created } = await importConfigFile(parts(), 'mcp.json', JSON.stringify(file));
     expect([faults, created]).toEqual([[], ['filed']]);
     const row = await desiredOf('filed');
     expect(row).toMatchObject({ type: 'openapi', openapi: { documentUrl: url() } });

@@ -19,7 +19,7 @@ async function pointersOf(promise: Promise<unknown>) {
 }
 
 eachDatabase('instance policy as settings', (kind) => {
-  const { use, ctx, actor } = bench(kind);
+  const { use, ctx, actor, opener } = bench(kind);
   let admin: Actor;
 
   beforeAll(async () => {
@@ -28,11 +28,11 @@ eachDatabase('instance policy as settings', (kind) => {
 
   it('are kept, merged by a patch, taken back by null, and reach the supervisor without a restart', async () => {
     await createServer(ctx(admin), stdio('one'));
-    const before = (await listDesired(use().db, {})).find(({ name }) => name === 'one');
+    const before = (await listDesired(use().db, {}, opener)).find(({ name }) => name === 'one');
     const policy = { isolation: 'user', startOnDemand: true, idleStopSeconds: 90, warmInstances: 2 } as const;
     await updateServer(ctx(admin), 'one', { ...policy, limits: { instances: 5 } });
     expect(await getServer(ctx(admin), 'one')).toMatchObject({ ...policy, limits: { instances: 5 } });
-    const after = (await listDesired(use().db, {})).find(({ name }) => name === 'one');
+    const after = (await listDesired(use().db, {}, opener)).find(({ name }) => name === 'one');
     expect(after).toMatchObject({ ...policy, said: null, hash: before?.hash });
     await updateServer(ctx(admin), 'one', { isolation: null, idleStopSeconds: null, warmInstances: null });
     expect(await getServer(ctx(admin), 'one')).toMatchObject({

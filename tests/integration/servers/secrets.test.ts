@@ -39,7 +39,7 @@ async function faultsOf(promise: Promise<unknown>) {
 }
 
 eachDatabase('secrets of servers', (kind) => {
-  const { use, ctx, actor } = bench(kind);
+  const { use, ctx, actor, parts, opened, opener } = bench(kind);
   let admin: Actor;
   let manager: Actor;
   let fixture: Awaited<ReturnType<typeof startHttpFixture>>;
@@ -54,7 +54,7 @@ eachDatabase('secrets of servers', (kind) => {
   });
 
   const desiredOf = async (name: string, env = {}) =>
-    (await listDesired(use().db, env)).find((each) => each.name === name) as DesiredServer;
+    (await listDesired(use().db, env, opener)).find((each) => each.name === name) as DesiredServer;
 
   it('a reference to a secret that is missing is refused with the field and the name', async () => {
     expect(await faultsOf(createServer(ctx(admin), remote('a', { headers: { 'X-Key': 'k ${API_KEY}' } })))).toEqual([
@@ -88,7 +88,8 @@ eachDatabase('secrets of servers', (kind) => {
     const changed = await updateServer(ctx(admin), 'masked', { secrets: { TOKEN: '***ue+1', OTHER: null, NEW: 'n' } });
     expect(changed.secrets).toEqual({ TOKEN: '***ue+1', EMPTY: '', NEW: '***' });
     const [row] = await use().db.select().from(servers).where(eq(servers.id, made.id));
-    expect(row?.secrets).toEqual({ TOKEN: secret, EMPTY: '', NEW: 'n' });
+    expect((await opened(row))?.secrets).toEqual({ TOKEN: secret, EMPTY: '', NEW: 'n' });
+    expect(JSON.stringify(row)).not.toContain('planted');
     expect(await faultsOf(updateServer(ctx(admin), 'masked', { secrets: { TOKEN: null } }))).toEqual([
       expect.stringContaining('/headers/X-Key: refers to the secret "TOKEN"'),
     ]);
@@ -139,17 +140,12 @@ eachDatabase('secrets of servers', (kind) => {
 
   it("the operator's own file still sees the environment of the hub", async () => {
     const entry = { command: 'x', env: { A: '${FROM_HUB}', B: '${OWN}' }, secrets: { OWN: 'mine' } };
-    await importConfigFile(
-      use().db,
-      '/srv/mcp.json',
-      JSON.stringify({ mcpServers: { 'of-file': entry } }),
-      ctx(admin).bus,
-    );
+    await importConfigFile(parts(), '/srv/mcp.json', JSON.stringify({ mcpServers: { 'of-file': entry } }));
     expect(await desiredOf('of-file', { FROM_HUB: 'h', OWN: 'theirs' })).toMatchObject({
       env: { A: 'h', B: 'mine' },
       fault: null,
     });
-    await importConfigFile(use().db, '/srv/mcp.json', '{}', ctx(admin).bus);
+    await importConfigFile(parts(), '/srv/mcp.json', '{}');
   });
 
   it('reach the process and the request, and no log, state or record of a call', async () => {
@@ -164,7 +160,7 @@ eachDatabase('secrets of servers', (kind) => {
     const names = new Set(['given', 'talking', 'asked']);
     const { supervisor } = supervise([], {
       loadDesired: async () => {
-        const all = (await listDesired(use().db, {})).filter(({ name }) => names.has(name));
+        const all = (await listDesired(use().db, {}, opener)).filter(({ name }) => names.has(name));
         knowSecrets(all);
         return all;
       },

@@ -26,7 +26,7 @@ const stdio = (name: string, more: Partial<ServerInput> = {}) =>
   ({ name, type: 'stdio', command: 'node', args: ['server.mjs'], ...more }) as ServerInput;
 
 eachDatabase('verbs of servers', (kind) => {
-  const { use, ctx, take, actor } = bench(kind);
+  const { use, ctx, take, actor, opened, opener } = bench(kind);
   let admin: Actor;
   let manager: Actor;
   let user: Actor;
@@ -147,7 +147,7 @@ eachDatabase('verbs of servers', (kind) => {
     });
     expect(changed).toMatchObject({ name: 'Renamed', timeoutMs: null, version: 2 });
     const [row] = await use().db.select().from(servers).where(eq(servers.id, changed.id));
-    expect(row?.env).toEqual({ KEEP: 'keep-this-secret', NEW: 'y' });
+    expect((await opened(row))?.env).toEqual({ KEEP: 'keep-this-secret', NEW: 'y' });
     expect(await codeOf(getServer(ctx(admin), 'patched'))).toBe('NOT_FOUND');
     await createServer(ctx(admin), stdio('patched'));
     expect(await codeOf(updateServer(ctx(admin), 'patched', { name: 'renamed' }))).toBe('INVALID_INPUT');
@@ -186,7 +186,7 @@ eachDatabase('verbs of servers', (kind) => {
       balancing: 'weighted' as const,
     };
     expect(await createServer(ctx(admin), remote)).toMatchObject({ endpoints, balancing: 'weighted', replicas: 1 });
-    const row = (await listDesired(use().db, {})).find(({ name }) => name === 'addresses');
+    const row = (await listDesired(use().db, {}, opener)).find(({ name }) => name === 'addresses');
     expect(row?.endpoints).toEqual([{ url, weight: 1 }, ...endpoints]);
     for (const patch of [{ replicas: 0 }, { replicas: 33 }, { endpoints }, { balancing: 'weighted' as const }]) {
       expect(await codeOf(updateServer(ctx(admin), 'many', patch))).toBe('INVALID_INPUT');
@@ -200,7 +200,7 @@ eachDatabase('verbs of servers', (kind) => {
   });
 
   it('whether safe calls are repeated is a setting of every type, false by default, and restarts nothing', async () => {
-    const hashOf = async () => (await listDesired(use().db, {})).find(({ name }) => name === 'repeating')?.hash;
+    const hashOf = async () => (await listDesired(use().db, {}, opener)).find(({ name }) => name === 'repeating')?.hash;
     expect(await createServer(ctx(admin), stdio('repeating'))).toMatchObject({ repeatSafeCalls: false });
     const before = await hashOf();
     expect(await updateServer(ctx(admin), 'repeating', { repeatSafeCalls: true })).toMatchObject({
@@ -219,7 +219,7 @@ eachDatabase('verbs of servers', (kind) => {
   it('the era of the protocol can be forced where there are two, and null finds it out again', async () => {
     const made = await createServer(ctx(admin), stdio('forced', { era: 'legacy' }));
     expect(made.era).toBe('legacy');
-    const hashOf = async () => (await listDesired(use().db, {})).find(({ name }) => name === 'forced')?.hash;
+    const hashOf = async () => (await listDesired(use().db, {}, opener)).find(({ name }) => name === 'forced')?.hash;
     const before = await hashOf();
     expect((await updateServer(ctx(admin), 'forced', { era: null })).era).toBe('auto');
     expect(await hashOf()).not.toBe(before);
@@ -280,7 +280,7 @@ eachDatabase('verbs of servers', (kind) => {
 
   it('what came by the API is never expanded from the environment of the hub', async () => {
     await createServer(ctx(admin), stdio('literal', { args: ['${SECRET}'], env: { A: '${SECRET:-b}' } }));
-    const desired = await listDesired(use().db, { SECRET: 'leaked' });
+    const desired = await listDesired(use().db, { SECRET: 'leaked' }, opener);
     const literal = desired.find((server) => server.name === 'literal');
     expect(literal).toMatchObject({ args: ['${SECRET}'], env: { A: '${SECRET:-b}' }, fault: null, running: true });
     expect(JSON.stringify(desired)).not.toContain('leaked');

@@ -15,6 +15,7 @@ const view: ServerView = {
   url: null,
   headers: {},
   secrets: {},
+  needsReentry: [],
   era: 'auto',
   enabled: true,
   desired: 'running',
