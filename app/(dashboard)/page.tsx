@@ -13,7 +13,7 @@ export default async function OverviewPage() {
   const [servers, figures, calls, keys, stats] = await Promise.all([
     loadServers(ctx),
     recentOverview(ctx, cache()),
-    listCalls(ctx, { limit: 10 }),
+    canSome(ctx.actor, 'read', 'call') ? listCalls(ctx, { limit: 10 }) : { data: [] },
     canSome(ctx.actor, 'read', 'key') ? listKeys(ctx) : [],
     worker()
       .call('hub.stats', {}, { signal: AbortSignal.timeout(1_500) })

@@ -11,10 +11,12 @@ const defaultLimit = 50;
 
 /**
  * Calls that the actor may see: all, or those of the own account; with a limited key those of this key.
- * @throws HubError INVALID_INPUT (also for an altered cursor), FORBIDDEN for callers without an account
+ * @throws HubError INVALID_INPUT (also for an altered cursor), FORBIDDEN for those who may see none
  */
 export async function listCalls(ctx: Ctx, query: CallQuery = {}): Promise<CallPage> {
-  const { where } = visibleCalls(ctx);
+  const scope = visibleCalls(ctx);
+  if (!scope) throw new HubError('FORBIDDEN', 'You may not see calls.');
+  const { where } = scope;
   const { server, tool, outcome, cursor, limit = defaultLimit } = parseInput(callQuerySchema, query);
   const rows = await ctx.db
     .select()
@@ -43,13 +45,13 @@ export interface CallScope {
   where: SQL | undefined;
 }
 
-/** @throws HubError FORBIDDEN */
-export function visibleCalls({ actor }: Ctx): CallScope {
+/** Null for those who may see none. A limited key sees its own, where its owner may see his. */
+export function visibleCalls({ actor }: Ctx): CallScope | null {
   if (can(actor, 'read', { type: 'call' })) return { name: 'all', where: undefined };
-  if (actor.keyScope && actor.kind === 'key')
-    return { name: `key:${actor.id}`, where: eq(requestLogs.keyId, actor.id) };
-  if (actor.userId !== null) return { name: `user:${actor.userId}`, where: eq(requestLogs.userId, actor.userId) };
-  throw new HubError('FORBIDDEN', 'Calls are shown to people with an account.');
+  const { id, userId } = actor;
+  if (userId === null || !can({ ...actor, keyScope: null }, 'read', { type: 'call', ownerId: userId })) return null;
+  if (actor.keyScope && actor.kind === 'key') return { name: `key:${id}`, where: eq(requestLogs.keyId, id) };
+  return { name: `user:${userId}`, where: eq(requestLogs.userId, userId) };
 }
 
 interface Position {

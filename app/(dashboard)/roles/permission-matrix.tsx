@@ -29,7 +29,7 @@ const actionNames: Record<Action, string> = {
 };
 const columns = Object.keys(actionNames) as Action[];
 
-const scopeNames: Record<Scope, string> = { own: 'own', group: 'of own groups', all: 'all' };
+const scopeNames: Record<Scope, string> = { own: 'own', group: 'groups', all: 'all' };
 
 interface MatrixProps {
   rows: MatrixRow[];
@@ -47,7 +47,9 @@ export function PermissionMatrix({ rows, value, onChange }: MatrixProps) {
             <span className="sr-only">Kind of thing</span>
           </Th>
           {columns.map((action) => (
-            <Th key={action}>{actionNames[action]}</Th>
+            <Th key={action} className="px-2">
+              {actionNames[action]}
+            </Th>
           ))}
         </TableRow>
       </TableHead>
@@ -61,7 +63,7 @@ export function PermissionMatrix({ rows, value, onChange }: MatrixProps) {
               const cell = cells.find((each) => each.action === action);
               const held = heldScopes(value, resource, action);
               return (
-                <Td key={action} className="px-2">
+                <Td key={action} className="px-1">
                   {cell ? (
                     <Cell
                       label={`${actionNames[action]}: ${resourceNames[resource]}`}
@@ -98,12 +100,12 @@ function Cell({ label, cell, held, onChange }: CellProps) {
     disabled: !mayGive && !held.includes(scope),
   }));
   const offersBoth = ['own', 'group'].every((scope) => single.some(({ value }) => value === scope));
-  const both = { value: 'own group', label: 'own + of own groups', disabled: single.some((each) => each.disabled) };
+  const both = { value: 'own group', label: 'own + groups', disabled: single.some((each) => each.disabled) };
   const value = held.includes('all') ? 'all' : held.join(' ');
   return (
     <Select
       aria-label={label}
-      className="w-full min-w-24"
+      className="w-full min-w-20"
       value={value}
       onChange={({ target }) => onChange(target.value.split(' ').filter(Boolean) as Scope[])}
       options={[{ value: '', label: '–' }, ...single, ...(offersBoth ? [both] : [])]}

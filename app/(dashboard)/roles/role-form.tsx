@@ -71,8 +71,8 @@ export function RoleForm({ values: initial, around, submitLabel, onCancel, onSub
           onChange={(permissions) => set({ permissions })}
         />
         <p className="text-caption text-muted-foreground">
-          Own: what the person added. Of own groups: what a group offers of which the person is a member. You can give
-          only what you have yourself.
+          Own: what the person added, or is. Groups: what the person’s groups offer. You can give only what you have
+          yourself.
         </p>
       </DialogBody>
       <DialogFooter>

@@ -1,0 +1,285 @@
+// Who may do what, written down once more for the tests: every way into the hub with the right that it takes. A route,
+// action, page, room or MCP method that is not here fails tests/unit/policy.test.ts; what is here is asked for real in
+// matrix.test.ts.
+import { type Action, grantable, type Permission, type ResourceType, type Scope } from '../../../lib/access/schema';
+
+export type Right = [ResourceType, Action];
+
+/** What a way in takes. */
+export type Way =
+  /** Everybody, without a credential too; and what the answer is to all. */
+  | { kind: 'open'; because: string }
+  /** Whoever has an account. `refused`: with a key, because it is for browsers only. */
+  | { kind: 'account'; refused?: boolean; because?: string; body?: object }
+  /** The right to some thing of the type, whichever; else 403, or 404 for pages. */
+  | { kind: 'some'; right: Right; body?: object | ((actor: string) => object); query?: string }
+  /** A list of all that may be read; others see an empty one. */
+  | { kind: 'list'; of: Listed }
+  /** One thing: 404 for who may not read it, 403 for who may read but not do this. */
+  | { kind: 'one'; of: Listed; action: Action; also?: Right[]; body?: object }
+  /** Asked elsewhere. */
+  | { kind: 'elsewhere'; test: string };
+
+/** Things of which each actor finds an own one, one of the own group, and one of others. */
+export type Listed = 'server' | 'group' | 'tool' | 'key' | 'role' | 'user';
+
+const one = (of: Listed, action: Action, more: Partial<Extract<Way, { kind: 'one' }>> = {}): Way => ({
+  kind: 'one',
+  of,
+  action,
+  ...more,
+});
+const stdio = (name: string) => ({ name, type: 'stdio', command: 'true', enabled: false });
+
+export const routes: Record<string, Way> = {
+  'GET /api/v1/servers': { kind: 'list', of: 'server' },
+  'POST /api/v1/servers': { kind: 'some', right: ['server', 'create'], body: (actor) => stdio(`made-${actor}`) },
+  'GET /api/v1/servers/{name}': one('server', 'read'),
+  'PATCH /api/v1/servers/{name}': one('server', 'update', { body: { description: 'x' } }),
+  'DELETE /api/v1/servers/{name}': one('server', 'delete'),
+  'POST /api/v1/servers/{name}/start': one('server', 'operate'),
+  'POST /api/v1/servers/{name}/stop': one('server', 'operate'),
+  'POST /api/v1/servers/{name}/restart': one('server', 'operate'),
+  'GET /api/v1/servers/{name}/tools': one('server', 'read'),
+  'GET /api/v1/servers/{name}/logs': one('server', 'read', { also: [['log', 'read']] }),
+  'GET /api/v1/servers/{name}/instances': one('server', 'read'),
+  'GET /api/v1/servers/{name}/report': one('server', 'read'),
+  'POST /api/v1/servers/{name}/test': one('server', 'operate', { also: [['log', 'read']] }),
+  'GET /api/v1/servers/{name}/document': one('server', 'update'),
+  'POST /api/v1/servers/{name}/document/refresh': one('server', 'update'),
+  'POST /api/v1/tests': { kind: 'some', right: ['server', 'create'], body: stdio('tried') },
+  'POST /api/v1/openapi': { kind: 'some', right: ['server', 'create'], body: { document: '{}' } },
+  'POST /api/v1/import': {
+    kind: 'some',
+    right: ['server', 'create'],
+    body: { text: '{"mcpServers":{"pasted":{"command":"true"}}}', dryRun: true },
+  },
+  'GET /api/v1/groups': { kind: 'list', of: 'group' },
+  'POST /api/v1/groups': { kind: 'some', right: ['group', 'create'], body: (actor) => ({ name: `made-${actor}-g` }) },
+  'GET /api/v1/groups/{name}': one('group', 'read'),
+  'PATCH /api/v1/groups/{name}': one('group', 'update', { body: { description: 'x' } }),
+  'DELETE /api/v1/groups/{name}': one('group', 'delete'),
+  'GET /api/v1/tools': { kind: 'list', of: 'tool' },
+  'POST /api/v1/tools/call': { kind: 'elsewhere', test: 'tests/integration/access/matrix-mcp.test.ts' },
+  'GET /api/v1/calls': { kind: 'some', right: ['call', 'read'] },
+  'GET /api/v1/audit': { kind: 'some', right: ['audit', 'read'] },
+  'GET /api/v1/audit/export': { kind: 'some', right: ['audit', 'read'], query: '?format=csv' },
+  'GET /api/v1/audit/verify': { kind: 'some', right: ['audit', 'read'] },
+  'GET /api/v1/hub': { kind: 'account' },
+  'GET /api/v1/keys': { kind: 'some', right: ['key', 'read'] },
+  'POST /api/v1/keys': { kind: 'some', right: ['key', 'create'], body: { name: 'made' } },
+  'DELETE /api/v1/keys/{id}': one('key', 'delete'),
+  'GET /api/v1/roles': { kind: 'some', right: ['role', 'read'] },
+  'POST /api/v1/roles': {
+    kind: 'some',
+    right: ['role', 'create'],
+    body: (actor) => ({ name: `made-${actor}`, permissions: [] }),
+  },
+  'GET /api/v1/roles/{name}': one('role', 'read'),
+  'PATCH /api/v1/roles/{name}': one('role', 'update', { body: { description: 'x' } }),
+  'DELETE /api/v1/roles/{name}': one('role', 'delete'),
+  'POST /api/v1/roles/{name}/duplicate': one('role', 'create', { body: { name: 'copy' } }),
+  'GET /api/v1/users': { kind: 'some', right: ['user', 'read'] },
+  'GET /api/v1/me': { kind: 'account' },
+  'POST /api/v1/me/password': {
+    kind: 'account',
+    refused: true,
+    because: 'a key must not become a password',
+    body: { currentPassword: 'x', newPassword: 'a long new password' },
+  },
+  'POST /api/v1/setup': { kind: 'open', because: 'the one-time token is the credential' },
+};
+
+/** By what the verb behind it takes. `input` gets the name of the thing. */
+export const serverActions: Record<string, Way & { input?: (name: string) => unknown }> = {
+  signInAction: { kind: 'open', because: 'the password is the credential' },
+  setUpAction: { kind: 'open', because: 'the one-time token is the credential' },
+  signOutAction: { kind: 'open', because: 'it ends the own session' },
+  createGroupAction: { kind: 'some', right: ['group', 'create'], input: (name) => ({ name: `act-${name}-g` }) },
+  updateGroupAction: {
+    ...one('group', 'update'),
+    input: (name) => ({ name, patch: { description: 'x' }, ifVersion: 999 }),
+  },
+  deleteGroupAction: { ...one('group', 'delete'), input: (name) => ({ name }) },
+  createKeyAction: { kind: 'some', right: ['key', 'create'], input: () => ({ name: 'act' }) },
+  revokeKeyAction: { ...one('key', 'delete'), input: (id) => ({ id }) },
+  createRoleAction: {
+    kind: 'some',
+    right: ['role', 'create'],
+    input: (name) => ({ name: `act-${name}`, permissions: [] }),
+  },
+  duplicateRoleAction: { ...one('role', 'create'), input: (name) => ({ source: name, name: 'copy' }) },
+  updateRoleAction: {
+    ...one('role', 'update'),
+    input: (name) => ({ name, patch: { description: 'x' }, ifVersion: 999 }),
+  },
+  deleteRoleAction: { ...one('role', 'delete'), input: (name) => ({ name, ifVersion: 999 }) },
+  operateServerAction: { ...one('server', 'operate'), input: (name) => ({ name, operation: 'stop' }) },
+  createServerAction: { kind: 'some', right: ['server', 'create'], input: (name) => stdio(`act-${name}`) },
+  updateServerAction: {
+    ...one('server', 'update'),
+    input: (name) => ({ name, patch: { description: 'x' }, ifVersion: 999 }),
+  },
+  deleteServerAction: { ...one('server', 'delete'), input: (name) => ({ name }) },
+  planImportAction: {
+    kind: 'some',
+    right: ['server', 'create'],
+    input: () => ({ text: '{"mcpServers":{"pasted":{"command":"true"}}}' }),
+  },
+  applyImportAction: { kind: 'some', right: ['server', 'create'], input: () => ({ text: '{"mcpServers":{}}' }) },
+};
+
+/** By the folder below app. */
+export const pages: Record<string, Way> = {
+  '(auth)/setup': { kind: 'open', because: 'the one-time token is the credential' },
+  '(auth)/signin': { kind: 'open', because: 'it is where a password is given' },
+  '(dashboard)': { kind: 'account' },
+  '(dashboard)/connect': { kind: 'account' },
+  '(dashboard)/servers': { kind: 'some', right: ['server', 'read'] },
+  '(dashboard)/servers/[name]': one('server', 'read'),
+  '(dashboard)/groups': { kind: 'some', right: ['group', 'read'] },
+  '(dashboard)/groups/[name]': one('group', 'read'),
+  '(dashboard)/playground': { kind: 'some', right: ['tool', 'call'] },
+  '(dashboard)/calls': { kind: 'some', right: ['call', 'read'] },
+  '(dashboard)/keys': { kind: 'some', right: ['key', 'read'] },
+  '(dashboard)/roles': { kind: 'some', right: ['role', 'read'] },
+  '(dashboard)/roles/[name]': one('role', 'read'),
+  '(dashboard)/audit': { kind: 'some', right: ['audit', 'read'] },
+};
+
+/** Rooms of the live updates, as worker/live writes their names, with what joining takes of the thing that is named. */
+export const rooms: Record<string, { right: Right | null; only?: Scope }> = {
+  'user:': { right: null },
+  calls: { right: ['call', 'read'], only: 'all' },
+  'calls:': { right: ['call', 'read'], only: 'own' },
+  admin: { right: ['setting', 'read'], only: 'all' },
+  'server:': { right: ['server', 'read'] },
+  'logs:': { right: ['log', 'read'] },
+};
+
+/**
+ * MCP methods of both eras, by what they take at a server that may be read; "listed" are those whose answer is a list of
+ * what the rights allow. Null: everybody who may use the endpoint.
+ */
+export const methods: Record<string, { rights: Right[] | null; listed?: string; params?: Record<string, unknown> }> = {
+  initialize: { rights: null },
+  ping: { rights: null },
+  'server/discover': { rights: null },
+  'subscriptions/listen': { rights: null },
+  'logging/setLevel': { rights: null, params: { level: 'info' } },
+  'tools/list': {
+    rights: [
+      ['tool', 'read'],
+      ['tool', 'call'],
+    ],
+    listed: 'tools',
+  },
+  'tools/call': {
+    rights: [
+      ['tool', 'read'],
+      ['tool', 'call'],
+    ],
+    params: { name: 'echo' },
+  },
+  'resources/list': { rights: [['tool', 'call']], listed: 'resources' },
+  'resources/templates/list': { rights: [['tool', 'call']], listed: 'resourceTemplates' },
+  'resources/read': { rights: [['tool', 'call']], params: { uri: 'demo://a' } },
+  'resources/subscribe': { rights: [['tool', 'call']], params: { uri: 'demo://a' } },
+  'resources/unsubscribe': { rights: [['tool', 'call']], params: { uri: 'demo://a' } },
+  'prompts/list': { rights: [['tool', 'call']], listed: 'prompts' },
+  'prompts/get': { rights: [['tool', 'call']], params: { name: 'greet' } },
+  'completion/complete': {
+    rights: [['tool', 'call']],
+    params: { ref: { type: 'ref/prompt', name: 'greet' }, argument: { name: 'a', value: '' } },
+  },
+  // An id of a task is sealed over its owner, and good for nobody else; tasks.test.ts asks for the rights again.
+  'tasks/get': { rights: [], params: { taskId: 'x' } },
+  'tasks/list': { rights: [], params: {} },
+  'tasks/result': { rights: [], params: { taskId: 'x' } },
+  'tasks/cancel': { rights: [], params: { taskId: 'x' } },
+  'tasks/update': { rights: [], params: { taskId: 'x' } },
+};
+
+const everything = 'server group tool key user role call log audit setting';
+
+/** What each built-in role may, as `resource.action` → scopes; written by hand, so that a change of the roles shows. */
+const roleRights: Record<string, Record<string, Scope[]>> = {
+  admin: Object.fromEntries(
+    everything
+      .split(' ')
+      .flatMap((type) =>
+        ['read', 'create', 'update', 'delete', 'operate', 'call'].map((action) => [`${type}.${action}`, ['all']]),
+      ),
+  ),
+  manager: {
+    'server.read': ['all'],
+    'server.operate': ['all'],
+    'group.read': ['all'],
+    'group.create': ['all'],
+    'group.update': ['all'],
+    'group.delete': ['all'],
+    'tool.read': ['all'],
+    'tool.call': ['all'],
+    'call.read': ['all'],
+    'log.read': ['all'],
+    'user.read': ['all'],
+    'user.update': ['own'],
+    'key.read': ['own'],
+    'key.create': ['own'],
+    'key.delete': ['own'],
+  },
+  user: {
+    'server.read': ['group'],
+    'group.read': ['group'],
+    'tool.read': ['group'],
+    'tool.call': ['group'],
+    'call.read': ['own'],
+    'user.read': ['own'],
+    'user.update': ['own'],
+    'key.read': ['own'],
+    'key.create': ['own'],
+    'key.delete': ['own'],
+  },
+  auditor: {
+    'server.read': ['all'],
+    'group.read': ['all'],
+    'tool.read': ['all'],
+    'call.read': ['all'],
+    'audit.read': ['all'],
+    'user.read': ['all'],
+    'user.update': ['own'],
+    'role.read': ['all'],
+    'key.read': ['all'],
+  },
+};
+
+/** Roles that somebody adds: all that there is on own things, and all that there is on those of own groups. */
+const custom = (scope: Scope): Record<string, Scope[]> =>
+  Object.fromEntries(
+    Object.entries(grantable).flatMap(([resource, actions]) =>
+      Object.entries(actions).flatMap(([action, offered]) =>
+        offered.includes(scope) ? [[`${resource}.${action}`, [scope]]] : [],
+      ),
+    ),
+  );
+
+/** Everybody who asks in the matrix, with what they may. */
+export const actorRights: Record<string, Record<string, Scope[]>> = {
+  ...roleRights,
+  'all-own': custom('own'),
+  'all-group': custom('group'),
+  'no-role': {},
+};
+
+/** Whether the table gives this right: in some scope, or in the named one. */
+export function has(actor: string, [type, action]: Right, scope?: Scope): boolean {
+  const held = actorRights[actor]?.[`${type}.${action}`] ?? [];
+  return scope === undefined ? held.length > 0 : held.includes('all') || held.includes(scope);
+}
+
+export function permissionsOf(actor: string): Permission[] {
+  return Object.entries(actorRights[actor] ?? {}).flatMap(([right, held]) => {
+    const [resource, action] = right.split('.') as Right;
+    return held.map((scope) => ({ resource, action, scope }));
+  });
+}
