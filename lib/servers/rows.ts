@@ -62,6 +62,9 @@ export function serverResource({ row, memberships }: KnownServer): Resource {
 
 /** A tool is in those groups only that offer this very tool. */
 export function toolResource({ row, memberships }: KnownServer, tool: string, readOnly: boolean): Resource {
+  const isLimited = memberships.some((group) => group.tools !== null);
+  if (!isLimited)
+    return { type: 'tool', ownerId: row.createdBy, groups: memberships, server: row.name, tool, readOnly };
   const offering = memberships.filter((group) => group.tools === null || group.tools.includes(tool));
   return { type: 'tool', ownerId: row.createdBy, groups: offering, server: row.name, tool, readOnly };
 }

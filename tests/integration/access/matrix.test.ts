@@ -141,7 +141,8 @@ afterAll(async () => {
 function expected(actor: string, way: Way, scope?: Scope): number | null {
   if (way.kind === 'some') return has(actor, way.right) ? null : 403;
   if (way.kind !== 'one') return way.kind === 'account' && way.refused ? 403 : null;
-  const { of, action, also = [] } = way;
+  const { of, action, also = [], only } = way;
+  if (only !== undefined && scope !== only) return 404;
   // Keys have no page of their own: there is nothing to be seen before they are deleted.
   if (of === 'key') return has(actor, [of, action], scope) ? null : 404;
   if (!has(actor, [of, 'read'], scope)) return 404;

@@ -15,8 +15,8 @@ export type Way =
   | { kind: 'some'; right: Right; body?: object | ((actor: string) => object); query?: string }
   /** A list of all that may be read; others see an empty one. */
   | { kind: 'list'; of: Listed }
-  /** One thing: 404 for who may not read it, 403 for who may read but not do this. */
-  | { kind: 'one'; of: Listed; action: Action; also?: Right[]; body?: object }
+  /** One thing: 404 for who may not read it, 403 for who may read but not do this. `only`: whatever the rights, not others. */
+  | { kind: 'one'; of: Listed; action: Action; also?: Right[]; body?: object; only?: Scope }
   /** Asked elsewhere. */
   | { kind: 'elsewhere'; test: string };
 
@@ -69,6 +69,7 @@ export const routes: Record<string, Way> = {
   'GET /api/v1/keys': { kind: 'some', right: ['key', 'read'] },
   'POST /api/v1/keys': { kind: 'some', right: ['key', 'create'], body: { name: 'made' } },
   'DELETE /api/v1/keys/{id}': one('key', 'delete'),
+  'POST /api/v1/keys/{id}/rotate': one('key', 'create', { body: { overlapHours: 1 }, only: 'own' }),
   'GET /api/v1/roles': { kind: 'some', right: ['role', 'read'] },
   'POST /api/v1/roles': {
     kind: 'some',
@@ -103,6 +104,7 @@ export const serverActions: Record<string, Way & { input?: (name: string) => unk
   deleteGroupAction: { ...one('group', 'delete'), input: (name) => ({ name }) },
   createKeyAction: { kind: 'some', right: ['key', 'create'], input: () => ({ name: 'act' }) },
   revokeKeyAction: { ...one('key', 'delete'), input: (id) => ({ id }) },
+  rotateKeyAction: { ...one('key', 'create', { only: 'own' }), input: (id) => ({ id, overlapHours: 1 }) },
   createRoleAction: {
     kind: 'some',
     right: ['role', 'create'],

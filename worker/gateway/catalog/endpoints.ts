@@ -66,6 +66,8 @@ export function buildEndpoints({ servers, groups }: EndpointRows): Endpoints {
         .map(({ tools }) => ({ id, name, tools: tools && new Set(tools) })),
     );
     const base = { ownerId: row.ownerId, server: row.name };
+    const { ownerId, name: server } = row;
+    const groupsOf = groupsOfTools(offers);
     nodes.set(row.id, {
       id: row.id,
       name: row.name,
@@ -77,13 +79,7 @@ export function buildEndpoints({ servers, groups }: EndpointRows): Endpoints {
       repeatSafeCalls: row.repeatSafeCalls,
       disabledTools: new Set(row.disabledTools),
       resource: { ...base, type: 'server', groups: offers.map(({ id, name }) => ({ id, name })) },
-      toolResource: (tool, readOnly) => ({
-        ...base,
-        type: 'tool',
-        tool,
-        readOnly,
-        groups: offers.filter(({ tools }) => !tools || tools.has(tool)).map(({ id, name }) => ({ id, name })),
-      }),
+      toolResource: (tool, readOnly) => ({ type: 'tool', ownerId, server, tool, readOnly, groups: groupsOf(tool) }),
       wholeResource: {
         ...base,
         type: 'tool',
@@ -112,4 +108,21 @@ export function buildEndpoints({ servers, groups }: EndpointRows): Endpoints {
     byKey.set(key, { key, kind: 'group', name, prefix, resource, members });
   }
   return { byKey, servers: nodes };
+}
+
+/** The groups that offer a tool of one server; the same array for tools that the same groups offer, and for no others. */
+function groupsOfTools(offers: readonly { id: string; name: string; tools: ReadonlySet<string> | null }[]) {
+  const whole = offers.filter(({ tools }) => !tools).map(({ id, name }) => ({ id, name }));
+  const limited = offers.filter(({ tools }) => tools);
+  const byOffers = new Map<string, { id: string; name: string }[]>([['', whole]]);
+  return (tool: string) => {
+    let key = '';
+    for (const offer of limited) if (offer.tools?.has(tool)) key += `${offer.id} `;
+    const known = byOffers.get(key);
+    if (known) return known;
+    const some = limited.filter(({ tools }) => tools?.has(tool)).map(({ id, name }) => ({ id, name }));
+    const groups = [...whole, ...some];
+    byOffers.set(key, groups);
+    return groups;
+  };
 }

@@ -83,13 +83,14 @@ export class View {
     const tools: Item[] = [];
     const whole: typeof members = [];
     const pages: Item[] = [];
+    const mayUse = toolQuestion(actor);
     for (const member of members) {
       const { server, listing } = member;
       for (const definition of listing.tools) {
         const name = String(definition.name);
         if (server.disabledTools.has(name) || (member.tools && !member.tools.has(name))) continue;
         const resource = server.toolResource(name, isReadOnly(definition));
-        if (can(actor, 'read', resource) && can(actor, 'call', resource)) {
+        if (mayUse(resource)) {
           tools.push({ server, name, resource, definition, taskSupport: taskSupportOf(listing, definition) });
         }
       }
@@ -266,6 +267,23 @@ export class View {
   get weight(): number {
     return 1 + listKinds.reduce((sum, kind) => sum + this.#items[kind].size, 0);
   }
+}
+
+/**
+ * Whether the actor may see and call a tool. Of a caller without limits it depends on owner and groups alone, and tools
+ * of one server that the same groups offer share these: of 10,000 tools hardly any has to be thought about.
+ */
+function toolQuestion(actor: Actor): (tool: Resource) => boolean {
+  const ask = (tool: Resource) => can(actor, 'read', tool) && can(actor, 'call', tool);
+  if (actor.keyScope) return ask;
+  const known = new Map<Resource['groups'], boolean>();
+  return (tool) => {
+    const answered = known.get(tool.groups);
+    if (answered !== undefined) return answered;
+    const answer = ask(tool);
+    known.set(tool.groups, answer);
+    return answer;
+  };
 }
 
 /** The listed resources that are pages of these tools; who may call the tool may read them. */
