@@ -2,6 +2,7 @@ import type { Metadata } from 'next';
 import { notFound } from 'next/navigation';
 import { context } from '@/app/_server';
 import { getSecondFactor, getUser, listSessions } from '@/lib/access';
+import { can } from '@/lib/access/can';
 import { AccountView } from './account-view';
 
 export const metadata: Metadata = { title: 'Account' };
@@ -9,7 +10,8 @@ export const metadata: Metadata = { title: 'Account' };
 export default async function AccountPage() {
   const ctx = await context();
   const { userId } = ctx.actor;
-  if (!userId) notFound();
+  const own = { type: 'user', ownerId: userId } as const;
+  if (!userId || !can(ctx.actor, 'read', own) || !can(ctx.actor, 'update', own)) notFound();
   const [user, factor, sessions] = await Promise.all([
     getUser(ctx, userId),
     getSecondFactor(ctx),

@@ -12,11 +12,14 @@ export type Way =
   /** Whoever has an account. `refused`: with a key, because it is for browsers only. */
   | { kind: 'account'; refused?: boolean; because?: string; body?: object }
   /** The right to some thing of the type, whichever; else 403, or 404 for pages. */
-  | { kind: 'some'; right: Right; body?: object | ((actor: string) => object); query?: string }
+  | { kind: 'some'; right: Right; scope?: Scope; body?: object | ((actor: string) => object); query?: string }
   /** A list of all that may be read; others see an empty one. */
   | { kind: 'list'; of: Listed }
-  /** One thing: 404 for who may not read it, 403 for who may read but not do this. `only`: whatever the rights, not others. */
-  | { kind: 'one'; of: Listed; action: Action; also?: Right[]; body?: object; only?: Scope }
+  /**
+   * One thing: 404 for who may not read it, 403 for who may read but not do this. `only`: whatever the rights, not
+   * others. `hidden`: 404 in place of 403.
+   */
+  | { kind: 'one'; of: Listed; action: Action; also?: Right[]; body?: object; only?: Scope; hidden?: boolean }
   /** Asked elsewhere. */
   | { kind: 'elsewhere'; test: string };
 
@@ -30,6 +33,9 @@ const one = (of: Listed, action: Action, more: Partial<Extract<Way, { kind: 'one
   ...more,
 });
 const stdio = (name: string) => ({ name, type: 'stdio', command: 'true', enabled: false });
+
+const usersTest: Way = { kind: 'elsewhere', test: 'tests/integration/access/users.test.ts' };
+const signInTest: Way = { kind: 'elsewhere', test: 'tests/integration/access/sign-in.test.ts' };
 
 export const routes: Record<string, Way> = {
   'GET /api/v1/servers': { kind: 'list', of: 'server' },
@@ -81,6 +87,27 @@ export const routes: Record<string, Way> = {
   'DELETE /api/v1/roles/{name}': one('role', 'delete'),
   'POST /api/v1/roles/{name}/duplicate': one('role', 'create', { body: { name: 'copy' } }),
   'GET /api/v1/users': { kind: 'some', right: ['user', 'read'] },
+  'POST /api/v1/users': { kind: 'some', right: ['user', 'create'], body: (actor) => ({ username: `made-${actor}` }) },
+  'GET /api/v1/users/{id}': one('user', 'read'),
+  'PATCH /api/v1/users/{id}': one('user', 'update', { body: { displayName: 'x' } }),
+  'DELETE /api/v1/users/{id}': usersTest,
+  'POST /api/v1/users/{id}/reset-link': usersTest,
+  'DELETE /api/v1/users/{id}/second-factor': usersTest,
+  'GET /api/v1/users/{id}/sessions': one('user', 'update', { hidden: true }),
+  'DELETE /api/v1/users/{id}/sessions': one('user', 'update', { hidden: true }),
+  'DELETE /api/v1/users/{id}/sessions/{session}': usersTest,
+  'GET /api/v1/invites': { kind: 'some', right: ['user', 'create'] },
+  'POST /api/v1/invites': { kind: 'some', right: ['user', 'create'], body: {} },
+  'POST /api/v1/invites/accept': { kind: 'open', because: 'the token of the invite is the credential' },
+  'DELETE /api/v1/invites/{id}': usersTest,
+  'POST /api/v1/password-reset': { kind: 'open', because: 'the token of the link is the credential' },
+  'GET /api/v1/me/sessions': usersTest,
+  'DELETE /api/v1/me/sessions': usersTest,
+  'DELETE /api/v1/me/sessions/{id}': usersTest,
+  'GET /api/v1/me/second-factor': { kind: 'account', refused: true, because: 'it is for browsers' },
+  'POST /api/v1/me/second-factor': signInTest,
+  'POST /api/v1/me/second-factor/confirm': signInTest,
+  'POST /api/v1/me/second-factor/remove': signInTest,
   'GET /api/v1/me': { kind: 'account' },
   'POST /api/v1/me/password': {
     kind: 'account',
@@ -94,6 +121,7 @@ export const routes: Record<string, Way> = {
 /** By what the verb behind it takes. `input` gets the name of the thing. */
 export const serverActions: Record<string, Way & { input?: (name: string) => unknown }> = {
   signInAction: { kind: 'open', because: 'the password is the credential' },
+  signInCodeAction: { kind: 'open', because: 'the code is the credential' },
   setUpAction: { kind: 'open', because: 'the one-time token is the credential' },
   signOutAction: { kind: 'open', because: 'it ends the own session' },
   createGroupAction: { kind: 'some', right: ['group', 'create'], input: (name) => ({ name: `act-${name}-g` }) },
@@ -135,6 +163,11 @@ export const serverActions: Record<string, Way & { input?: (name: string) => unk
 export const pages: Record<string, Way> = {
   '(auth)/setup': { kind: 'open', because: 'the one-time token is the credential' },
   '(auth)/signin': { kind: 'open', because: 'it is where a password is given' },
+  '(auth)/invite': { kind: 'open', because: 'the token of the invite is the credential' },
+  '(auth)/reset': { kind: 'open', because: 'the token of the link is the credential' },
+  '(dashboard)/account': { kind: 'some', right: ['user', 'update'] },
+  '(dashboard)/users': { kind: 'some', right: ['user', 'read'], scope: 'all' },
+  '(dashboard)/users/[id]': one('user', 'read'),
   '(dashboard)': { kind: 'account' },
   '(dashboard)/connect': { kind: 'account' },
   '(dashboard)/servers': { kind: 'some', right: ['server', 'read'] },
