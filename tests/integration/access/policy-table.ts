@@ -115,6 +115,7 @@ export const routes: Record<string, Way> = {
     because: 'a key must not become a password',
     body: { currentPassword: 'x', newPassword: 'a long new password' },
   },
+  'POST /api/v1/settings/secrets/rotate': { kind: 'some', right: ['setting', 'update'] },
   'POST /api/v1/setup': { kind: 'open', because: 'the one-time token is the credential' },
 };
 
