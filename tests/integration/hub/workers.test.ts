@@ -5,14 +5,23 @@ import { Client } from '@modelcontextprotocol/sdk/client/index.js';
 import { StreamableHTTPClientTransport } from '@modelcontextprotocol/sdk/client/streamableHttp.js';
 import { McpError } from '@modelcontextprotocol/sdk/types.js';
 import { afterAll, beforeAll, expect, it } from 'vitest';
-import { users } from '../../../drizzle/schema';
-import { createKey, createVault, loadKeyring, revokeKey } from '../../../lib/access';
+import { userRoles, users } from '../../../drizzle/schema';
+import {
+  createKey,
+  createRole,
+  createVault,
+  loadKeyring,
+  revokeKey,
+  systemActor,
+  updateRole,
+} from '../../../lib/access';
 import { loadUser } from '../../../lib/access/identities';
 import { createControlClient } from '../../../lib/control';
 import { openDatabase } from '../../../lib/db';
 import { socketPaths } from '../../../lib/env';
 import type { Bus } from '../../../lib/events/bus';
 import { createLog } from '../../../lib/log';
+import { createGroup, updateGroup } from '../../../lib/servers';
 import { root } from '../../../scripts/prepare.mjs';
 import { eachDatabase, openTestDatabase, type TestDatabase } from '../../support/database';
 import { fairNow } from '../../support/fair-clock';
@@ -211,6 +220,62 @@ eachDatabase('a hub with two workers', (kind) => {
     for (const answer of await Promise.all(running)) expect(answer.json.error).toMatchObject({ code: 1009 });
     expect(fairNow() - startedAt).toBeLessThan(1_000);
     for (const line of lines) expect((await line.send('POST', initialize(), { authorization })).status).toBe(401);
+    for (const line of lines) line.close();
+    await opened.close();
+  });
+
+  it('who leaves a group, or whose role is changed, loses calls and lists at every worker within a second', async () => {
+    const url = database?.url ?? undefined;
+    const log = createLog('test', 'silent');
+    const opened = await openDatabase({ url, socketDir: socketPaths(hub.dataDir).databaseDir, log, wait: true });
+    const { db } = opened;
+    const deliver = (name: string, payload: object) =>
+      createControlClient(socketPaths(hub.dataDir).worker).call('events.deliver', { name, payload } as never);
+    const vault = createVault(loadKeyring({ MCPHUB_DATA_DIR: hub.dataDir }));
+    const ctx = { actor: systemActor('test'), db, bus: { emit: deliver } as unknown as Bus, vault, requestId: 'test' };
+    const ofGroups = { scope: 'group' } as const;
+    const usable = [
+      { resource: 'server', action: 'read', ...ofGroups } as const,
+      { resource: 'tool', action: 'read', ...ofGroups } as const,
+      { resource: 'tool', action: 'call', ...ofGroups } as const,
+    ];
+    const role = await createRole(ctx, { name: 'caller', permissions: usable });
+    const [ada] = await db.insert(users).values({ username: 'ada' }).returning();
+    if (!ada) throw new Error('no row');
+    await db.insert(userRoles).values({ userId: ada.id, roleId: role.id });
+    const team = { name: 'team', servers: [{ server: 'one', tools: 'all' as const }], members: ['ada'] };
+    await createGroup(ctx, team);
+    const actor = { ...systemActor('ada'), kind: 'user' as const, id: ada.id, userId: ada.id };
+    const mayMakeKeys = [{ resource: 'key' as const, action: 'create' as const, scope: 'own' as const }];
+    const { secret } = await createKey({ ...ctx, actor: { ...actor, permissions: mayMakeKeys } }, { name: 'k' });
+    const authorization = `Bearer ${secret}`;
+    const lines = await linesTo(hub, await bothWorkers());
+    const ask = async (line: (typeof lines)[number], method: string, params: object = {}) => {
+      const session = (await line.send('POST', initialize(), { authorization })).headers['mcp-session-id'];
+      const body = { jsonrpc: '2.0', id: 1, method, params };
+      return line.send('POST', body, { authorization, 'mcp-session-id': String(session) });
+    };
+    const toolsAt = async (line: (typeof lines)[number]) => (await ask(line, 'tools/list')).json.result.tools.length;
+    const everywhere = async (there: boolean) =>
+      (await Promise.all(lines.map(toolsAt))).every((count) => count > 0 === there);
+    const changes = [
+      { take: () => updateGroup(ctx, 'team', { members: [] }), give: () => updateGroup(ctx, 'team', team) },
+      {
+        take: () => updateRole(ctx, 'caller', { permissions: [] }),
+        give: () => updateRole(ctx, 'caller', { permissions: usable }),
+      },
+    ];
+    for (const { take, give } of changes) {
+      await until(() => everywhere(true), 10_000, hub.logs);
+      const running = lines.map((line) => ask(line, 'tools/call', { name: 'one__sleep', arguments: { ms: 8_000 } }));
+      await until(async () => (await stats()).inflight === lines.length, 10_000, hub.logs);
+      const startedAt = fairNow();
+      await take();
+      for (const answer of await Promise.all(running)) expect(answer.json.error).toMatchObject({ code: 1006 });
+      expect(await everywhere(false)).toBe(true);
+      expect(fairNow() - startedAt).toBeLessThan(1_000);
+      await give();
+    }
     for (const line of lines) line.close();
     await opened.close();
   });
