@@ -1,3 +1,4 @@
+import { randomBytes } from 'node:crypto';
 import { describe, expect, it } from 'vitest';
 import { parseEnv } from '../../../lib/env';
 
@@ -10,5 +11,18 @@ describe('the settings', () => {
     expect(listensOn({})).toEqual(['127.0.0.1', '127.0.0.1']);
     expect(listensOn({ HOST: '' })).toEqual(['127.0.0.1', '127.0.0.1']);
     expect(listensOn({ HOST: '0.0.0.0' })).toEqual(['0.0.0.0', 'localhost']);
+  });
+
+  it('take the master key of the file before the other, and refuse one that is short or guessable', () => {
+    const [key, other] = [randomBytes(32).toString('base64'), randomBytes(32).toString('base64')];
+    const both = { MCPHUB_MASTER_KEY: other, MCPHUB_MASTER_KEY_FILE: '/run/key' };
+    expect(parseEnv(both, () => `${key}\n`).MCPHUB_MASTER_KEY).toBe(key);
+    const typed = Buffer.from('correct horse battery staple 123').toString('base64');
+    const sequence = Buffer.from(Array.from({ length: 32 }, (_, at) => at)).toString('base64');
+    const same = Buffer.alloc(32, 7).toString('base64');
+    for (const text of [key.slice(0, 20), 'not base64!', typed, sequence, same]) {
+      expect(() => parseEnv({ MCPHUB_MASTER_KEY: text })).toThrow(/MCPHUB_MASTER_KEY (must be 32 bytes|is guessable)/);
+    }
+    expect(parseEnv({ MCPHUB_PREVIOUS_MASTER_KEY: typed }).MCPHUB_PREVIOUS_MASTER_KEY).toBe(typed);
   });
 });

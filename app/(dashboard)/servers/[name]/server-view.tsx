@@ -12,7 +12,7 @@ import { Tab, TabPanel, Tabs, TabsList } from '@/app/_ui/tabs';
 import { toast } from '@/app/_ui/toaster';
 import type { ToolView } from '@/lib/servers/schema';
 import { ServerActions } from '../server-actions';
-import type { ServerRights, ShownServer } from '../shown-server';
+import { needsAttention, type ServerRights, type ShownServer } from '../shown-server';
 import { SourceBadge } from '../source-badge';
 import { useOperations } from '../use-operations';
 import { useServer } from '../use-servers';
@@ -89,6 +89,14 @@ export function ServerView({ initial, tools, rights, users }: ServerViewProps) {
         />
       )}
       <FaultNotice server={server} state={state} onRetry={retry} onExamine={rights.operate ? examine : undefined} />
+      {server.needsReentry.length > 0 && !needsAttention(state) && (
+        <Notice
+          className="mb-2"
+          tone="warn"
+          title={`Stored values that this hub's master key does not open: ${server.needsReentry.join(', ')}`}
+          hint="Enter them again under Config, or start the hub with the right master key. Nothing is deleted."
+        />
+      )}
       <Tabs value={tab} onValueChange={(value) => void setTab(value as (typeof tabs)[number])}>
         <TabsList aria-label={`Parts of ${server.name}`}>
           <Tab value="overview">Overview</Tab>
