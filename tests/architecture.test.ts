@@ -90,6 +90,15 @@ const rules: Rule[] = [
     },
   },
   {
+    name: 'calls open no secret: what they go through never reaches what opens them',
+    binds: /^worker\/(gateway|upstream)\//,
+    check: neverReaches(/^lib\/(access\/vault\/open|servers\/resealing)\.ts$/),
+    planted: {
+      'worker/gateway/call.ts': "import '../../lib/access/vault/open';",
+      'lib/access/vault/open.ts': 'export const open = 1;',
+    },
+  },
+  {
     name: 'app starts no process',
     binds: /^app\//,
     check: neverReaches(/^(node:)?child_process$/),
