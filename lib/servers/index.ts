@@ -8,6 +8,7 @@ export { applyImport, planImport } from './import';
 export { documentStore, type ReadDocument } from './openapi/documents';
 export { getServerDocument, previewDocument, refreshServerDocument } from './openapi/refresh';
 export { openStandIns } from './opened';
+export { withoutOutput } from './program-output';
 export { getServerReport, loadLives, storeLife } from './reports';
 export {
   createServer,
@@ -15,6 +16,7 @@ export {
   getServer,
   listServers,
   listWatchable,
+  readableLogs,
   requireServerLogs,
   restartServer,
   startServer,

@@ -12,7 +12,8 @@ import {
   serverLifeSchema,
 } from '../diagnosis/schema';
 import { isReadOnly, storable } from './catalog';
-import { findServer, toolResource } from './rows';
+import { withoutQuote } from './program-output';
+import { findServer, serverResource, toolResource } from './rows';
 import { checkSchema } from './schema-check';
 
 /** The first revision without sessions; revisions are dates and compare as texts. */
@@ -46,6 +47,7 @@ export async function getServerReport(
     ({ kind, name: item }) => kind !== 'tool' || can(ctx.actor, 'read', toolResource(known, item, false)),
   );
   const life = live ?? readLife(stored?.report);
+  const mayReadLog = can(ctx.actor, 'read', { ...serverResource(known), type: 'log' });
   return {
     server: row.name,
     type: row.type,
@@ -64,7 +66,7 @@ export async function getServerReport(
       output: outputSchema === undefined ? null : checkSchema(outputSchema),
     })),
     hidden: hidden.slice(0, hiddenMax),
-    life: life && { ...life, ...summaryOf(life) },
+    life: life && { ...(mayReadLog ? life : quiet(life)), ...summaryOf(life) },
     isLive: live !== null,
   };
 }
@@ -114,6 +116,14 @@ function annotationsOf(definitions: Json[]): ServerReport['annotations'] {
     idempotent: count('idempotentHint'),
     openWorld: count('openWorldHint'),
     none: all.filter((each) => !Object.keys(each).some((key) => key.endsWith('Hint'))).length,
+  };
+}
+
+/** Without what the program printed. */
+function quiet(life: ServerLife): ServerLife {
+  return {
+    ...life,
+    events: life.events.map((each) => ({ ...each, message: each.message && withoutQuote(each.message) })),
   };
 }
 

@@ -63,6 +63,14 @@ export async function requireServerLogs(ctx: Ctx, name: string): Promise<ServerV
   return view(ctx, known);
 }
 
+/** Those of these servers whose logs the actor may read, by id. */
+export async function readableLogs(ctx: Ctx, ids: readonly string[]): Promise<Set<string>> {
+  if (ids.length === 0) return new Set();
+  const known = await readServers(ctx.db, [...ids]);
+  const readable = known.filter((each) => can(ctx.actor, 'read', { ...serverResource(each), type: 'log' }));
+  return new Set(readable.map(({ row }) => row.id));
+}
+
 /** The servers that an actor may see, each with whether their logs are open to it; for live updates. */
 export async function listWatchable(db: Db, actor: Actor): Promise<{ id: string; logs: boolean }[]> {
   const known = (await readServers(db)).filter((each) => can(actor, 'read', serverResource(each)));

@@ -9,7 +9,8 @@ import type { Actor } from '../../lib/access/schema';
 import type { Bus } from '../../lib/events/bus';
 import type { LiveCall, LiveDown, LiveName, LivePayloads, LiveUp } from '../../lib/events/live';
 import type { Log } from '../../lib/log';
-import type { LogLine } from '../../lib/servers/schema';
+import { quotesOutput, withoutOutput } from '../../lib/servers/program-output';
+import type { LogLine, ServerStatus } from '../../lib/servers/schema';
 import type { CallEntry } from '../../lib/telemetry';
 import type { LivePeers } from '../fleet/watching';
 import type { Supervisor } from '../supervisor/types';
@@ -136,6 +137,26 @@ export function createLive(options: LiveOptions): Live {
     namespace.to(room).emit(name, ...([frame] as unknown as Parameters<LiveDown[N]>));
   }
 
+  /** As send(); what the program printed goes only to those who may read its log. */
+  function sendStatus(status: ServerStatus): void {
+    const room = `server:${status.id}`;
+    if (!quotesOutput(status)) {
+      send(room, 'server.status', status);
+      return;
+    }
+    const rev = (revs.get(room) ?? 0) + 1;
+    revs.set(room, rev);
+    const more = { src, room, rev, at: new Date().toISOString() };
+    const [whole, part] = [
+      { ...status, ...more },
+      { ...withoutOutput(status), ...more },
+    ];
+    for (const id of namespace.adapter.rooms.get(room) ?? []) {
+      const socket = namespace.sockets.get(id);
+      socket?.emit('server.status', socket.data.readableLogs.has(status.id) ? whole : part);
+    }
+  }
+
   /** Runs `work` after every change of this socket's rooms that is already under way. Never rejects. */
   function inTurn(socket: LiveSocket, work: () => Promise<void>): Promise<void> {
     socket.data.settled = socket.data.settled.then(async () => {
@@ -230,7 +251,7 @@ export function createLive(options: LiveOptions): Live {
   }
 
   const unsubscribe = [
-    supervisor.on('status', (status) => send(`server:${status.id}`, 'server.status', status)),
+    supervisor.on('status', sendStatus),
     supervisor.on('log', (id, lines) => {
       if (isWatched(`logs:${id}`)) logs.add(id, lines);
     }),

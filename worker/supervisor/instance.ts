@@ -4,6 +4,7 @@
 import { randomUUID } from 'node:crypto';
 import type { LastExit } from '../../drizzle/schema';
 import { asHubError } from '../../lib/errors';
+import { quoteOfStderr } from '../../lib/servers/program-output';
 import type { LogLine, ServerLimits, ServerState, ServerStatus } from '../../lib/servers/schema';
 import { hideSecrets } from '../../lib/telemetry/redact';
 import type { Egress } from '../upstream';
@@ -408,9 +409,7 @@ export function createInstance(first: Target, options: InstanceOptions): Instanc
     const lastLine = stderr.at(-1)?.trim();
     const failed = !mine.stopping && (reason.reason === 'exited' || reason.reason === 'killed');
     const message =
-      failed && lastLine
-        ? `${hide(reason.message)} Last line of stderr: ${lastLine.slice(0, 300)}`
-        : hide(reason.message);
+      failed && lastLine ? hide(reason.message) + quoteOfStderr + lastLine.slice(0, 300) : hide(reason.message);
     const { exitCode, signal } = reason;
     lastExit = {
       at: new Date(clock.now()).toISOString(),

@@ -8,12 +8,12 @@ import { getServer, listServers } from '@/lib/servers';
 import type { ServerRights, ShownServer } from './shown-server';
 
 export async function loadServers(ctx: Ctx): Promise<ShownServer[]> {
-  return withStatus(await listServers(ctx));
+  return withStatus(ctx, await listServers(ctx));
 }
 
 /** @throws HubError NOT_FOUND */
 export async function loadServer(ctx: Ctx, name: string): Promise<ShownServer> {
-  return withOneStatus(await getServer(ctx, name));
+  return withOneStatus(ctx, await getServer(ctx, name));
 }
 
 /** Names of the users that the visitor may see, by their ids. */

@@ -34,6 +34,13 @@ function createSupervisorDouble() {
     status: (id: string, version: number) => {
       for (const listener of listeners.status) listener({ id, name: id, state: 'ready', version } as ServerStatus);
     },
+    fell: (id: string, version: number) => {
+      const at = '2030-01-01T00:00:00Z';
+      const message = 'The program ended with exit code 7. Last line of stderr: planted output';
+      const lastExit = { at, reason: 'exited', message, exitCode: 7, stderr: ['planted output'] };
+      const status = { id, name: id, state: 'retrying', version, message, lastExit, instances: [{ message }] };
+      for (const listener of listeners.status) listener(status as unknown as ServerStatus);
+    },
     log: (id: string, lines: LogLine[]) => {
       for (const listener of listeners.log) listener(id, lines);
     },
@@ -132,6 +139,28 @@ describe('live updates', () => {
 
   const openLog = (of: Browser, id: string) => of.socket.timeout(2000).emitWithAck('log.open', id);
   const names = (of: Browser) => of.frames.map(({ name }) => name);
+
+  it('tell what a program printed last to those alone who may read its log', async () => {
+    const [root, bob] = [await joined('root'), await joined('bob')];
+    for (const version of [1, 2]) supervisor.fell('s2', version);
+    supervisor.status('s2', 3);
+    await until(() => root.frames.length === 3 && bob.frames.length === 3);
+    expect(root.frames[0]?.frame).toMatchObject({
+      message: 'The program ended with exit code 7. Last line of stderr: planted output',
+      lastExit: { stderr: ['planted output'] },
+    });
+    expect(JSON.stringify(bob.frames)).not.toContain('planted output');
+    expect(bob.frames[0]?.frame).toMatchObject({
+      message: 'The program ended with exit code 7.',
+      lastExit: { exitCode: 7, message: 'The program ended with exit code 7.' },
+      instances: [{ message: 'The program ended with exit code 7.' }],
+    });
+    for (const { frames } of [root, bob]) {
+      expect(frames.map(({ name, frame }) => [name, frame.room, frame.rev])).toEqual(
+        [1, 2, 3].map((rev) => ['server.status', 'server:s2', rev]),
+      );
+    }
+  });
 
   it('joins each session to the rooms of its rights and names their revs', async () => {
     supervisor.status('s1', 1);

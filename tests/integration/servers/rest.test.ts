@@ -9,13 +9,16 @@ import * as calls from '../../../app/api/v1/calls/route';
 import * as groups from '../../../app/api/v1/groups/route';
 import * as hub from '../../../app/api/v1/hub/route';
 import * as importer from '../../../app/api/v1/import/route';
+import * as instances from '../../../app/api/v1/servers/[name]/instances/route';
 import * as logs from '../../../app/api/v1/servers/[name]/logs/route';
 import * as server from '../../../app/api/v1/servers/[name]/route';
 import * as stop from '../../../app/api/v1/servers/[name]/stop/route';
 import * as servers from '../../../app/api/v1/servers/route';
 import * as toolCall from '../../../app/api/v1/tools/call/route';
 import * as tools from '../../../app/api/v1/tools/route';
+import { roles } from '../../../drizzle/schema';
 import { createKey } from '../../../lib/access';
+import type { Permission } from '../../../lib/access/schema';
 import { parseEnv } from '../../../lib/env';
 import { singleton } from '../../../lib/singleton';
 import { eachDatabase } from '../../support/database';
@@ -130,6 +133,44 @@ eachDatabase('REST of the catalogue', (kind) => {
     expect(await plan.json()).toMatchObject({ rows: [{ name: 'pasted', state: 'add' }] });
     expect((await ask(server.GET, 'GET', '/servers/pasted')).status).toBe(404);
     expect(await (await ask(importer.POST, 'POST', '/import', { text })).json()).toMatchObject({ created: ['pasted'] });
+  });
+
+  it('what a program printed last is for those alone who may read its log', async () => {
+    const made = (await (
+      await ask(servers.POST, 'POST', '/servers', { name: 'one', type: 'stdio', command: 'node' })
+    ).json()) as { id: string };
+    const message = 'The program ended with exit code 7. Last line of stderr: planted output';
+    const status = {
+      id: made.id,
+      name: 'one',
+      message,
+      lastExit: { at: '2030-01-01T00:00:00Z', reason: 'exited', message, exitCode: 7, stderr: ['planted output'] },
+      instances: [{ message }],
+    };
+    // What the worker would say of a program that has just ended.
+    (globalThis as { [name: symbol]: unknown })[Symbol.for('mcphub.singletons')] = new Map([
+      ...((globalThis as { [name: symbol]: unknown })[Symbol.for('mcphub.singletons')] as Map<string, unknown>),
+      ['web.worker', { call: async () => ({ servers: [status] }) }],
+    ]);
+    const permissions: Permission[] = [
+      { resource: 'server', action: 'read', scope: 'all' },
+      { resource: 'key', action: 'create', scope: 'own' },
+    ];
+    await fixture.database.db.insert(roles).values({ name: 'watcher', description: '', permissions });
+    const watcher = await createKey(await fixture.addUser('eve', 'watcher'), { name: 'watching' });
+    const asEve = { authorization: `Bearer ${watcher.secret}` };
+    for (const [handler, path] of [
+      [servers.GET, '/servers'],
+      [server.GET, '/servers/one'],
+      [instances.GET, '/servers/one/instances'],
+    ] as const) {
+      expect(await (await ask(handler, 'GET', path)).text()).toContain('planted output');
+      const seen = await ask(handler, 'GET', path, undefined, asEve);
+      expect(seen.status).toBe(200);
+      const text = await seen.text();
+      expect(text).toContain('The program ended with exit code 7.');
+      expect(text).not.toContain('planted output');
+    }
   });
 
   it('without the worker figures come without it, and what only it knows is 503', async () => {

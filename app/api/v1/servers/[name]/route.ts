@@ -4,13 +4,15 @@ import { deleteServer, getServer, updateServer } from '@/lib/servers';
 import { serverPatchSchema } from '@/lib/servers/schema';
 import { withOneStatus } from '../status';
 
-export const GET = route(async ({ ctx, param }) => versioned(await withOneStatus(await getServer(ctx, param('name')))));
+export const GET = route(async ({ ctx, param }) =>
+  versioned(await withOneStatus(ctx, await getServer(ctx, param('name')))),
+);
 
 export const PATCH = route(
   async ({ ctx, param, body, request }) => {
     const check = { ifVersion: ifVersion(request) };
     const server = await updateServer(ctx, param('name'), body, check, readDocument);
-    return versioned(await withOneStatus(server));
+    return versioned(await withOneStatus(ctx, server));
   },
   { body: serverPatchSchema, maxBytes: documentRequestMaxBytes },
 );

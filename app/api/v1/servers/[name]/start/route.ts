@@ -3,7 +3,7 @@ import { startServer } from '@/lib/servers';
 import { withOneStatus } from '../../status';
 
 export const POST = route(async ({ ctx, param }) =>
-  versioned(await withOneStatus(await startServer(ctx, param('name')))),
+  versioned(await withOneStatus(ctx, await startServer(ctx, param('name')))),
 );
 
 export const { DELETE, GET, PATCH, PUT } = refuseOthers('POST');
