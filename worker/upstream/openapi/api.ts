@@ -3,7 +3,7 @@ import type { HubError } from '../../../lib/errors';
 import type { OpenApiSettings } from '../../../lib/openapi/schema';
 import type { Egress } from '../egress';
 import { reservedHeaders } from '../http';
-import { parseUrl } from '../http-faults';
+import { parseUrl, statusError } from '../http-faults';
 import type { UpstreamTarget } from '../types';
 import { type ArgumentCheck, createAnswerCheck, createArgumentCheck } from './arguments';
 import { createHttpClient, type HttpAnswer } from './client';
@@ -12,6 +12,9 @@ import type { DocumentPlan, OperationPlan } from './model';
 import { build, prepare } from './request';
 import { resultOf, type ToolResult } from './result';
 import { ValueFault } from './serialize';
+
+/** What a base address says is of no interest beyond its status. */
+const reachMaxBytes = 1024 * 1024;
 
 export interface ApiOptions {
   target: UpstreamTarget;
@@ -34,6 +37,11 @@ export interface Api {
   operation(tool: string): OperationPlan | undefined;
   /** Why a tool cannot be called here, or null. */
   faultOf(tool: string): string | null;
+  /**
+   * Asks whether the API is there: any answer of its base address below 500 says so, without credentials.
+   * @throws HubError as HttpClient.request does, UPSTREAM_UNAVAILABLE for 500 and above
+   */
+  reach(signal: AbortSignal): Promise<void>;
   /** @throws HubError as HttpClient.request does; what the API itself refuses is a result */
   run(operation: OperationPlan, args: Record<string, unknown>, options: RunOptions): Promise<ToolResult>;
   close(): Promise<void>;
@@ -102,6 +110,15 @@ export function createApi({ target, settings, egress, plan, operations, base, us
       const operation = byTool.get(tool);
       if (!operation || baseOf(operation)) return null;
       return `It is served from ${operation.server}: add a server of its own with that base URL.`;
+    },
+    async reach(signal) {
+      const path = base.pathname + base.search;
+      const request = { path, headers: { ...headers, 'user-agent': userAgent }, maxBytes: reachMaxBytes, signal };
+      // Not every API knows HEAD.
+      const first = await client.request(base, { ...request, method: 'HEAD' });
+      if (first.status < 500) return;
+      const { status } = await client.request(base, { ...request, method: 'GET' });
+      if (status >= 500) throw statusError(target.name, status);
     },
     async run(operation, args, options) {
       const check = checksOf(operation);

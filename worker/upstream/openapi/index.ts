@@ -74,7 +74,10 @@ export async function openOpenApi(options: OpenApiOptions): Promise<Upstream> {
     params: Record<string, unknown> | undefined,
     run: Run,
   ): Promise<UpstreamAnswer> {
-    if (method === 'ping') return result({});
+    if (method === 'ping') {
+      await api.reach(run.abort.signal);
+      return result({});
+    }
     if (method === 'tools/list') return result(page(params?.cursor));
     if (method !== 'tools/call') return fault(-32601, `An OpenAPI server has no ${method.slice(0, 100)}.`);
     const operation = api.operation(String(params?.name));

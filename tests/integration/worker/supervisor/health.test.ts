@@ -2,6 +2,7 @@
 // as fast, so that an interval of 5 s takes 50 ms.
 import { afterEach, describe, expect, it } from 'vitest';
 import type { DesiredServer } from '../../../../worker/supervisor';
+import { startApi } from '../../../support/api-server';
 import {
   desired,
   processesWith,
@@ -45,6 +46,47 @@ async function begin(rows: DesiredServer[]) {
 }
 
 describe('a health check', () => {
+  it('of an OpenAPI server asks the base address of its API: any answer below 500 is one', async () => {
+    const api = await startApi();
+    fixtures.push({ stop: api.close });
+    let status = 404;
+    let isAway = false;
+    api.on('/v1', (request, response) => {
+      if (isAway) response.socket?.destroy();
+      else response.writeHead(request.method === 'HEAD' && status === 204 ? 501 : status).end();
+    });
+    const text = JSON.stringify({
+      openapi: '3.0.3',
+      info: { title: 'Pets', version: '1' },
+      servers: [{ url: `${api.url}/v1` }],
+      security: [{ key: [] }],
+      paths: { '/pets': { get: { operationId: 'listPets' } } },
+      components: { securitySchemes: { key: { type: 'apiKey', in: 'header', name: 'X-Key' } } },
+    });
+    const target = { ...remote(''), type: 'openapi' as const, url: null };
+    const openapi = { auth: { key: { value: 'planted-key' } } };
+    const row = desired(target, { healthCheck, openapi } as Partial<DesiredServer>);
+    const made = supervise([row], {
+      clock,
+      documentsOf: () => ({ load: async () => text, save: async () => {} }),
+    });
+    running.push(made);
+    await made.supervisor.start();
+    const health = () => made.supervisor.status(row.id)?.instances[0]?.health;
+    await until('a good check', () => health()?.ok === true);
+    expect(api.last()).toMatchObject({ method: 'HEAD', url: '/v1' });
+    expect(JSON.stringify(api.seen)).not.toContain('planted-key');
+    status = 503;
+    await until('a failed check', () => health()?.ok === false);
+    await until('the end', () => made.supervisor.status(row.id)?.lastExit?.reason === 'unhealthy');
+    // What does not know HEAD is asked by GET.
+    status = 204;
+    await until('a good check again', () => health()?.ok === true);
+    expect(api.last()).toMatchObject({ method: 'GET', url: '/v1' });
+    isAway = true;
+    await until('a failed check again', () => health()?.ok === false);
+  });
+
   it('that is answered is shown, and one that is not wanted is not made', async () => {
     const rows = [desired(stdioTarget('good'), { healthCheck }), desired(stdioTarget('good'))] as const;
     const { instances, allReady } = await begin([...rows]);
