@@ -10,6 +10,9 @@ import { startHttpFixture } from '../../support/upstreams';
 type Fixture = Awaited<ReturnType<typeof startHttpFixture>>;
 type Shown = Awaited<ReturnType<typeof statuses>>[string];
 
+/** A path where so many calls fail, and all after them are answered. */
+const failing = (times: number) => `/modern/busy?status=503&method=tools/call&times=${times}`;
+
 let hub: Hub;
 let proxy: TestProxy;
 let fixtures: Fixture[];
@@ -42,11 +45,21 @@ beforeAll(async () => {
         robin: shared('round-robin'),
         least: shared('least-connections'),
         weighted: shared('weighted', [5, 3, 2]),
+        broken: {
+          url: `${first}/modern/sessionless`,
+          endpoints: [
+            `${first}/modern/sessionless`,
+            `${second}/modern/sessionless`,
+            `${first}${failing(5)}`,
+            `${second}${failing(6)}`,
+          ].map((url) => ({ url })),
+        },
         sticky: { url: `${first}/mcp`, endpoints: all('/mcp').map((url) => ({ url })) },
       },
     },
   });
   for (const name of ['robin', 'least', 'weighted', 'sticky']) await shows(name, ({ ready }) => ready === 3);
+  await shows('broken', ({ ready }) => ready === 4);
 }, 60_000);
 
 afterAll(async () => {
@@ -103,6 +116,7 @@ describe('a remote server', () => {
 });
 
 interface Seen {
+  url: string;
   path: string;
   method?: string;
   headers: Record<string, string>;
@@ -179,6 +193,48 @@ describe('calls to several addresses', () => {
     const after = await callsAt('/mcp');
     expect(after.reduce((sum, count, at) => sum + count - (before[at] ?? 0), 0)).toBe(60);
   });
+
+  it('leave out an address whose calls failed five times in a row, and one call tries it after 30 s', async () => {
+    const session = await sessionOf('broken');
+    const countsNow = async () => {
+      const [one, two] = await Promise.all([0, 1].map(seenAt));
+      const at = (seen: Seen[] | undefined, url: string) =>
+        seen?.filter((each) => each.url === url && each.method === 'tools/call').length ?? 0;
+      const good = '/modern/sessionless';
+      return [at(one, good), at(two, good), at(one, failing(5)), at(two, failing(6))];
+    };
+    /** @returns how many of so many calls failed, one after the other */
+    const failuresOf = async (count: number) => {
+      let failed = 0;
+      for (let at = 0; at < count; at += 1) {
+        const { json } = await session.call('echo', { text: 'x' });
+        if (json.error) failed += 1;
+        if (json.error) expect(json.error).toMatchObject({ code: 1001, data: { server: 'broken', retryable: true } });
+      }
+      return failed;
+    };
+    expect(await failuresOf(600)).toBe(10);
+    const opened = await countsNow();
+    expect(opened.slice(2)).toEqual([5, 5]);
+    expect(chiSquare(opened.slice(0, 2), [1, 1])).toBeLessThan(0.1);
+    // Both are tried by one call each: the one answers and is back, the other fails and is left out once more.
+    let failed = 0;
+    await until(
+      async () => {
+        failed += await failuresOf(5);
+        const [, , back = 0, out = 0] = await countsNow();
+        return back > 5 && out > 5;
+      },
+      45_000,
+      () => 'the addresses were not tried',
+    );
+    expect(failed).toBe(1);
+    const before = await countsNow();
+    expect(await failuresOf(600)).toBe(0);
+    const shares = (await countsNow()).map((count, at) => count - (before[at] ?? 0));
+    expect(shares[3]).toBe(0);
+    expect(chiSquare(shares.slice(0, 3), [1, 1, 1])).toBeLessThan(0.1);
+  }, 90_000);
 
   it('leave out an address that has gone, and come back to it', async () => {
     const port = Number(new URL(fixtures[2]?.url ?? '').port);
