@@ -53,7 +53,7 @@ eachDatabase('secrets of a hub with two workers', (kind) => {
   beforeAll(async () => {
     if (kind === 'postgres') external = await openTestDatabase(kind);
     await start();
-  }, 90_000);
+  }, 300_000);
   afterAll(async () => {
     await opened?.close();
     await hub?.stop();
