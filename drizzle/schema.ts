@@ -166,13 +166,13 @@ export const callLimits = pgTable(
   (table) => [primaryKey({ columns: [table.subject, table.subjectId] })],
 );
 
-/** Calls of a day that count towards a quota. */
+/** Calls of a day, or of a minute, that count towards a limit. */
 export const quotaUsage = pgTable(
   'quota_usage',
   {
     subject: text().notNull(),
     subjectId: text().notNull(),
-    /** UTC, as 2026-01-31. */
+    /** UTC, as 2026-01-31 or 2026-01-31T10:05. */
     day: text().notNull(),
     calls: bigint({ mode: 'number' }).notNull().default(0),
   },

@@ -51,6 +51,7 @@ const environmentReaders = new Set([
 const layers = [
   ['db', 'cache', 'events'],
   ['access', 'telemetry'],
+  ['limits'],
   ['servers', 'routing', 'plugins', 'control'],
 ];
 const layerOf = (path: string) => layers.findIndex((folders) => folders.includes(path.split('/')[1] ?? ''));

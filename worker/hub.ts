@@ -9,6 +9,7 @@ import { type Env, socketPaths } from '../lib/env';
 import { HubError } from '../lib/errors';
 import { createBus } from '../lib/events/bus';
 import { createRedisTransport } from '../lib/events/redis';
+import { createLimiter, createUsageStore, loadLimits } from '../lib/limits';
 import type { Log } from '../lib/log';
 import { documentStore, listDesired, listWatchable, loadLives, openStandIns, storeLife } from '../lib/servers';
 import { loadCatalogs, loadEndpoints, storeCatalog } from '../lib/servers/catalog';
@@ -97,8 +98,16 @@ export async function startWorkerHub(options: WorkerOptions): Promise<WorkerHub>
     log,
     documentsOf: (serverId) => documentStore(db, serverId),
   });
+  const limiter = createLimiter({
+    store: createUsageStore(db),
+    load: () => loadLimits(db),
+    bus,
+    log,
+    onRefused: metrics.limited,
+  });
   const gateway = createGateway({
     supervisor,
+    limiter,
     resolveActor: access.resolveBearer,
     reloadActor: access.reload,
     catalogs: {
@@ -252,6 +261,7 @@ export async function startWorkerHub(options: WorkerOptions): Promise<WorkerHub>
         .catch((err: unknown) => log.error({ err }, 'the lead could not be taken over'));
     fleet?.tellPrepared();
     // Each keeps up with the other: a server that opens before the catalogue is read is listed all the same.
+    await limiter.start();
     await Promise.all([gateway.start(), supervisor.start(), reports.start()]);
     health.watchDatabase(db);
     health.pass('servers');
@@ -276,6 +286,7 @@ export async function startWorkerHub(options: WorkerOptions): Promise<WorkerHub>
     await supervisor.stop();
     await reports.close();
     await retention?.close();
+    await limiter.close();
     await callLog.close();
     await access.close();
     await bus.close();

@@ -32,6 +32,8 @@ export const eventSchemas = {
   'role.changed': z.object({ id: z.string(), name: z.string(), userIds: z.array(z.string()).nullable() }),
   /** Browser sessions of a user ended: these, or all where `ids` is null. */
   'browser.ended': z.object({ userId: z.string(), ids: z.array(z.string()).nullable() }),
+  /** Limits of calls were set or taken away: workers read them again. */
+  'limits.changed': z.object({}),
   'session.opened': z.object({ client: z.string(), userId: z.string().nullable(), endpoint: z.string() }),
   'config.reloaded': z.object({ file: z.string(), faults: z.array(z.string()) }),
 } as const;
@@ -52,6 +54,7 @@ export const sharedEvents = [
   'key.updated',
   'key.revoked',
   'access.changed',
+  'limits.changed',
   'role.changed',
   'browser.ended',
 ] as const satisfies readonly EventName[];

@@ -29,6 +29,8 @@ export interface Metrics {
   request(method: string, route: string, status: number, seconds: number | null): void;
   /** @param tool original name; null when the called name was unknown */
   toolCall(server: string | null, tool: string | null, outcome: string, seconds: number): void;
+  /** A call was refused. @param subject whose limit it was @param reason "rate", "concurrency" or "quota" */
+  limited(subject: string, reason: string): void;
   /** Makes `state` the server's only state. */
   serverStatus(name: string, state: ServerState): void;
   /** Takes a removed or renamed server out of the gauge. */
@@ -57,6 +59,7 @@ export function createMetrics(version: string, { defaults = true }: { defaults?:
   const registers = [registry];
   const requests = summed('mcphub_requests_total', 'HTTP requests', ['method', 'route', 'status'], registers);
   const calls = summed('mcphub_tool_calls_total', 'Tool calls', ['server_name', 'tool', 'outcome'], registers);
+  const refused = summed('mcphub_limited_calls_total', 'Calls that a limit refused', ['subject', 'reason'], registers);
   const lost = summed('mcphub_records_dropped_total', 'Records that were lost', ['sink'], registers);
   const responseTime = timed(
     'mcphub_response_time_seconds',
@@ -152,6 +155,7 @@ export function createMetrics(version: string, { defaults = true }: { defaults?:
       calls.add(1, serverLabel, label, outcome);
       callTime.observe(seconds, serverLabel, label);
     },
+    limited: (subject, reason) => refused.add(1, subject, reason),
     serverStatus(name, state) {
       for (const each of serverStates) status.set({ server_name: name, status: each }, each === state ? 1 : 0);
     },

@@ -206,6 +206,8 @@ export interface TestGatewayOptions {
   servers?: EndpointServer[];
   groups?: EndpointRows['groups'];
   limits?: Partial<GatewayLimits>;
+  /** Limits of calls; without it there are none. */
+  limiter?: GatewayDeps['limiter'];
   /** What another life of the gateway left behind. */
   previous?: TestGateway;
   now?: () => number;
@@ -255,6 +257,7 @@ export async function startGateway(options: TestGatewayOptions = {}): Promise<Te
     origins: createOriginRules('127.0.0.1', 'http://hub.example:3000'),
     version: '0.0.0',
     ...(limits && { limits }),
+    ...(options.limiter && { limiter: options.limiter }),
     ...(now && { now }),
     ...(options.peers && { peers: options.peers }),
   });

@@ -4,6 +4,7 @@ import type { requestLogs } from '../../drizzle/schema';
 import { can } from '../../lib/access/can';
 import type { Actor } from '../../lib/access/schema';
 import { asHubError, type ErrorCode, HubError, toRpc } from '../../lib/errors';
+import type { Admission, Limiter } from '../../lib/limits';
 import type { UpstreamAnswer } from '../upstream/types';
 import { mapResultUris, mayHoldUris } from './catalog/rewrite';
 import type { Item, Target, View } from './catalog/view';
@@ -20,6 +21,8 @@ export interface CallDeps {
   relay: Relay;
   inputs: InputRounds;
   tasks: Pick<Tasks, 'call'>;
+  /** Absent: nothing is limited. */
+  limiter?: Pick<Limiter, 'admit'> | undefined;
   record(entry: CallRecord): void;
   /** For what is not the caller's or the server's fault. */
   report(error: unknown, requestId: string): void;
@@ -41,19 +44,21 @@ const outcomeOf: Partial<Record<ErrorCode, string>> = {
   UNAVAILABLE: 'unavailable',
 };
 
-export function createCalls({ relay, inputs, tasks, record, report }: CallDeps) {
-  /** @throws HubError BUSY when nothing was started, CANCELLED; whatever else goes wrong is an answer */
+export function createCalls({ relay, inputs, tasks, limiter, record, report }: CallDeps) {
+  /** @throws HubError BUSY and LIMIT_EXCEEDED when nothing was started, CANCELLED; whatever else goes wrong is an answer */
   async function callTool(call: RpcRequest): Promise<NonNullable<Reply>> {
     const { actor, view, params, origin, requestId } = call;
     const startedAtMs = performance.now();
     const name = params?.name;
     let target: Item | undefined;
+    let admission: Admission | null | undefined;
     try {
       target = findTool(actor, view, name);
       checkArguments(params);
       const progressToken = progressTokenOf(params);
       const sent = name === target.name ? params : { ...params, name: target.name };
       const { server } = target;
+      admission = limiter?.admit(actor.kind === 'key' ? actor.id : null, actor.userId, server, target.name);
       origin.target = target;
       if (origin.client) origin.client.target = target;
       const isTask = params?.task !== undefined || target.taskSupport === 'required';
@@ -75,9 +80,11 @@ export function createCalls({ relay, inputs, tasks, record, report }: CallDeps) 
       const isAnswered = error.code !== 'CANCELLED';
       const reply = isAnswered ? errorReply(error, 'tools/call', requestId) : null;
       recordEnd(call, target, startedAtMs, outcome, reply ? Buffer.byteLength(reply.body) : 0, error);
-      // HTTP says "busy" too, for clients and proxies that know how to wait.
-      if (!reply || error.code === 'BUSY') throw error;
+      // HTTP says "come back later" too, for clients and proxies that know how to wait.
+      if (!reply || error.code === 'BUSY' || error.code === 'LIMIT_EXCEEDED') throw error;
       return reply;
+    } finally {
+      admission?.release();
     }
   }
 

@@ -6,6 +6,7 @@ import type { Keyring } from '../../lib/access/keyring';
 import type { Actor } from '../../lib/access/schema';
 import { HubError } from '../../lib/errors';
 import type { Bus } from '../../lib/events/bus';
+import type { Limiter } from '../../lib/limits';
 import type { Log } from '../../lib/log';
 import type { SessionMessage } from '../fleet/messages';
 import type { OriginRules } from '../origin';
@@ -77,6 +78,8 @@ export interface GatewayDeps {
   wishes: WishStore;
   /** The other workers, where there are any. */
   peers?: PeerLine;
+  /** Lets calls through or refuses them; without it nothing is limited. */
+  limiter?: Pick<Limiter, 'admit'>;
   /** Called with each finished tools/call; must be cheap. */
   recordCall(entry: CallRecord): void;
   bus: Bus;
@@ -261,7 +264,7 @@ export function createGateway(deps: GatewayDeps): Gateway {
     },
     self,
   });
-  const calls = createCalls({ relay, inputs, tasks, record: deps.recordCall, report });
+  const calls = createCalls({ relay, inputs, tasks, limiter: deps.limiter, record: deps.recordCall, report });
   const methods = createMethods({ calls, relay, inputs, news, tasks });
   const states = createRequestStates(keyring, deps.now ?? Date.now);
   const parking = createParking(states, limits, self);

@@ -14,6 +14,8 @@ const words: Record<string, string> = {
   'key.created': 'Made a key',
   'key.rotated': 'Gave a key a new secret',
   'key.revoked': 'Revoked a key',
+  'limit.set': 'Limited calls',
+  'limit.removed': 'Took away a limit of calls',
   'user.created': 'Added a user',
   'user.signed-in': 'Signed in',
   'user.signed-out': 'Signed out',

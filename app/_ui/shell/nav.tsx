@@ -3,6 +3,7 @@
 import {
   FileClock,
   FlaskConical,
+  Gauge,
   KeyRound,
   LayoutDashboard,
   type LucideIcon,
@@ -26,6 +27,7 @@ const icons: Record<PageIcon, LucideIcon> = {
   calls: ScrollText,
   keys: KeyRound,
   users: Users,
+  limits: Gauge,
   roles: ShieldCheck,
   audit: FileClock,
 };

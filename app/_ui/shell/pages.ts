@@ -10,6 +10,7 @@ export type PageIcon =
   | 'calls'
   | 'keys'
   | 'users'
+  | 'limits'
   | 'roles'
   | 'audit';
 
@@ -45,6 +46,7 @@ const blocks: readonly NavBlock[] = [
       { href: '/keys', label: 'Keys', icon: 'keys', needs: ['read', 'key'] },
       { href: '/users', label: 'Users', icon: 'users', needs: ['read', 'user'], all: true },
       { href: '/roles', label: 'Roles', icon: 'roles', needs: ['read', 'role'] },
+      { href: '/limits', label: 'Limits', icon: 'limits', needs: ['read', 'setting'] },
       { href: '/audit', label: 'Audit', icon: 'audit', needs: ['read', 'audit'] },
     ],
   },

@@ -17,6 +17,7 @@ import {
   userInputSchema,
   userPatchSchema,
 } from '@/lib/access/schema';
+import { limitInputSchema, limitRefSchema } from '@/lib/limits/schema';
 import { documentInputSchema } from '@/lib/openapi/schema';
 import {
   groupInputSchema,
@@ -44,6 +45,7 @@ const bodies = {
   RolePatch: rolePatchSchema,
   RoleCopy: roleCopySchema,
   KeyRotation: keyRotationSchema,
+  LimitInput: limitInputSchema,
   SetupInput: setupInputSchema,
   PasswordChange: passwordChangeSchema,
   PasswordProof: passwordProofSchema,
@@ -378,6 +380,17 @@ export const operations: Record<string, Record<string, Operation>> = {
       anonymous: true,
       problems: [403, 404, 429],
     },
+  },
+  '/api/v1/limits': {
+    get: { summary: 'Limits of calls', query: page, answer: 'LimitList', problems: [403] },
+    put: {
+      summary:
+        'Limit the calls of a key or user, or to a server or tool; "*" for each of the kind without limits of its own',
+      body: 'LimitInput',
+      answer: 'Limit',
+      problems: [403],
+    },
+    delete: { summary: 'Take a limit away', query: limitRefSchema, status: 204, problems: [403, 404] },
   },
   '/api/v1/me': { get: { summary: 'Who the caller is, and what it may do', answer: 'Me' } },
   '/api/v1/me/password': {

@@ -17,6 +17,7 @@ import {
 } from '@/lib/access/schema';
 import { controlCalls } from '@/lib/control/schema';
 import { serverReportSchema, serverTestSchema } from '@/lib/diagnosis/schema';
+import { type LimitView, limitRefSchema } from '@/lib/limits/schema';
 import { type DocumentChange, documentReadingSchema, openApiSettingsSchema } from '@/lib/openapi/schema';
 import {
   balancings,
@@ -261,6 +262,15 @@ const role = z.object({
   version: z.number().int(),
 }) satisfies z.ZodType<RoleView>;
 
+const limit = limitRefSchema.extend({
+  label: z.string().nullable().meta({ description: 'Null where what was limited is gone' }),
+  perMinute: count.nullable(),
+  concurrent: count.nullable(),
+  perDay: count.nullable(),
+  today: count.nullable().meta({ description: 'Calls of this day in UTC, as of some seconds ago' }),
+  updatedAt: time,
+}) satisfies z.ZodType<LimitView>;
+
 const user = z.object({
   id: z.uuid(),
   username: z.string(),
@@ -365,6 +375,8 @@ export const answers = {
   NewKey: z.object({ key, secret: z.string().meta({ description: 'Shown this once' }) }),
   Role: role,
   RoleList: listOf(role),
+  Limit: limit,
+  LimitList: listOf(limit),
   RotatedKey: z.object({
     key,
     secret: z.string().meta({ description: 'Shown this once' }),

@@ -1,0 +1,4 @@
+// Limits of calls. Shapes for browsers are in schema.ts.
+export { type Admission, createLimiter, type Limiter, type Refusal } from './limiter';
+export { listLimits, loadLimits, removeLimit, setLimit } from './limits';
+export { createUsageStore } from './usage';

@@ -1,0 +1,325 @@
+// Lets calls through or refuses them, by what this process knows: each call is answered from memory, without a promise. Once
+// a second at most, the calls since then are added to the store, and the sums of all workers come back.
+import { HubError, messageOf } from '../errors';
+import type { Bus } from '../events/bus';
+import type { Log } from '../log';
+import { eachOfKind, type LimitSubject, limitSubjects } from './schema';
+import { keyOf, type Usage, type UsageStore } from './usage';
+import { dayMs, dayOf, minuteMs, minuteOf, Window } from './window';
+
+/** Null does not limit. */
+interface Numbers {
+  perMinute: number | null;
+  concurrent: number | null;
+  perDay: number | null;
+}
+
+export type Refusal = 'rate' | 'concurrency' | 'quota';
+
+export interface Limiter {
+  /** Reads limits and what was used of them. @throws what the database throws */
+  start(): Promise<void>;
+  /**
+   * Counts a call about to be made. Null where nothing limits it.
+   * @param keyId null for callers without a key
+   * @throws HubError LIMIT_EXCEEDED; a refused call counts nowhere
+   */
+  admit(
+    keyId: string | null,
+    userId: string | null,
+    server: { id: string; name: string },
+    tool: string,
+  ): Admission | null;
+  /** Writes what is still to be written and stops. Idempotent. */
+  close(): Promise<void>;
+}
+
+export interface LimiterParts {
+  store: UsageStore;
+  load(): Promise<(Numbers & { subject: LimitSubject; subjectId: string })[]>;
+  bus: Bus;
+  log?: Log;
+  /** Told of each refusal, for the metric. */
+  onRefused?(subject: LimitSubject, reason: Refusal): void;
+  /** Wall clock in ms: windows begin at the same time everywhere. */
+  now?: () => number;
+}
+
+/** How long the sums of other workers may be behind. */
+const shareEveryMs = 1000;
+/** Limits are read again so often, should an event be lost. */
+const reloadEveryMs = 30_000;
+const pruneEveryMs = 60_000;
+/** What could not be written; beyond it the oldest is forgotten. */
+const unsentMax = 20_000;
+/** Nobody knows when a running call ends. */
+const retryConcurrentMs = 1000;
+
+const unlimited: Numbers = { perMinute: null, concurrent: null, perDay: null };
+
+/** A key, user, server or tool that has limits. */
+class Limited {
+  readonly minute = new Window(minuteMs);
+  readonly day = new Window(dayMs);
+  inflight = 0;
+  isDirty = false;
+
+  constructor(
+    readonly subject: LimitSubject,
+    readonly id: string,
+    public limit: Numbers,
+  ) {}
+}
+
+/** A call that was let through. */
+export class Admission {
+  #things: readonly (Limited | null)[] | null;
+
+  constructor(things: readonly (Limited | null)[]) {
+    this.#things = things;
+  }
+
+  /** The call is over. Idempotent. */
+  release(): void {
+    for (const thing of this.#things ?? []) if (thing) thing.inflight--;
+    this.#things = null;
+  }
+}
+
+/** All limits of keys, users, servers or tools. */
+class Kind {
+  readonly things = new Map<string, Limited>();
+  #limits = new Map<string, Numbers>();
+  #each: Numbers | null = null;
+
+  constructor(readonly subject: LimitSubject) {}
+
+  get isEmpty(): boolean {
+    return this.#each === null && this.#limits.size === 0;
+  }
+
+  set(limits: Map<string, Numbers>): void {
+    this.#each = limits.get(eachOfKind) ?? null;
+    limits.delete(eachOfKind);
+    this.#limits = limits;
+    for (const thing of this.things.values()) thing.limit = limits.get(thing.id) ?? this.#each ?? unlimited;
+  }
+
+  of(id: string): Limited | null {
+    const known = this.things.get(id);
+    if (known) return known;
+    const limit = this.#limits.get(id) ?? this.#each;
+    if (!limit) return null;
+    const thing = new Limited(this.subject, id, limit);
+    this.things.set(id, thing);
+    return thing;
+  }
+}
+
+export function createLimiter({ store, load, bus, log, onRefused, now = Date.now }: LimiterParts): Limiter {
+  const kinds = {
+    key: new Kind('key'),
+    user: new Kind('user'),
+    server: new Kind('server'),
+    tool: new Kind('tool'),
+  };
+  const dirty = new Set<Limited>();
+  let isEmpty = true;
+  /** Of windows that are over, and of writes that failed. */
+  let unsent = new Map<string, Usage>();
+  let timer: NodeJS.Timeout | undefined;
+  let reloadTimer: NodeJS.Timeout | undefined;
+  let sharing: Promise<void> | null = null;
+  let sharedAtMs = Number.NEGATIVE_INFINITY;
+  let prunedAtMs = Number.NEGATIVE_INFINITY;
+  let generation = 0;
+  let closed = false;
+
+  function keep(usage: Usage): void {
+    const key = keyOf(usage);
+    const known = unsent.get(key);
+    if (known) known.calls += usage.calls;
+    else unsent.set(key, usage);
+    if (unsent.size > unsentMax) for (const oldest of unsent.keys()) return void unsent.delete(oldest);
+  }
+
+  /** Begins a new window when its time has come; what the old one still owes to the others is kept for them. */
+  function roll(thing: Limited, window: Window, nowMs: number): void {
+    const index = Math.floor(nowMs / window.lengthMs);
+    if (index === window.index) return;
+    if (window.unsent > 0) keep(usageOf(thing, window));
+    window.previous = index === window.index + 1 ? window.count : 0;
+    window.index = index;
+    window.count = 0;
+    window.unsent = 0;
+  }
+
+  /** @throws HubError LIMIT_EXCEEDED */
+  function check(thing: Limited, nowMs: number, server: string): void {
+    const { limit, minute, day } = thing;
+    if (limit.concurrent !== null && thing.inflight >= limit.concurrent) {
+      throw refusal(thing, 'concurrency', limit.concurrent, retryConcurrentMs, server);
+    }
+    if (limit.perMinute !== null) {
+      roll(thing, minute, nowMs);
+      const waitMs = minute.waitSliding(limit.perMinute, nowMs);
+      if (waitMs > 0) throw refusal(thing, 'rate', limit.perMinute, waitMs, server);
+    }
+    if (limit.perDay !== null) {
+      roll(thing, day, nowMs);
+      const waitMs = day.waitFixed(limit.perDay, nowMs);
+      if (waitMs > 0) throw refusal(thing, 'quota', limit.perDay, waitMs, server);
+    }
+  }
+
+  function count(thing: Limited): void {
+    const { limit } = thing;
+    thing.inflight++;
+    if (limit.perMinute !== null) thing.minute.add();
+    if (limit.perDay !== null) thing.day.add();
+    if (thing.isDirty || (limit.perMinute === null && limit.perDay === null)) return;
+    thing.isDirty = true;
+    dirty.add(thing);
+    if (!timer && !closed) {
+      // What was idle is shared at once: others may have used it up meanwhile.
+      timer = setTimeout(share, Math.max(0, sharedAtMs + shareEveryMs - performance.now()));
+      timer.unref();
+    }
+  }
+
+  function refusal(thing: Limited, reason: Refusal, most: number, retryAfterMs: number, server: string): HubError {
+    onRefused?.(thing.subject, reason);
+    return new HubError('LIMIT_EXCEEDED', textOf(thing.subject, reason, most, server), {
+      server,
+      reason,
+      retryable: true,
+      retryAfterMs,
+    });
+  }
+
+  function share(): Promise<void> {
+    timer = undefined;
+    sharing ??= send().finally(() => {
+      sharing = null;
+    });
+    return sharing;
+  }
+
+  async function send(): Promise<void> {
+    for (const thing of dirty) {
+      thing.isDirty = false;
+      for (const window of [thing.minute, thing.day]) {
+        if (window.unsent > 0) keep(usageOf(thing, window));
+        window.unsent = 0;
+      }
+    }
+    dirty.clear();
+    const batch = unsent;
+    unsent = new Map();
+    try {
+      if (batch.size > 0) for (const sum of await store.add([...batch.values()])) take(sum);
+      if (now() - prunedAtMs >= pruneEveryMs) {
+        prunedAtMs = now();
+        prune();
+        await store.removeOld(now());
+      }
+    } catch (error) {
+      // Each worker goes on by its own count.
+      for (const usage of batch.values()) keep(usage);
+      log?.debug({ err: messageOf(error) }, 'the use of limits is not shared');
+    }
+    sharedAtMs = performance.now();
+  }
+
+  /** The sum of all workers. */
+  function take({ subject, subjectId, day, calls }: Usage): void {
+    const kind = kinds[subject];
+    const thing = kind?.of(subjectId);
+    if (!thing) return;
+    const isDay = day.length === dayOf(0).length;
+    const window = isDay ? thing.day : thing.minute;
+    const index = Date.parse(isDay ? day : `${day}:00Z`) / window.lengthMs;
+    if (index > window.index) roll(thing, window, index * window.lengthMs);
+    if (index === window.index) window.count = Number(calls) + window.unsent;
+    else if (index === window.index - 1) window.previous = Number(calls);
+  }
+
+  function prune(): void {
+    const today = Math.floor(now() / dayMs);
+    const minute = Math.floor(now() / minuteMs);
+    for (const kind of Object.values(kinds)) {
+      for (const thing of kind.things.values()) {
+        const isOver = thing.minute.index < minute - 1 && thing.day.index < today;
+        if (isOver && thing.inflight === 0 && !thing.isDirty) kind.things.delete(thing.id);
+      }
+    }
+  }
+
+  async function reload(): Promise<void> {
+    const own = ++generation;
+    const rows = await load();
+    // A later one has read later rows.
+    if (own !== generation) return;
+    for (const subject of limitSubjects) {
+      kinds[subject].set(new Map(rows.flatMap((row) => (row.subject === subject ? [[row.subjectId, row]] : []))));
+    }
+    isEmpty = limitSubjects.every((subject) => kinds[subject].isEmpty);
+  }
+
+  function reloadSoon(): Promise<void> {
+    return reload().catch((err: unknown) => log?.warn({ err }, 'the limits of calls could not be read'));
+  }
+
+  const unsubscribe = bus.on('limits.changed', reloadSoon);
+
+  return {
+    async start() {
+      await reload();
+      for (const usage of await store.load(now())) take(usage);
+      reloadTimer = setInterval(reloadSoon, reloadEveryMs);
+      reloadTimer.unref();
+    },
+    admit(keyId, userId, server, tool) {
+      if (isEmpty) return null;
+      const nowMs = now();
+      const key = keyId === null || kinds.key.isEmpty ? null : kinds.key.of(keyId);
+      const user = userId === null || kinds.user.isEmpty ? null : kinds.user.of(userId);
+      const whole = kinds.server.isEmpty ? null : kinds.server.of(server.id);
+      const one = kinds.tool.isEmpty ? null : kinds.tool.of(`${server.id}/${tool}`);
+      if (!key && !user && !whole && !one) return null;
+      if (key) check(key, nowMs, server.name);
+      if (user) check(user, nowMs, server.name);
+      if (whole) check(whole, nowMs, server.name);
+      if (one) check(one, nowMs, server.name);
+      if (key) count(key);
+      if (user) count(user);
+      if (whole) count(whole);
+      if (one) count(one);
+      return new Admission([key, user, whole, one]);
+    },
+    async close() {
+      closed = true;
+      unsubscribe();
+      clearTimeout(timer);
+      clearInterval(reloadTimer);
+      await sharing;
+      if (dirty.size > 0 || unsent.size > 0) await share();
+    },
+  };
+}
+
+function usageOf({ subject, id }: Limited, { index, lengthMs, unsent }: Window): Usage {
+  const day = lengthMs === dayMs ? dayOf(index * lengthMs) : minuteOf(index * lengthMs);
+  return { subject, subjectId: id, day, calls: unsent };
+}
+
+function textOf(subject: LimitSubject, reason: Refusal, most: number, server: string): string {
+  const calls = `${most} ${most === 1 ? 'call' : 'calls'}`;
+  const much = { rate: `${calls} in a minute`, concurrency: `${calls} at once`, quota: `${calls} in a day (UTC)` }[
+    reason
+  ];
+  if (subject === 'key') return `This key may make no more than ${much}.`;
+  if (subject === 'user') return `Its owner may make no more than ${much}, with all keys together.`;
+  const what = subject === 'server' ? `The server "${server}"` : `This tool of "${server}"`;
+  return `${what} takes no more than ${much}, of all callers together.`;
+}
