@@ -22,12 +22,16 @@ export interface Resource {
 export function can(actor: Actor, action: Action, resource: Resource): boolean {
   if (actor.kind === 'system') return true;
   if (actor.keyScope && !isInKeyScope(actor, action, resource)) return false;
-  return actor.permissions.some(
-    (permission) =>
+  for (const permission of actor.permissions) {
+    if (
       (permission.resource === '*' || permission.resource === resource.type) &&
       (permission.action === '*' || permission.action === action) &&
-      isInScope(actor, permission.scope, resource),
-  );
+      isInScope(actor, permission.scope, resource)
+    ) {
+      return true;
+    }
+  }
+  return false;
 }
 
 /**

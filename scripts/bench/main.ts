@@ -2,6 +2,7 @@
 // the same time. Read the ratios: the absolute figures are those of the machine. Nothing else should run meanwhile.
 // Writes nothing into the repository. docs/performance.md explains the figures.
 import { setTimeout as delay } from 'node:timers/promises';
+import { benchAccess } from './access';
 import { benchBig } from './big';
 import { benchCalls, benchLatency } from './calls';
 import { benchConnect, benchIdle, benchList } from './sessions';
@@ -23,6 +24,7 @@ const scenarios: Record<string, { what: string; run(stage: Stage): Promise<void>
   memory: { what: 'memory of an idle hub', run: benchMemory },
   supervise: { what: '200 idle servers, and how soon an end is heard of', run: benchSupervise },
   cycles: { what: '1,000 starts and stops of servers', run: benchCycles },
+  access: { what: 'key check, policy and limits of a call, with many keys and users', run: benchAccess },
   streams: { what: '10,000 open streams and the calls beside them', run: benchStreams },
   soak: { what: '5 minutes of crash loops, list storms and sessions; only by its name', run: benchSoak, isAlone: true },
 };

@@ -1,0 +1,179 @@
+// What it costs to let a call through: the key, the policy and the limits, on real rows in an embedded database with the
+// functions that the worker calls. Nothing of HTTP and no server is in these figures.
+import { sql } from 'drizzle-orm';
+import { apiKeys, callLimits, groupMembers, groupServers, groups, roles, servers, users } from '../../drizzle/schema';
+import { bootstrapAccess, createActorResolver, createKeyring } from '../../lib/access';
+import { can } from '../../lib/access/can';
+import type { Actor } from '../../lib/access/schema';
+import { hashSecret, newKeySecret, shownPrefix } from '../../lib/access/secrets';
+import type { Db } from '../../lib/db/types';
+import { createBus } from '../../lib/events/bus';
+import { createLimiter, createUsageStore, loadLimits } from '../../lib/limits';
+import { isReadOnly, type Listing, loadEndpoints } from '../../lib/servers/catalog';
+import { openTestDatabase, silentLog } from '../../tests/support/database';
+import { buildEndpoints, type ServerNode } from '../../worker/gateway/catalog/endpoints';
+import { median, say, table } from './support';
+
+const manyKeys = 100_000;
+const manyUsers = 10_000;
+const coldKeys = 300;
+const rounds = 7;
+const callsOfRound = 200_000;
+const toolsOfServer = 500;
+const serverCount = 20;
+const master = Buffer.from('0123456789abcdef0123456789abcdef');
+
+export async function benchAccess(): Promise<void> {
+  const database = await openTestDatabase('embedded');
+  try {
+    const { db } = database;
+    await bootstrapAccess({ db, env: {}, log: silentLog });
+    const secrets = Array.from({ length: coldKeys + 1 }, newKeySecret);
+    await seed(db, secrets);
+    const few = await measure(db, secrets);
+    await seedMany(db);
+    const many = await measure(db, secrets);
+    const rows = [few, many].map((each, at) => [
+      at === 0 ? 'one user' : `${manyKeys} keys, ${manyUsers} users`,
+      each.warmUs,
+      each.coldMs,
+      each.viewMs,
+    ]);
+    table(
+      `key, policy and limits of a call; and what ${toolsOfServer * serverCount} tools cost a user`,
+      ['', 'a call, µs CPU', 'unknown key, ms', 'permissions, ms CPU'],
+      rows,
+      [0, 2, 2, 2],
+    );
+    say('  targets: 15 µs, 3 ms, 5 ms, and no more than 20 % between the two rows');
+  } finally {
+    await database.close();
+  }
+}
+
+async function seed(db: Db, secrets: string[]): Promise<void> {
+  await db.execute(sql`insert into ${users} (username) values ('ada')`);
+  await db.execute(
+    sql`insert into user_roles (user_id, role_id) select u.id, r.id from ${users} u, ${roles} r where r.name = 'user'`,
+  );
+  await db.execute(sql`insert into ${groups} (name) values ('team')`);
+  await db.execute(sql`insert into ${groupMembers} (group_id, user_id) select g.id, u.id from ${groups} g, ${users} u`);
+  await db.execute(sql`
+    insert into ${servers} (name, type, command) select 'server-' || n, 'stdio', 'node' from generate_series(1, ${serverCount}::int) n
+  `);
+  await db.execute(
+    sql`insert into ${groupServers} (group_id, server_id) select g.id, s.id from ${groups} g, ${servers} s`,
+  );
+  const [ada] = await db.select({ id: users.id }).from(users);
+  await db.insert(apiKeys).values(
+    secrets.map((secret) => ({
+      userId: ada?.id ?? '',
+      name: 'key',
+      prefix: shownPrefix(secret),
+      secretHash: hashSecret(secret),
+    })),
+  );
+  for (const subject of ['key', 'user', 'server', 'tool'] as const) {
+    await db
+      .insert(callLimits)
+      .values({ subject, subjectId: '*', perMinute: 1_000_000_000, concurrent: 1000, perDay: 2_000_000_000 });
+  }
+}
+
+async function seedMany(db: Db): Promise<void> {
+  await db.execute(
+    sql`insert into ${users} (username) select 'user-' || n from generate_series(1, ${manyUsers}::int) n`,
+  );
+  await db.execute(sql`
+    insert into user_roles (user_id, role_id) select u.id, r.id from ${users} u, ${roles} r
+    where r.name = 'user' and u.username like 'user-%'
+  `);
+  await db.execute(sql`
+    insert into ${apiKeys} (user_id, name, prefix, secret_hash)
+    select u.id, 'key', 'mcphub_', md5(u.id::text || n) || md5(n::text || u.id)
+    from ${users} u, generate_series(1, ${manyKeys / manyUsers}::int) n where u.username like 'user-%'
+  `);
+  await db.execute(sql`analyze`);
+}
+
+async function measure(db: Db, secrets: string[]) {
+  const bus = createBus(() => undefined);
+  const keyring = createKeyring(master);
+  const access = createActorResolver({ db, bus, keyring });
+  const limiter = createLimiter({ store: createUsageStore(db), load: () => loadLimits(db), bus });
+  await limiter.start();
+  const endpoints = buildEndpoints(await loadEndpoints(db));
+  const [warm = '', ...cold] = secrets;
+  try {
+    const actor = await access.resolveBearer(warm);
+    const [node] = endpoints.servers.values();
+    if (!actor || !node) throw new Error('the rows are not as they should be');
+    const resource = node.toolResource('tool-1', false);
+    const connection = {};
+    const once = () => {
+      const caller = access.resolveBearer(warm, '127.0.0.1', connection);
+      if (!caller || caller instanceof Promise || !can(caller, 'call', resource)) throw new Error('refused');
+      limiter.admit(caller.id, caller.userId, node, 'tool-1')?.release();
+    };
+    const warmUs = median(
+      Array.from({ length: rounds }, () => {
+        const before = process.cpuUsage();
+        for (let at = 0; at < callsOfRound; at++) once();
+        const { user, system } = process.cpuUsage(before);
+        return (user + system) / callsOfRound;
+      }),
+    );
+    const coldMs: number[] = [];
+    for (const secret of cold) {
+      const startMs = performance.now();
+      if (!(await access.resolveBearer(secret))) throw new Error('a key is not known');
+      coldMs.push(performance.now() - startMs);
+    }
+    const listings = listingsOf([...endpoints.servers.keys()]);
+    const viewMs = median(
+      Array.from({ length: rounds * 3 }, () => {
+        const before = process.cpuUsage();
+        const count = allowed(actor, endpoints.servers, listings);
+        const { user, system } = process.cpuUsage(before);
+        if (count !== toolsOfServer * serverCount) throw new Error(`${count} tools are allowed`);
+        return (user + system) / 1000;
+      }),
+    );
+    return { warmUs, coldMs: median(coldMs), viewMs };
+  } finally {
+    await limiter.close();
+    await access.close();
+  }
+}
+
+/** How many tools the actor may see and call: what a view asks of the policy. */
+function allowed(actor: Actor, nodes: ReadonlyMap<string, ServerNode>, listings: ReadonlyMap<string, Listing>): number {
+  let count = 0;
+  for (const server of nodes.values()) {
+    for (const definition of listings.get(server.id)?.tools ?? []) {
+      const resource = server.toolResource(String(definition.name), isReadOnly(definition));
+      if (can(actor, 'read', resource) && can(actor, 'call', resource)) count++;
+    }
+  }
+  return count;
+}
+
+function listingsOf(serverIds: string[]): Map<string, Listing> {
+  const tools = Array.from({ length: toolsOfServer }, (_, at) => ({
+    name: `tool-${at}`,
+    inputSchema: { type: 'object' },
+    annotations: { readOnlyHint: at % 2 === 0 },
+  }));
+  const listing: Listing = {
+    protocolVersion: '2025-11-25',
+    serverInfo: { name: 'bench' },
+    capabilities: { tools: {} },
+    instructions: null,
+    tools,
+    resources: [],
+    resourceTemplates: [],
+    prompts: [],
+    faults: [],
+  };
+  return new Map(serverIds.map((id) => [id, listing]));
+}
