@@ -54,9 +54,9 @@ export function LimitsView({ initial, known }: { initial: LimitView[]; known: Kn
           <TableHead>
             <TableRow>
               <Th>Of</Th>
-              <Th className="text-right">A minute</Th>
-              <Th className="text-right">At once</Th>
-              <Th className="text-right">A day</Th>
+              <Th className="text-right max-sm:hidden">A minute</Th>
+              <Th className="text-right max-sm:hidden">At once</Th>
+              <Th className="text-right max-sm:hidden">A day</Th>
               <Th className="text-right max-sm:hidden">Today</Th>
               {known && (
                 <Th>
@@ -68,10 +68,11 @@ export function LimitsView({ initial, known }: { initial: LimitView[]; known: Kn
           <TableBody>
             {limits.map((limit) => (
               <TableRow key={`${limit.subject} ${limit.target}`} data-limit={`${limit.subject} ${limit.target}`}>
-                <Td className="w-1/2 max-w-0">
+                <Td className="w-1/2 max-w-0 max-sm:w-full">
                   <p className="truncate" title={nameOf(limit)}>
                     {nameOf(limit)}
                   </p>
+                  <p className="text-caption font-normal text-muted-foreground sm:hidden">{amountsOf(limit)}</p>
                 </Td>
                 <Amount value={limit.perMinute} />
                 <Amount value={limit.concurrent} />
@@ -117,9 +118,21 @@ function nameOf({ subject, target, label }: LimitView): string {
   return `${subject} ${label ?? `${target} (gone)`}`;
 }
 
+/** All numbers in one line, for a phone. */
+function amountsOf({ perMinute, concurrent, perDay, today }: LimitView): string {
+  return [
+    perMinute !== null && `${number.format(perMinute)} a minute`,
+    concurrent !== null && `${number.format(concurrent)} at once`,
+    perDay !== null && `${number.format(perDay)} a day`,
+    today !== null && `${number.format(today)} today`,
+  ]
+    .filter(Boolean)
+    .join(', ');
+}
+
 function Amount({ value }: { value: number | null }) {
   return (
-    <Td className="text-right tabular-nums">
+    <Td className="text-right tabular-nums max-sm:hidden">
       {value === null ? <span className="text-muted-foreground">–</span> : number.format(value)}
     </Td>
   );

@@ -10,6 +10,7 @@ const names: Record<string, string> = {
   calls: 'Calls',
   audit: 'Audit',
   keys: 'Keys',
+  limits: 'Limits',
   users: 'Users',
   account: 'Account',
   roles: 'Roles',
