@@ -1,4 +1,5 @@
 import type { Metadata } from 'next';
+import { notFound } from 'next/navigation';
 import { context } from '@/app/_server';
 import { listKeys, listUsers } from '@/lib/access';
 import { can } from '@/lib/access/can';
@@ -10,6 +11,7 @@ export const metadata: Metadata = { title: 'Limits' };
 
 export default async function LimitsPage() {
   const ctx = await context();
+  if (!can(ctx.actor, 'read', { type: 'setting' })) notFound();
   const mayChange = can(ctx.actor, 'update', { type: 'setting' });
   const limits = await listLimits(ctx);
   if (!mayChange) return <LimitsView initial={limits} known={null} />;

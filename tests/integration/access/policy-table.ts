@@ -34,6 +34,7 @@ const one = (of: Listed, action: Action, more: Partial<Extract<Way, { kind: 'one
 });
 const stdio = (name: string) => ({ name, type: 'stdio', command: 'true', enabled: false });
 
+const limitsTest: Way = { kind: 'elsewhere', test: 'tests/integration/limits/limits.test.ts' };
 const usersTest: Way = { kind: 'elsewhere', test: 'tests/integration/access/users.test.ts' };
 const signInTest: Way = { kind: 'elsewhere', test: 'tests/integration/access/sign-in.test.ts' };
 
@@ -76,6 +77,13 @@ export const routes: Record<string, Way> = {
   'POST /api/v1/keys': { kind: 'some', right: ['key', 'create'], body: { name: 'made' } },
   'DELETE /api/v1/keys/{id}': one('key', 'delete'),
   'POST /api/v1/keys/{id}/rotate': one('key', 'create', { body: { overlapHours: 1 }, only: 'own' }),
+  'GET /api/v1/limits': { kind: 'some', right: ['setting', 'read'] },
+  'PUT /api/v1/limits': {
+    kind: 'some',
+    right: ['setting', 'update'],
+    body: { subject: 'key', target: '*', perMinute: 1_000_000 },
+  },
+  'DELETE /api/v1/limits': limitsTest,
   'GET /api/v1/roles': { kind: 'some', right: ['role', 'read'] },
   'POST /api/v1/roles': {
     kind: 'some',
@@ -134,6 +142,12 @@ export const serverActions: Record<string, Way & { input?: (name: string) => unk
   createKeyAction: { kind: 'some', right: ['key', 'create'], input: () => ({ name: 'act' }) },
   revokeKeyAction: { ...one('key', 'delete'), input: (id) => ({ id }) },
   rotateKeyAction: { ...one('key', 'create', { only: 'own' }), input: (id) => ({ id, overlapHours: 1 }) },
+  setLimitAction: {
+    kind: 'some',
+    right: ['setting', 'update'],
+    input: () => ({ subject: 'key', target: '*', perMinute: 1_000_000 }),
+  },
+  removeLimitAction: limitsTest,
   createRoleAction: {
     kind: 'some',
     right: ['role', 'create'],
@@ -180,6 +194,7 @@ export const pages: Record<string, Way> = {
   '(dashboard)/keys': { kind: 'some', right: ['key', 'read'] },
   '(dashboard)/roles': { kind: 'some', right: ['role', 'read'] },
   '(dashboard)/roles/[name]': one('role', 'read'),
+  '(dashboard)/limits': { kind: 'some', right: ['setting', 'read'] },
   '(dashboard)/audit': { kind: 'some', right: ['audit', 'read'] },
 };
 
