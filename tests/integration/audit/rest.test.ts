@@ -29,6 +29,7 @@ import { hashPassword } from '../../../lib/access/passwords';
 import { createRefusalBound } from '../../../lib/access/refusals';
 import { canonicalJson } from '../../../lib/canonical-json';
 import { parseEnv } from '../../../lib/env';
+import { setLimit } from '../../../lib/limits';
 import type { DocumentReading } from '../../../lib/openapi/schema';
 import { createGroup, createServer, refreshServerDocument, stopServer, updateServer } from '../../../lib/servers';
 import { rotateSecrets } from '../../../lib/servers/resealing';
@@ -49,6 +50,8 @@ interface Asked {
   headers?: Record<string, string>;
   body?: unknown;
   params?: Record<string, string>;
+  /** With the question mark. */
+  query?: string;
 }
 
 type Handler = (request: NextRequest, context: { params: Promise<Record<string, string>> }) => Promise<Response>;
@@ -59,6 +62,7 @@ async function handlerOf(path: string, method: string): Promise<Handler> {
   return (await import(/* @vite-ignore */ file))[method];
 }
 
+const limit = { subject: 'key' as const, target: '*', perMinute: 100 };
 const stdio = (name: string, more: object = {}) => ({ name, type: 'stdio' as const, command: 'true', ...more });
 
 interface Scenario {
@@ -151,6 +155,19 @@ const scenarios: Record<string, Scenario> = {
   'DELETE /api/v1/keys/{id}': {
     action: 'key.revoked',
     prepare: async (root) => ({ params: { id: (await createKey(root, { name: 'old' })).key.id } }),
+  },
+  'POST /api/v1/keys/{id}/rotate': {
+    action: 'key.rotated',
+    prepare: async (root) => ({ params: { id: (await createKey(root, { name: 'old' })).key.id } }),
+    asked: { body: { overlapHours: 1 } },
+  },
+  'PUT /api/v1/limits': { action: 'limit.set', asked: { body: limit } },
+  'DELETE /api/v1/limits': {
+    action: 'limit.removed',
+    prepare: async (root) => {
+      await setLimit(root, limit);
+      return { query: '?subject=key&target=*' };
+    },
   },
   'POST /api/v1/me/password': {
     action: 'user.password-changed',
@@ -255,6 +272,9 @@ const actionVerbs: Record<string, string | null> = {
   deleteRoleAction: 'role.deleted',
   createKeyAction: 'key.created',
   revokeKeyAction: 'key.revoked',
+  rotateKeyAction: 'key.rotated',
+  setLimitAction: 'limit.set',
+  removeLimitAction: 'limit.removed',
   operateServerAction: 'server.started',
   createServerAction: 'server.created',
   updateServerAction: 'server.updated',
@@ -311,7 +331,11 @@ eachDatabase('the audit trail', (kind) => {
   const newest = async () =>
     (await fixture.database.db.select().from(auditLogs).orderBy(desc(auditLogs.id)).limit(1))[0];
 
-  async function ask(operation: string, { method, headers = {}, body, params = {} }: Asked = {}, query = '') {
+  async function ask(
+    operation: string,
+    { method, headers = {}, body, params = {}, query: ownQuery }: Asked = {},
+    query = ownQuery ?? '',
+  ) {
     const [verb = 'GET', path = ''] = operation.split(' ');
     const handler = await handlerOf(path, method ?? verb);
     const given = { host: '127.0.0.1:3000', authorization: `Bearer ${secret}`, 'x-forwarded-for': address, ...headers };
