@@ -1,25 +1,8 @@
 // Runs before every page: gives it a script nonce, its path and a request id. It is no lock and asks no rights; every
 // page, action and route does that itself.
 import { type NextRequest, NextResponse } from 'next/server';
+import { contentSecurityPolicy } from '@/app/_server/page-policy';
 import { requestIdOf } from '@/app/_server/visitor';
-
-/** React's development build evaluates strings; the production build does not. */
-const evalInDevelopment = process.env.NODE_ENV === 'development' ? " 'unsafe-eval'" : '';
-
-function contentSecurityPolicy(nonce: string): string {
-  return [
-    "default-src 'self'",
-    `script-src 'self' 'nonce-${nonce}' 'strict-dynamic'${evalInDevelopment}`,
-    "style-src 'self' 'unsafe-inline'",
-    "img-src 'self' data: blob:",
-    "font-src 'self'",
-    "connect-src 'self'",
-    "object-src 'none'",
-    "base-uri 'none'",
-    "form-action 'self'",
-    "frame-ancestors 'none'",
-  ].join('; ');
-}
 
 export function proxy(request: NextRequest): NextResponse {
   const nonce = btoa(crypto.randomUUID());

@@ -33,11 +33,24 @@ export const viewport: Viewport = {
   ],
 };
 
+/**
+ * Runs before all modules, for two packages that cannot be told by their callers: zod is not to try whether it may
+ * evaluate strings, which the policy forbids and browsers report, and what gives scroll locks their style element takes
+ * the nonce from this name (react-style-singleton, get-nonce).
+ */
+const beforeModules =
+  'globalThis.__zod_globalConfig={jitless:true};globalThis.__webpack_nonce__=document.currentScript.nonce';
+
 export default async function RootLayout({ children }: { children: ReactNode }) {
   // proxy.ts makes one nonce per request; reading it also keeps every page dynamic, which a nonce needs.
   const nonce = (await headers()).get('x-nonce') ?? undefined;
   return (
     <html lang="en" className={`${inter.variable} ${jetbrainsMono.variable}`} suppressHydrationWarning>
+      <head>
+        <script nonce={nonce} suppressHydrationWarning>
+          {beforeModules}
+        </script>
+      </head>
       <body className="min-h-dvh">
         <Providers nonce={nonce}>{children}</Providers>
       </body>

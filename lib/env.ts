@@ -5,10 +5,20 @@ import { readFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
 import { z } from 'zod';
+import { readAllowedHosts } from './allowed-hosts';
+import { readEgress } from './egress';
 import { singleton } from './singleton';
 
 const port = z.coerce.number().int().min(1).max(65535);
 const httpUrl = z.url({ protocol: /^https?$/, error: 'must be an http or https URL' });
+
+/** Takes the faults of a setting from its reader. */
+function tellFaults(read: (text: string) => { faults: string[] } | object) {
+  return (text: string, { addIssue }: { addIssue(message: string): void }) => {
+    const result = read(text);
+    for (const fault of 'faults' in result ? (result.faults as string[]) : []) addIssue(fault);
+  };
+}
 
 /** Every setting, its default and its meaning. `.env.example` and the README table name the same keys. */
 export const envSchema = z.object({
@@ -22,6 +32,11 @@ export const envSchema = z.object({
   MCPHUB_PUBLIC_URL: httpUrl
     .optional()
     .describe('URL under which browsers and clients reach the hub; default http://HOST:PORT'),
+  MCPHUB_ALLOWED_HOSTS: z
+    .string()
+    .default('')
+    .superRefine(tellFaults(readAllowedHosts))
+    .describe('Further hosts under which the hub is reached, comma-separated; a port or https:// may be named'),
   MCPHUB_ADMIN_USERNAME: z
     .string()
     .min(1)
@@ -57,6 +72,7 @@ export const envSchema = z.object({
   MCPHUB_EGRESS: z
     .string()
     .default('private-allowed')
+    .superRefine(tellFaults(readEgress))
     .describe('private-allowed, public-only, or a comma-separated list of CIDRs and hosts'),
   MCPHUB_WORKERS: z.coerce
     .number()

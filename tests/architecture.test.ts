@@ -47,6 +47,61 @@ const environmentReaders = new Set([
   'app/_server/next-auth.ts', // next-auth takes its own settings from nowhere else
 ]);
 
+/**
+ * Files that may open connections, each with where to. What a row, a document or a stranger names is reached through
+ * worker/upstream/origin-pool.ts alone, which checks addresses. The drivers of Postgres and Redis reach what settings name.
+ */
+const connecting: Record<string, string> = {
+  'worker/upstream/origin-pool.ts': 'the guarded client of all that the hub asks of others',
+  'worker/doctor/network.ts': 'step by step, with the lookup and the checks of the guard',
+  'worker/door.ts': 'the web program, on the loopback address',
+  'worker/gateway/sessions/peers.ts': 'another worker, on its unix socket',
+  'lib/control/index.ts': 'the worker, on its unix socket',
+  'lib/db/embedded-socket.ts': 'the embedded database, on its unix socket',
+  'scripts/launcher.ts': 'the web program, on the loopback address',
+  'scripts/audit.ts': 'the embedded database, on its unix socket',
+  'app/_ui/api.ts': 'the own API, from a browser',
+  'app/_ui/ndjson.ts': 'the own API, from a browser',
+};
+
+/** Exports that open a connection, by module; those of undici are all but its errors. */
+const connectors: [module: RegExp, names: RegExp][] = [
+  [/^undici$/, /^(?!errors$)/],
+  [/^(node:)?https?$/, /^(request|get|Agent|globalAgent|default|\*)$/],
+  [/^(node:)?net$/, /^(connect|createConnection|Socket|default|\*)$/],
+  [/^(node:)?tls$/, /^(connect|TLSSocket|default|\*)$/],
+  [/^(node:)?(http2|dgram)$/, /^/],
+  [/^(axios|got|node-fetch|ky|request|needle|superagent|ws|eventsource|cross-fetch|openid-client)(\/|$)/, /^/],
+];
+
+function connectorsOf({ path, text, program }: SourceFile): string[] {
+  const imported = program.body.flatMap((statement) => {
+    if (statement.type !== 'ImportDeclaration' || statement.importKind === 'type') return [];
+    const module = statement.source.value;
+    return statement.specifiers.flatMap((each) => {
+      if (each.type === 'ImportSpecifier' && each.importKind === 'type') return [];
+      const name =
+        each.type !== 'ImportSpecifier'
+          ? '*'
+          : each.imported.type === 'Identifier'
+            ? each.imported.name
+            : each.imported.value;
+      const opens = connectors.some(([modules, names]) => modules.test(module) && names.test(name));
+      return opens ? [`${path}: ${name} of ${module}`] : [];
+    });
+  });
+  const code = withoutComments(text);
+  const dynamic = [...code.matchAll(/\b(?:import|require)\(\s*['"]([^'"]+)['"]\s*\)(?!\.[A-Z])/g)].flatMap(
+    ([, module = '']) => (connectors.some(([modules]) => modules.test(module)) ? [`${path}: import of ${module}`] : []),
+  );
+  const globals = [
+    ...code.matchAll(
+      /(?<![\w.$'"`/-])fetch\s*\(|globalThis\.fetch|new\s+(?:WebSocket|EventSource|XMLHttpRequest)\b|\.sendBeacon\(/g,
+    ),
+  ];
+  return [...imported, ...dynamic, ...globals.map(([found]) => `${path}: ${found}`)];
+}
+
 /** From the bottom up; a folder imports from its own layer and from those below. */
 const layers = [
   ['db', 'cache', 'events'],
@@ -186,6 +241,24 @@ const rules: Rule[] = [
     planted: { 'lib/db/index.ts': 'export const url = process.env.DATABASE_URL;' },
   },
   {
+    name: 'nothing opens a connection but the guarded client, and what reaches a part of the hub itself',
+    binds: /^((app|lib|worker)\/|proxy\.ts$|scripts\/(launcher|audit))/,
+    check: (file) => (Object.hasOwn(connecting, file.path) ? [] : connectorsOf(file)),
+    planted: { 'worker/jobs/report.ts': "import { request } from 'undici';\nvoid request('https://example.org');" },
+  },
+  {
+    name: 'the guarded client is asked for by what knows upstreams alone',
+    binds: /^(app|lib|worker)\//,
+    check: ({ path, values }) =>
+      values.includes('worker/upstream/origin-pool.ts') && !path.startsWith('worker/upstream/')
+        ? [`${path} opens upstream connections`]
+        : [],
+    planted: {
+      'worker/jobs/report.ts': "import { openOriginPool } from '../upstream/origin-pool';",
+      'worker/upstream/origin-pool.ts': 'export const openOriginPool = 1;',
+    },
+  },
+  {
     name: 'tests replace no modules and do not sleep',
     binds: /^tests\/(unit|integration|browser|conformance)\//,
     check: ({ path, text }) =>
@@ -289,10 +362,44 @@ function plant(files: Record<string, string>, check: (dir: string) => void): voi
 
 const tree = readTree(root, places);
 
+function fileAt(path: string): SourceFile {
+  const file = tree.get(path);
+  if (!file) throw new Error(`there is no ${path}`);
+  return file;
+}
+
 describe('the sources', () => {
   for (const rule of rules) {
     it(rule.name, () => expect(violations(rule, tree)).toEqual([]));
   }
+});
+
+describe('the list of files that may open connections', () => {
+  it('names files that do, and no others', () => {
+    expect(Object.keys(connecting).filter((path) => connectorsOf(fileAt(path)).length === 0)).toEqual([]);
+  });
+
+  it.each([
+    "import { fetch as load } from 'undici';",
+    "import { Pool } from 'undici';",
+    "import http from 'node:http';",
+    "import * as https from 'https';",
+    "import { get } from 'node:https';",
+    "import { connect } from 'node:tls';",
+    "const { request } = await import('undici');",
+    "await fetch('https://example.org');",
+    "new WebSocket('wss://example.org');",
+    "import got from 'got';",
+  ])('finds %s, and types, servers and errors are free', (line) => {
+    const free =
+      "import type { Agent } from 'node:http';\nimport { createServer, type ServerResponse } from 'node:http';\n" +
+      "import { errors, type Dispatcher } from 'undici';\nfetchDocument(1); // fetch(x)\nthis.fetch(1);\n";
+    plant({ 'lib/a.ts': free + line, 'lib/b.ts': free }, (dir) => {
+      const [bad, good] = [...readTree(dir, places).values()];
+      expect(bad && connectorsOf(bad)).toHaveLength(1);
+      expect(good && connectorsOf(good)).toEqual([]);
+    });
+  });
 });
 
 describe('the checks bite', () => {

@@ -16,12 +16,13 @@ import type { Actor } from '../lib/access/schema';
 import { errorTable, HubError, toProblem } from '../lib/errors';
 import { hopByHop } from '../lib/hop-by-hop';
 import type { Log } from '../lib/log';
+import { doorHeaders } from '../lib/security-headers';
 import type { Metrics } from '../lib/telemetry';
 import { answerOn, DoorResponse, watchRequest } from './door-response';
 import type { Gateway } from './gateway';
 import { ignoreErrors, isGone } from './gateway/http/exchange';
 import { tokenOf } from './gateway/http/request';
-import type { OriginRules } from './origin';
+import { hostHint, type OriginRules } from './origin';
 
 /** One reason why the hub is not ready. */
 export interface Failing {
@@ -70,13 +71,18 @@ const closeIdleEveryMs = 50;
 
 /** Headers by which a client could pretend to be somebody or somewhere else. */
 const untrusted = /^(x-mcphub-|x-forwarded-|x-middleware-|x-real-ip$|forwarded$)/;
-const safeMethods = new Set(['GET', 'HEAD', 'OPTIONS']);
-const methods = [...safeMethods, 'POST', 'PUT', 'PATCH', 'DELETE'];
+const methods = ['GET', 'HEAD', 'OPTIONS', 'POST', 'PUT', 'PATCH', 'DELETE'];
+
+/** Answered by the door itself. */
+const ownPaths = new Set(['/healthz', '/readyz', '/metrics']);
+/** Asked by machines that know the hub by its address alone. */
+const probes = new Set(['/healthz', '/readyz']);
 
 export function createDoor(deps: DoorDeps): Door {
   const { gateway, live, metrics, origins, log, host, port } = deps;
   const timeouts = deps.timeouts ?? defaultTimeouts;
   const agent: Agent = new HttpAgent({ keepAlive: true, maxSockets: 256, keepAliveMsecs: 5000 });
+  const guards = doorHeaders(deps.publicProtocol === 'https');
   let webPort: number | null = null;
   let closing: Promise<void> | null = null;
 
@@ -104,12 +110,19 @@ export function createDoor(deps: DoorDeps): Door {
     }
     response.on('error', ignoreErrors);
     const refusal = refusalOf(request, url, path);
+    // What comes from web keeps its own headers, some of them twice, which Node would make one beside headers set here.
+    const isOfWeb = !refusal && webPort !== null && !ownPaths.has(path) && !isLive(path);
+    if (isOfWeb) {
+      toWeb(request, response, url, webPort);
+      return;
+    }
+    for (const [name, value] of guards) response.setHeader(name, value);
     if (refusal) refuse(response, path, refusal);
     else if (path === '/healthz') answerJson(response, 200, { status: 'ok' });
     else if (path === '/readyz') answerReady(response);
     else if (path === '/metrics') void answerMetrics(request, response);
     else if (isLive(path)) live.handleRequest(request, response);
-    else toWeb(request, response, url);
+    else answerWebDown(request, response);
   }
 
   /** Why a request is refused whatever it asks for; null when it is not. */
@@ -120,13 +133,11 @@ export function createDoor(deps: DoorDeps): Door {
     if (isAmbiguous(path)) return new HubError('NOT_FOUND', 'There is nothing here.');
     if (!isDecodable(path))
       return new HubError('INVALID_REQUEST', 'The URL is not valid: a "%" in it begins no character.');
-    if (!origins.allowsHost(hostHeader)) {
-      const hint = 'If it is your own address, set MCPHUB_PUBLIC_URL to it.';
-      return new HubError('FORBIDDEN', 'This Host is not served here.', { hint });
-    }
-    const mayAct = !safeMethods.has(method) || isLive(path);
-    if (origin !== undefined && mayAct && !origins.allowsOrigin(origin, hostHeader)) {
-      return new HubError('FORBIDDEN', 'Pages of this origin may not send requests here.');
+    const isServed = probes.has(path) ? origins.allowsProbe(hostHeader) : origins.allowsHost(hostHeader);
+    if (!isServed) return new HubError('FORBIDDEN', 'This Host is not served here.', { hint: hostHint });
+    // Browsers name the origin on all that a page of another one asks for and could act with or read.
+    if (origin !== undefined && !origins.allowsOrigin(origin, hostHeader)) {
+      return new HubError('FORBIDDEN', 'Pages of this origin may not send requests here.', { hint: hostHint });
     }
     return null;
   }
@@ -156,16 +167,12 @@ export function createDoor(deps: DoorDeps): Door {
   }
 
   /** Passes a request on to the web program and streams its answer back. */
-  function toWeb(request: IncomingMessage, response: ServerResponse, path: string): void {
-    if (webPort === null) {
-      answerWebDown(request, response);
-      return;
-    }
+  function toWeb(request: IncomingMessage, response: ServerResponse, path: string, toPort: number): void {
     const { method } = request;
     const headers = headersForWeb(request);
-    const outgoing = httpRequest({ host: '127.0.0.1', port: webPort, path, method, headers, agent }, (incoming) => {
+    const outgoing = httpRequest({ host: '127.0.0.1', port: toPort, path, method, headers, agent }, (incoming) => {
       if (isGone(response)) return void incoming.destroy();
-      response.writeHead(incoming.statusCode ?? 502, incoming.statusMessage, endToEnd(incoming.rawHeaders));
+      response.writeHead(incoming.statusCode ?? 502, incoming.statusMessage, guarded(incoming));
       incoming.pipe(response);
       // Cut short on one side means cut short on the other: a truncated page must not look complete.
       incoming.on('error', () => response.destroy());
@@ -173,13 +180,21 @@ export function createDoor(deps: DoorDeps): Door {
     });
     outgoing.on('error', (error: NodeJS.ErrnoException) => {
       log.debug({ err: error }, 'the web program did not answer');
-      if (response.headersSent) response.destroy();
-      else answerWebDown(request, response);
+      if (response.headersSent) return void response.destroy();
+      for (const [name, value] of guards) response.setHeader(name, value);
+      answerWebDown(request, response);
     });
     response.on('close', () => {
       if (!response.writableFinished) outgoing.destroy();
     });
     request.pipe(outgoing);
+  }
+
+  /** The headers of web's answer, and the guards that it does not set itself. */
+  function guarded({ rawHeaders, headers }: IncomingMessage): string[] {
+    const passed = endToEnd(rawHeaders);
+    for (const [name, value] of guards) if (headers[name.toLowerCase()] === undefined) passed.push(name, value);
+    return passed;
   }
 
   function headersForWeb(request: IncomingMessage): string[] {
@@ -198,7 +213,7 @@ export function createDoor(deps: DoorDeps): Door {
     const { host: hostHeader, origin } = request.headers;
     const isOurs = origins.allowsHost(hostHeader) && (origin === undefined || origins.allowsOrigin(origin, hostHeader));
     const path = pathOf(request.url ?? '');
-    if (!isOurs) refuseUpgrade(socket, '403 Forbidden');
+    if (!isOurs) refuseUpgrade(socket, '403 Forbidden', `This Host or Origin is not served here. ${hostHint}\n`);
     else if (isLive(path)) live.handleUpgrade(request, socket, head);
     else if (path.startsWith('/_next/') && webPort !== null) upgradeAtWeb(request, socket, head, webPort);
     else refuseUpgrade(socket, '404 Not Found');
@@ -242,7 +257,7 @@ export function createDoor(deps: DoorDeps): Door {
     const [status, text] = clientFaults.get(error.code ?? '') ?? ['400 Bad Request', 'The request is not valid HTTP.'];
     const body = JSON.stringify({ jsonrpc: '2.0', id: null, error: { code: -32600, message: text } });
     socket.end(
-      `HTTP/1.1 ${status}\r\nContent-Type: application/json\r\nContent-Length: ${Buffer.byteLength(body)}\r\nConnection: close\r\n\r\n${body}`,
+      `HTTP/1.1 ${status}\r\nContent-Type: application/json\r\nX-Content-Type-Options: nosniff\r\nContent-Length: ${Buffer.byteLength(body)}\r\nConnection: close\r\n\r\n${body}`,
     );
   }
 
@@ -368,6 +383,8 @@ function answerWebDown(request: IncomingMessage, response: ServerResponse): void
   response.end(wantsPage ? page : JSON.stringify(problem));
 }
 
-function refuseUpgrade(socket: Duplex, status: string): void {
-  socket.end(`HTTP/1.1 ${status}\r\nConnection: close\r\nContent-Length: 0\r\n\r\n`);
+function refuseUpgrade(socket: Duplex, status: string, text = ''): void {
+  const type = 'Content-Type: text/plain; charset=utf-8\r\nX-Content-Type-Options: nosniff';
+  const length = `Content-Length: ${Buffer.byteLength(text)}`;
+  socket.end(`HTTP/1.1 ${status}\r\nConnection: close\r\n${type}\r\n${length}\r\n\r\n${text}`);
 }

@@ -73,7 +73,7 @@ export async function startWorkerHub(options: WorkerOptions): Promise<WorkerHub>
   const installationId = keyring.secretFor(`installation:${env.MCPHUB_DATA_DIR}`).slice(0, 16);
   const metrics = processMetrics(version);
   const health = createHealth(['database', 'servers']);
-  const origins = createOriginRules(env.HOST, env.MCPHUB_PUBLIC_URL);
+  const origins = createOriginRules(env.HOST, env.MCPHUB_PUBLIC_URL, env.MCPHUB_ALLOWED_HOSTS);
   const bus = createBus((err, event) => log.warn({ err, event }, 'an event was not handled'));
   const database = await openDatabase({ url: env.DATABASE_URL, socketDir: sockets.databaseDir, log, wait: false });
   const { db } = database;

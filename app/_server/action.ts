@@ -33,7 +33,7 @@ export function defineAction<S extends z.ZodType, T>(
     const visit = visitOf(requestHeaders);
     const { requestId } = visit;
     try {
-      if (!isFromOwnPage(requestHeaders, settings().MCPHUB_PUBLIC_URL)) {
+      if (!isFromOwnPage(requestHeaders, settings())) {
         throw new HubError('FORBIDDEN', 'This request did not come from a page of the hub.');
       }
       const browser = await currentBrowser();

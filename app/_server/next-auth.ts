@@ -87,11 +87,10 @@ export async function nextAuth(
   request: NextRequest,
   context: { params: Promise<{ nextauth: string[] }> },
 ): Promise<Response> {
-  const { MCPHUB_PUBLIC_URL } = settings();
   const isOurs =
     request.method === 'GET'
-      ? visitorOrigin(request.headers, MCPHUB_PUBLIC_URL) !== null
-      : isFromOwnPage(request.headers, MCPHUB_PUBLIC_URL);
+      ? visitorOrigin(request.headers, settings()) !== null
+      : isFromOwnPage(request.headers, settings());
   if (!isOurs) return toResponse(new HubError('FORBIDDEN'), requestIdOf(request.headers));
   // next-auth reads its own environment; with this it stays on the visitor's host, which was checked above.
   process.env.AUTH_TRUST_HOST ??= 'true';

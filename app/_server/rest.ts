@@ -137,7 +137,7 @@ async function callerOf(request: Request, anonymousAllowed: boolean): Promise<{ 
 /** A request without a cookie needs no proof of its page, unless a browser says that it comes from another one. */
 function isAllowedWrite(request: Request, hasSession: boolean): boolean {
   const hasOrigin = request.headers.has('origin') || request.headers.has('sec-fetch-site');
-  return (!hasSession && !hasOrigin) || isFromOwnPage(request.headers, settings().MCPHUB_PUBLIC_URL);
+  return (!hasSession && !hasOrigin) || isFromOwnPage(request.headers, settings());
 }
 
 function paramOf(params: Record<string, string | string[] | undefined>, name: string): string {

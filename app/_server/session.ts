@@ -18,7 +18,7 @@ import { visitorOrigin } from './visitor';
 
 /** True where the visitor's own connection is https; the cookie's name and its Secure flag follow. */
 export function isSecureVisitor(requestHeaders: Pick<Headers, 'get'>): boolean {
-  const origin = visitorOrigin(requestHeaders, settings().MCPHUB_PUBLIC_URL);
+  const origin = visitorOrigin(requestHeaders, settings());
   return (origin ?? settings().MCPHUB_PUBLIC_URL).startsWith('https:');
 }
 

@@ -1,5 +1,6 @@
 // Who is at the other end of a request, as far as headers can tell: host, address, request id, and whether a browser
 // sent it from one of our own pages. The door in the worker sets the forwarded headers and drops what clients put there.
+import { allowedHost, readAllowedHosts } from '@/lib/allowed-hosts';
 
 const requestIdForm = /^[A-Za-z0-9._-]{1,128}$/;
 const loopbackNames: ReadonlySet<string> = new Set(['localhost', '127.0.0.1', '[::1]']);
@@ -22,28 +23,37 @@ export function visitOf(headers: ReadableHeaders): { requestId: string; address:
   return { requestId: requestIdOf(headers), address: addressOf(headers) };
 }
 
+/** The settings that say under which addresses the hub is reached. */
+export interface OwnAddresses {
+  MCPHUB_PUBLIC_URL: string;
+  MCPHUB_ALLOWED_HOSTS: string;
+}
+
 /**
  * The origin under which the visitor reaches the hub, null if it is none of ours. Beside the name of the public URL every
  * loopback name counts, because no other site can make a browser believe that it is called "localhost"; the port may be
- * another one where it is forwarded.
+ * another one where it is forwarded. So does what MCPHUB_ALLOWED_HOSTS names.
  */
-export function visitorOrigin(headers: ReadableHeaders, publicUrl: string): string | null {
+export function visitorOrigin(headers: ReadableHeaders, settings: OwnAddresses): string | null {
   const host = headers.get('x-forwarded-host') ?? headers.get('host');
-  const own = new URL(publicUrl);
+  const own = new URL(settings.MCPHUB_PUBLIC_URL);
   if (!host || !/^[\w.:[\]-]+$/.test(host) || !URL.canParse(`http://${host}`)) return null;
   // Behind a proxy that ends TLS the last hop is plain http; what the visitor sees is the public URL.
   if (host.toLowerCase() === own.host) return own.origin;
   const scheme = headers.get('x-forwarded-proto') === 'https' ? 'https' : 'http';
   const visited = new URL(`${scheme}://${host}`);
-  return visited.hostname === own.hostname || loopbackNames.has(visited.hostname) ? visited.origin : null;
+  if (visited.hostname === own.hostname || loopbackNames.has(visited.hostname)) return visited.origin;
+  const read = readAllowedHosts(settings.MCPHUB_ALLOWED_HOSTS);
+  const further = 'hosts' in read ? allowedHost(read.hosts, visited.hostname, visited.port) : undefined;
+  return further ? new URL(`${further.protocol ?? scheme}://${host}`).origin : null;
 }
 
 /**
  * True if a browser says that one of our own pages sent this. Asked for every write that a cookie authorises; a request
  * without Origin and Sec-Fetch-Site proves nothing and is refused.
  */
-export function isFromOwnPage(headers: ReadableHeaders, publicUrl: string): boolean {
-  const own = visitorOrigin(headers, publicUrl);
+export function isFromOwnPage(headers: ReadableHeaders, settings: OwnAddresses): boolean {
+  const own = visitorOrigin(headers, settings);
   if (own === null) return false;
   const origin = headers.get('origin');
   return origin === null ? headers.get('sec-fetch-site') === 'same-origin' : origin.toLowerCase() === own;

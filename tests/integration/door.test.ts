@@ -145,18 +145,123 @@ describe('routes', () => {
     expect(upgrades).toEqual(['/socket.io/?EIO=4']);
   });
 
-  it('a foreign Host, and a foreign Origin on a write, are refused everywhere', async () => {
-    for (const path of ['/', '/healthz', '/metrics', '/api/mcp', '/api/v1/servers']) {
-      expect(await raw(`GET ${path} HTTP/1.1\r\nHost: evil.example\r\nConnection: close\r\n\r\n`)).toMatch(/ 403 /);
+  const everywhere = [
+    '/',
+    '/servers',
+    '/_next/static/x.js',
+    '/api/v1/servers',
+    '/api/v1/servers/x/start',
+    '/api/auth/session',
+    '/api/nothing',
+    '/api/mcp',
+    '/api/mcp/group',
+    '/api/mcp/sse',
+    '/socket.io/?EIO=4',
+    '/metrics',
+    '/healthz',
+    '/readyz',
+  ];
+
+  it.each(everywhere)(
+    '%s: a name that was pointed here, and a page of another site, are refused [T-REBIND-01, T-REBIND-02]',
+    async (path) => {
+      const before = seen.length;
+      const ask = (method: string, host: string, origin = '') =>
+        raw(
+          `${method} ${path} HTTP/1.1\r\nHost: ${host}\r\n${origin && `Origin: ${origin}\r\n`}` +
+            'Authorization: Bearer key-a\r\nConnection: close\r\n\r\n',
+        );
+      for (const method of ['GET', 'POST', 'DELETE', 'OPTIONS']) {
+        for (const [host, origin] of [
+          ['evil.example', ''],
+          [`evil.example:${port}`, `http://evil.example:${port}`],
+          ['localhost.evil.example', ''],
+          ['', ''],
+          ['localhost', 'http://evil.example'],
+          ['localhost', 'null'],
+          ['localhost', 'http://localhost:9'],
+        ] as const) {
+          const answer = await ask(method, host, origin);
+          expect(answer, `${method} ${host} ${origin}`).toMatch(/^HTTP\/1\.1 403 /);
+          // People behind a proxy of their own find out what to do.
+          expect(answer).toContain('MCPHUB_ALLOWED_HOSTS');
+          expect(answer.toLowerCase()).not.toContain('access-control-allow');
+        }
+      }
+      expect(seen.length, 'nobody behind the door hears of it').toBe(before);
+    },
+  );
+
+  it('a socket is refused in the same way, with the reason [T-REBIND-01, T-REBIND-02]', async () => {
+    const before = upgrades.length;
+    for (const path of ['/socket.io/?EIO=4', '/_next/hmr']) {
+      for (const lines of ['Host: evil.example\r\n', 'Host: localhost\r\nOrigin: http://evil.example\r\n']) {
+        const answer = await raw(`GET ${path} HTTP/1.1\r\n${lines}Upgrade: websocket\r\nConnection: Upgrade\r\n\r\n`);
+        expect(answer).toMatch(/^HTTP\/1\.1 403 /);
+        expect(answer).toContain('MCPHUB_ALLOWED_HOSTS');
+      }
     }
+    expect(upgrades.length).toBe(before);
+  });
+
+  it('the own pages and clients without an Origin are served; probes may name an address', async () => {
     const post = (origin: string) => fetch(at('/api/v1/servers'), { method: 'POST', headers: { origin }, body: 'x' });
-    expect((await post('http://evil.example')).status).toBe(403);
     expect((await post(`http://127.0.0.1:${port}`)).status).toBe(200);
+    expect((await post('http://hub.example:3000')).status).toBe(200);
+    const probe = (path: string) => raw(`GET ${path} HTTP/1.1\r\nHost: 10.1.2.3:3000\r\nConnection: close\r\n\r\n`);
+    expect(await probe('/healthz')).toMatch(/ 200 /);
+    expect(await probe('/readyz')).toMatch(/ 200 /);
+    for (const path of ['/', '/metrics', '/api/mcp', '/api/v1/servers']) expect(await probe(path)).toMatch(/ 403 /);
+  });
+
+  it('hosts that the settings name are served', async () => {
+    const other = make({ origins: createOriginRules('127.0.0.1', 'http://hub.example:3000', 'hub.lan') });
+    const otherPort = await other.listen();
+    other.setWebPort(webPort);
+    const lines = 'Host: hub.lan:3000\r\nOrigin: http://hub.lan:3000\r\nConnection: close';
+    expect(await raw(`GET /x HTTP/1.1\r\n${lines}\r\n\r\n`, otherPort)).toMatch(/ 200 [\s\S]*page \/x/);
+    await other.close();
+  });
+});
+
+describe('the headers of its own answers', () => {
+  const guards =
+    /x-content-type-options: nosniff[\s\S]*content-security-policy: default-src 'none'; frame-ancestors 'none'/i;
+
+  it('keep browsers from loading, framing and guessing, and what web says goes first [T-XSS-02]', async () => {
+    web.prependOnceListener('request', (_request, response) =>
+      response.setHeader('content-security-policy', "script-src 'self'"),
+    );
+    const page = await get('/page');
+    expect(page.match(/content-security-policy: .*/gi)).toEqual(["content-security-policy: script-src 'self'"]);
+    for (const path of ['/healthz', '/readyz', '/metrics', '//x', '/%zz', '/socket.io/']) {
+      expect(await get(path), path).toMatch(guards);
+    }
+    door.setWebPort(null);
+    const down = await get('/', 'Accept: text/html\r\n');
+    door.setWebPort(webPort);
+    expect(down).toMatch(/^HTTP\/1\.1 503 /);
+    expect(down).toMatch(guards);
+    expect(down).not.toMatch(/strict-transport-security/i);
+  });
+
+  it('tell browsers to stay with https only where the hub is reached by it', async () => {
+    const other = make({ publicProtocol: 'https' });
+    const otherPort = await other.listen();
+    const ask = (path: string) =>
+      raw(`GET ${path} HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n`, otherPort);
+    expect(await ask('/healthz')).toMatch(/strict-transport-security: max-age=31536000/i);
+    expect(await ask('/')).toMatch(/^HTTP\/1\.1 503 [\s\S]*strict-transport-security/i);
+    await other.close();
+  });
+
+  it('are not on answers of MCP, whose clients are programs', async () => {
+    expect(await get('/api/mcp')).not.toMatch(/content-security-policy|x-frame-options|permissions-policy/i);
   });
 });
 
 describe('the way to the web program', () => {
-  it('streams both ways and keeps headers, but none by which a client could pretend', async () => {
+  it('streams both ways and keeps headers, but none by which a client could pretend [T-IDENT-01, T-NEXT-01]', async () => {
     const body = 'x'.repeat(300_000);
     const response = await fetch(at('/form'), {
       method: 'POST',

@@ -6,6 +6,7 @@ import { type LookupAddress, lookup as systemLookup } from 'node:dns';
 import { readFileSync } from 'node:fs';
 import { isIP, type LookupFunction } from 'node:net';
 import ipaddr from 'ipaddr.js';
+import { type Cidr, type EgressList, readEgress } from '../../lib/egress';
 import { HubError } from '../../lib/errors';
 import { type Address, hostOf, isMetadataHost, isNeverAllowed, withEmbedded } from '../../lib/servers/addresses';
 import { createProxies, type ProxyRoute } from './proxies';
@@ -42,21 +43,26 @@ export interface EgressOptions {
 const lookAheadMs = 2_000;
 
 /**
- * @param mode `private-allowed`, `public-only`, or a comma-separated list of CIDRs, addresses and host names
+ * @param setting `private-allowed`, `public-only`, or a comma-separated list of CIDRs, addresses and host names
  *   (`*.example.org` for all below a domain)
+ * @throws Error for one that lib/env.ts would not have let pass
  */
-export function createEgress(mode: string, { resolve = systemLookup, env = {} }: EgressOptions = {}): Egress {
-  const isStrict = mode !== 'private-allowed';
-  const list = mode === 'private-allowed' || mode === 'public-only' ? null : parseList(mode);
+export function createEgress(setting: string, { resolve = systemLookup, env = {} }: EgressOptions = {}): Egress {
+  const read = readEgress(setting);
+  if ('faults' in read) throw new Error(`MCPHUB_EGRESS: ${read.faults.join('; ')}`);
+  const { rules } = read;
+  const isStrict = rules.mode !== 'private-allowed';
+  const list = rules.mode === 'list' ? rules.list : null;
 
   function allows(text: string, host = ''): boolean {
     if (!ipaddr.isValid(text)) return false;
     const addresses = withEmbedded(ipaddr.parse(text));
     if (isNeverAllowed(addresses)) return false;
-    if (mode === 'private-allowed') return true;
-    if (list) return list.hosts(host) || addresses.every((each) => list.cidrs.some((cidr) => inside(each, cidr)));
-    // Of the wrapping kinds (6to4, NAT64 …) the address inside decides.
-    return addresses.slice(-1).every((each) => each.range() === 'unicast');
+    if (!isStrict) return true;
+    if (list) return isListed(list, host) || addresses.every((each) => list.cidrs.some((cidr) => inside(each, cidr)));
+    // Of the wrapping kinds (6to4, NAT64 …) the addresses inside decide.
+    const inner = addresses.filter((each) => each.kind() === 'ipv4');
+    return (inner.length > 0 ? inner : addresses).every((each) => each.range() === 'unicast');
   }
 
   function checkUrl(url: URL): void {
@@ -87,9 +93,9 @@ export function createEgress(mode: string, { resolve = systemLookup, env = {} }:
 
   async function destination(url: URL): Promise<string> {
     const host = hostOf(url);
-    const isListed = list?.hosts(host) ?? false;
+    const isNamed = list !== null && isListed(list, host);
     const found = isIP(host) === 0 ? await resolved(host) : [{ address: host }];
-    if (found === null && (!isStrict || isListed) && !isMetadataHost(host)) return host;
+    if (found === null && (!isStrict || isNamed) && !isMetadataHost(host)) return host;
     const good = (found ?? []).filter(({ address }) => allows(address, host));
     const [first] = good;
     // Which of its addresses a proxy takes is not known: in the open mode all have to be good.
@@ -101,7 +107,7 @@ export function createEgress(mode: string, { resolve = systemLookup, env = {} }:
           : `address of ${host} not allowed`,
       );
     }
-    return isStrict && !isListed ? first.address : host;
+    return isStrict && !isNamed ? first.address : host;
   }
 
   /** The addresses of a name; null where it has none, or does not tell in time. */
@@ -142,36 +148,14 @@ function notAllowed(url: URL, why: string): HubError {
   return new HubError('INVALID_INPUT', `${url.origin}: address not allowed (${why}).`, { reason: 'address-refused' });
 }
 
-interface Cidr {
-  base: Address;
-  bits: number;
-}
-
-function parseCidr(text: string): Cidr | null {
-  if (ipaddr.isValid(text)) return { base: ipaddr.parse(text), bits: isIP(text) === 4 ? 32 : 128 };
-  if (!ipaddr.isValidCIDR(text)) return null;
-  const [base, bits] = ipaddr.parseCIDR(text);
-  return { base, bits };
-}
-
 function inside(address: Address, { base, bits }: Cidr): boolean {
   return address.kind() === base.kind() && address.match(base, bits);
 }
 
-function parseList(mode: string): { cidrs: Cidr[]; hosts(host: string): boolean } {
-  const entries = mode
-    .split(',')
-    .map((entry) => entry.trim().toLowerCase())
-    .filter(Boolean);
-  const cidrs = entries.map(parseCidr).filter((each) => each !== null);
-  const names = new Set(entries);
-  return {
-    cidrs,
-    hosts(host) {
-      const name = host.toLowerCase();
-      if (isIP(name)) return false;
-      const labels = name.split('.');
-      return names.has(name) || labels.some((_, index) => index > 0 && names.has(`*.${labels.slice(index).join('.')}`));
-    },
-  };
+/** Names only: an address is never let pass for being written like one. */
+function isListed({ hosts }: EgressList, host: string): boolean {
+  const name = host.toLowerCase();
+  if (isIP(name)) return false;
+  const labels = name.split('.');
+  return hosts.has(name) || labels.some((_, index) => index > 0 && hosts.has(`*.${labels.slice(index).join('.')}`));
 }

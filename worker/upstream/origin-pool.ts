@@ -21,11 +21,13 @@ export interface OriginPoolOptions {
 }
 
 /**
- * Opens no connection yet. Errors from before a request was sent are ConnectFaults. The pool has no deadlines for
+ * Opens no connection yet. The address is checked here and at each connect, whoever checked it before. Errors from before a request was sent are ConnectFaults. The pool has no deadlines for
  * answers; whoever uses it keeps them.
- * @throws HubError for a proxy or certificate that cannot be used
+ * @throws HubError for a proxy or certificate that cannot be used, INVALID_INPUT for an address that is not allowed
  */
 export function openOriginPool(url: URL, { egress, tls, connections, socketPath }: OriginPoolOptions): Dispatcher {
+  // A literal address is never looked up, so the guard of lookups does not see it.
+  if (!socketPath) egress.checkUrl(url);
   const proxy = socketPath ? null : egress.proxyFor(url);
   // What a proxy may be told by name is sent to it as it is; else it gets the address that was checked, in a tunnel.
   const isForwarded = proxy !== null && url.protocol === 'http:' && !egress.isStrict;

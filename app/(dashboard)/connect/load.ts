@@ -22,7 +22,7 @@ export async function loadConnect(ctx: Ctx): Promise<ConnectData> {
   const { MCPHUB_PUBLIC_URL } = settings();
   const enabled = servers.filter((server) => server.enabled);
   return {
-    base: visitorOrigin(requestHeaders, MCPHUB_PUBLIC_URL) ?? MCPHUB_PUBLIC_URL,
+    base: visitorOrigin(requestHeaders, settings()) ?? MCPHUB_PUBLIC_URL,
     system: systemOf(requestHeaders.get('user-agent') ?? ''),
     groups: groups.map(({ name }) => name),
     servers: enabled.map(({ name }) => name),

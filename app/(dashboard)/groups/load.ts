@@ -23,7 +23,7 @@ export async function loadGroupContext(ctx: Ctx): Promise<GroupContext> {
   ]);
   const { MCPHUB_PUBLIC_URL } = settings();
   return {
-    base: visitorOrigin(requestHeaders, MCPHUB_PUBLIC_URL) ?? MCPHUB_PUBLIC_URL,
+    base: visitorOrigin(requestHeaders, settings()) ?? MCPHUB_PUBLIC_URL,
     servers: servers.map(({ name, toolCount }) => ({ name, toolCount })),
     users: users.map(({ username }) => username),
     rights: {

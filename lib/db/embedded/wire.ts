@@ -2,7 +2,7 @@
 // from its first message until it is idle again, outside a transaction and with nothing half sent: transaction pooling.
 // What one client leaves behind must not reach the next: prepared statements get names of our own, an unnamed
 // statement is parsed again when somebody else was there between, settings are reset, a vanished client is rolled back.
-import net from 'node:net';
+import { createServer, type Server, type Socket } from 'node:net';
 import {
   closeStatement,
   copyFail,
@@ -57,7 +57,7 @@ interface Queued extends Message {
 }
 
 interface Client {
-  socket: net.Socket;
+  socket: Socket;
   frames: FrameReader;
   /** Complete messages that wait for the backend. */
   queue: Queued[];
@@ -273,7 +273,7 @@ export async function serveWire(backend: Backend, socketPath: string, options: W
     return renameStatement(message, found.from, found.to, ownName);
   }
 
-  function accept(socket: net.Socket): void {
+  function accept(socket: Socket): void {
     const client: Client = {
       socket,
       frames: createFrameReader(maxMessageBytes),
@@ -359,8 +359,8 @@ export async function serveWire(backend: Backend, socketPath: string, options: W
     await stopped;
   }
 
-  const sockets = new Set<net.Socket>();
-  const server = net.createServer((socket) => {
+  const sockets = new Set<Socket>();
+  const server = createServer((socket) => {
     sockets.add(socket);
     socket.on('close', () => sockets.delete(socket));
     accept(socket);
@@ -380,7 +380,7 @@ function endsTurn({ type }: Message): boolean {
 }
 
 /** bind() makes the file with mode 0600; a chmod afterwards would leave a gap. */
-function listenPrivately(server: net.Server, path: string): Promise<void> {
+function listenPrivately(server: Server, path: string): Promise<void> {
   return new Promise((resolve, reject) => {
     server.once('error', reject);
     const before = process.umask(0o177);

@@ -4,7 +4,7 @@ import type { IncomingMessage, ServerResponse } from 'node:http';
 import { can } from '../../../lib/access/can';
 import type { Actor } from '../../../lib/access/schema';
 import { HubError } from '../../../lib/errors';
-import type { OriginRules } from '../../origin';
+import { hostHint, type OriginRules } from '../../origin';
 import type { Catalog } from '../catalog/catalog';
 import type { Endpoint } from '../catalog/endpoints';
 import type { Legacy } from '../sessions/legacy';
@@ -45,9 +45,9 @@ export function createHttp({ resolveActor, origins, catalog, legacy, sse, modern
     const fail = (error: unknown) => refuse(request, response, error, requestId);
     try {
       const { host, origin } = request.headers;
-      if (!origins.allowsHost(host)) throw new HubError('FORBIDDEN', 'This Host is not served here.', hostHint);
+      if (!origins.allowsHost(host)) throw new HubError('FORBIDDEN', 'This Host is not served here.', refusedHost);
       if (origin !== undefined && !origins.allowsOrigin(origin, host)) {
-        throw new HubError('FORBIDDEN', 'Pages of this origin may not send requests here.', hostHint);
+        throw new HubError('FORBIDDEN', 'Pages of this origin may not send requests here.', refusedHost);
       }
       if (request.method === 'OPTIONS') return void answerOptions(response, requestId);
       const token = tokenOf(request);
@@ -157,7 +157,7 @@ export function createHttp({ resolveActor, origins, catalog, legacy, sse, modern
   };
 }
 
-const hostHint = { hint: 'If this is your own address, set MCPHUB_PUBLIC_URL to it.' };
+const refusedHost = { hint: hostHint };
 
 /** No CORS headers: a page of another origin is not allowed to call. */
 function answerOptions(response: ServerResponse, requestId: string): void {

@@ -4,6 +4,7 @@ import { addressOf, isFromOwnPage, requestIdOf, visitorOrigin } from '../../../.
 
 const publicUrl = 'https://hub.example.com';
 const local = 'http://127.0.0.1:3000';
+const own = (url: string, further = '') => ({ MCPHUB_PUBLIC_URL: url, MCPHUB_ALLOWED_HOSTS: further });
 
 describe('visitor', () => {
   it.each<[Record<string, string>, string, string | null]>([
@@ -19,7 +20,7 @@ describe('visitor', () => {
     [{ host: 'evil.example', 'x-forwarded-host': 'hub.example.com.evil' }, publicUrl, null],
     [{}, local, null],
   ])('%j with %s reaches the hub at %s', (headers, url, origin) => {
-    expect(visitorOrigin(new Headers(headers), url)).toBe(origin);
+    expect(visitorOrigin(new Headers(headers), own(url))).toBe(origin);
   });
 
   it.each<[string, Record<string, string>, boolean]>([
@@ -34,7 +35,19 @@ describe('visitor', () => {
     ['no origin, but the browser vouches', { host: 'localhost:3000', 'sec-fetch-site': 'same-origin' }, true],
     ['no origin, another site', { host: 'localhost:3000', 'sec-fetch-site': 'cross-site' }, false],
   ])('believes a write from %s: %j %s', (_what, headers, believed) => {
-    expect(isFromOwnPage(new Headers(headers), local)).toBe(believed);
+    expect(isFromOwnPage(new Headers(headers), own(local))).toBe(believed);
+  });
+
+  it.each<[string, Record<string, string>, string | null]>([
+    ['hub.lan', { host: 'hub.lan:3000' }, 'http://hub.lan:3000'],
+    ['hub.lan:3000', { host: 'HUB.lan:3000' }, 'http://hub.lan:3000'],
+    ['hub.lan:3000', { host: 'hub.lan:4000' }, null],
+    ['https://hub.lan', { host: 'hub.lan' }, 'https://hub.lan'],
+    ['hub.lan', { host: 'hub.lan', 'x-forwarded-proto': 'https' }, 'https://hub.lan'],
+    ['hub.lan', { host: 'evil.hub.lan' }, null],
+    ['192.168.1.5, [fd00::5]', { host: '[fd00::5]:3000' }, 'http://[fd00::5]:3000'],
+  ])('with MCPHUB_ALLOWED_HOSTS=%s, %j reaches the hub at %s', (further, headers, origin) => {
+    expect(visitorOrigin(new Headers(headers), own(local, further))).toBe(origin);
   });
 
   it('keeps a plain request id and replaces any other', () => {

@@ -33,6 +33,19 @@ describe('addresses that are refused in every mode', () => {
     'http://[::]/',
     'http://224.0.0.1/',
     'http://255.255.255.255/',
+    'http://0xa9.0xfe.0xa9.0xfe/',
+    'http://169.16689662/',
+    'http://[64:ff9b:1::169.254.169.254]/',
+    // The layout of a /48 (RFC 6052, 2.2): 169.254 before the octet of zeros, and behind it.
+    'http://[64:ff9b:1:a9fe:a9:fe00::]/',
+    'http://[::ffff:0:169.254.169.254]/',
+    'http://[2001:db8::5efe:169.254.169.254]/',
+    'http://[2001:db8::200:5efe:169.254.169.254]/',
+    // Teredo: the server in the middle, the client inverted at the end.
+    'http://[2001:0:a9fe:a9fe::1]/',
+    'http://[2001:0:808:808:0:0:5601:5601]/',
+    'http://[2002:6464:64c8::]/',
+    'http://[fd20:ce::254]/',
     'http://metadata.google.internal/',
     'http://METADATA.google.internal./',
     'ftp://example.org/',
@@ -40,9 +53,24 @@ describe('addresses that are refused in every mode', () => {
   ];
   for (const mode of ['private-allowed', 'public-only', '0.0.0.0/0,::/0,metadata.google.internal']) {
     for (const url of always) {
-      it(`${url} (${mode})`, () => expect(refused(mode, url)).toBe(true));
+      it(`${url} (${mode}) [T-SSRF-01]`, () => expect(refused(mode, url)).toBe(true));
     }
   }
+});
+
+describe('what a resolver gives', () => {
+  it.each([
+    ['fe80::1%eth0', false],
+    ['fd00:ec2::254%eth0', false],
+    ['fd20:ce::254%1', false],
+    ['::ffff:169.254.169.254%lo', false],
+    ['fd12::1%eth0', true],
+    ['not an address', false],
+    ['', false],
+    ['10.0.0.1 ', false],
+  ])('%j is allowed: %s [T-SSRF-02]', (address, allowed) => {
+    expect(createEgress('private-allowed').allows(address)).toBe(allowed);
+  });
 });
 
 describe('private-allowed', () => {
@@ -68,12 +96,27 @@ describe('public-only', () => {
     '100.64.0.1',
     '[::1]',
     '[fd12::1]',
+    '0177.0.0.1',
+    '017700000001',
+    '0x7f000001',
+    '127.1',
+    '10.1',
+    '0xa.1',
+    '192.0.2.1',
+    '198.18.0.1',
+    '240.0.0.1',
+    '[2001:db8::1]',
+    '[100::1]',
   ];
   const wrapped = [
     '[::ffff:10.0.0.1]',
     '[64:ff9b::10.0.0.1]',
     '[2002:0a00:0001::]',
     '[2001:0:4136:e378:8000:63bf:f5ff:fffe]',
+    '[::ffff:0:10.0.0.1]',
+    '[64:ff9b:1::10.0.0.1]',
+    '[2001:db8::5efe:10.0.0.1]',
+    '[2001:0:a00:1:8000:63bf:3fff:fdd2]',
   ];
   for (const host of [...inner, ...wrapped]) {
     it(`refuses ${host}`, () => expect(refused('public-only', `http://${host}/`)).toBe(true));
