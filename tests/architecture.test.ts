@@ -270,7 +270,7 @@ const rules: Rule[] = [
     planted: { 'tests/unit/a.test.ts': "vi.mock('./b');" },
   },
   {
-    name: 'every export of an actions.ts is made by defineAction',
+    name: 'every export of an actions.ts is made by defineAction [T-NEXT-02]',
     binds: /^app\/.*\/actions\.ts$/,
     check: (file) => exportsNotMadeBy(file, 'defineAction'),
     planted: { 'app/keys/actions.ts': "'use server';\nexport async function createKey() {}" },

@@ -111,8 +111,8 @@ export function createDoor(deps: DoorDeps): Door {
     response.on('error', ignoreErrors);
     const refusal = refusalOf(request, url, path);
     // What comes from web keeps its own headers, some of them twice, which Node would make one beside headers set here.
-    const isOfWeb = !refusal && webPort !== null && !ownPaths.has(path) && !isLive(path);
-    if (isOfWeb) {
+    const isOfWeb = !refusal && !ownPaths.has(path) && !isLive(path);
+    if (isOfWeb && webPort !== null) {
       toWeb(request, response, url, webPort);
       return;
     }

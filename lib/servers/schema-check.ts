@@ -1,11 +1,14 @@
 // Whether a tool's schema can be used at all: what every validator would stumble over, found without running anything of
 // it. References into other documents are not followed (server/tools, 2026-07-28), so a schema that needs one is named.
 import type { SchemaCheck } from '../diagnosis/schema';
+import { isDeeperThan } from '../json-depth';
 
 const types: ReadonlySet<unknown> = new Set(['string', 'number', 'integer', 'boolean', 'object', 'array', 'null']);
 /** One that is deeper or has more parts is left unchecked from there on. */
 const depthMax = 64;
 const partsMax = 20_000;
+/** Of objects and lists in each other, where each schema within takes up to two of them. */
+const levelsMax = 200;
 
 const singles = [
   'additionalProperties',
@@ -26,6 +29,9 @@ const maps = ['properties', 'patternProperties', '$defs', 'definitions', 'depend
 type Json = Record<string, unknown>;
 
 export function checkSchema(schema: unknown): SchemaCheck {
+  if (isDeeperThan(schema, levelsMax)) {
+    return { bytes: 0, dialect: null, fault: `It is nested deeper than ${levelsMax} levels.` };
+  }
   const text = JSON.stringify(schema) ?? '';
   const dialect = isObject(schema) && typeof schema.$schema === 'string' ? schema.$schema.slice(0, 200) : null;
   return { bytes: Buffer.byteLength(text), dialect, fault: faultOf(schema) };

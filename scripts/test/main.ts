@@ -5,6 +5,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { envSchema, fileSettings } from '../../lib/env';
 import { ensurePrograms, ensureWeb } from '../prepare.mjs';
+import { allowedAdvisories, auditCommand, judgeAdvisories } from './advisories';
 import { capture, endPrograms, show } from './programs';
 import { type Part, provideChromium, providePostgres, provideRedis } from './services';
 
@@ -37,7 +38,7 @@ export async function test(args: string[]): Promise<number> {
   }
   const run = createRun();
   try {
-    if (!kind) await checks(run);
+    if (!kind) await Promise.all([checks(run), advisories(run)]);
     if (!kind || kind === 'unit') await run.attempt('unit', () => vitest(run, 'unit', filters));
     if (!kind || kind === 'integration') await run.attempt('integration', () => integration(run, filters));
     if (!kind || kind === 'conformance') await run.attempt('conformance', () => conformance(run, filters));
@@ -124,15 +125,20 @@ function createRun() {
         env[variable] = part.value;
         return true;
       }
-      if (required.includes(name)) {
-        process.stdout.write(`MISSING ${name}, which MCPHUB_TEST_REQUIRE asks for: ${part.missing}\n`);
-        tallies.push({ kind: name, passed: 0, failed: 1, skipped: 0, seconds: 0 });
-      } else {
-        skips.push(`${name}: ${part.missing}`);
-      }
+      noteMissing(name, part.missing);
       return false;
     },
+    noteMissing,
   };
+
+  function noteMissing(name: string, why: string): void {
+    if (required.includes(name)) {
+      process.stdout.write(`MISSING ${name}, which MCPHUB_TEST_REQUIRE asks for: ${why}\n`);
+      tallies.push({ kind: name, passed: 0, failed: 1, skipped: 0, seconds: 0 });
+    } else {
+      skips.push(`${name}: ${why}`);
+    }
+  }
 }
 
 /** Each check counts as one test. They run at once; the output of one that fails is shown. */
@@ -158,6 +164,24 @@ async function checks(run: Run): Promise<void> {
     if (code !== 0) process.stdout.write(`\n${kind} failed:\n${output}\n`);
   });
   await Promise.all(results);
+}
+
+/** Known faults of packages that the hub runs with; without the registry it is said that nobody asked. */
+async function advisories(run: Run): Promise<void> {
+  const startedAt = performance.now();
+  const command = auditCommand();
+  const output = command ? (await capture(command, run.env)).output : '';
+  const verdict = command
+    ? judgeAdvisories(output, allowedAdvisories, new Date().toISOString().slice(0, 10))
+    : { missing: 'there is no npm beside this Node' };
+  if ('missing' in verdict) {
+    run.noteMissing('advisories', `known faults of packages were NOT looked up: ${verdict.missing}`);
+    return;
+  }
+  const { faults } = verdict;
+  const seconds = (performance.now() - startedAt) / 1000;
+  run.tallies.push({ kind: 'advisories', passed: faults.length ? 0 : 1, failed: faults.length, skipped: 0, seconds });
+  if (faults.length > 0) process.stdout.write(`\nadvisories failed:\n${faults.join('\n')}\n`);
 }
 
 async function integration(run: Run, filters: string[]): Promise<void> {

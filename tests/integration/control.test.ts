@@ -85,7 +85,7 @@ const actor = () => {
 };
 
 describe('control calls', () => {
-  it('the socket belongs to its user alone', () => {
+  it('the socket belongs to its user alone [T-TRUST-01]', () => {
     expect(statSync(socketPath).mode & 0o777).toBe(0o600);
   });
 

@@ -1,15 +1,15 @@
-// Every demand of the specification and every promise about faults is cited by a test, or stands in the list of unmet
+// Every demand of the specification, every promise about faults and every threat is cited by a test, or stands in the list of unmet
 // ones with a reason.
 import { readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
-import { faults, requirements, unmet } from '../requirements';
+import { faults, requirements, threats, unmet } from '../requirements';
 
 const tests = join(import.meta.dirname, '..');
 
 /** Ids that end a title: `'… [L-RPC-01, N-RPC-01]'`. */
 function citedIn(text: string): string[] {
-  const ends = text.matchAll(/\[([LNF]-[A-Z]+-\d\d(?:, [LNF]-[A-Z]+-\d\d)*)\]['"`]/g);
+  const ends = text.matchAll(/\[([LNFT]-[A-Z]+-\d\d(?:, [LNFT]-[A-Z]+-\d\d)*)\]['"`]/g);
   return [...ends].flatMap(([, ids]) => ids?.split(', ') ?? []);
 }
 
@@ -37,12 +37,12 @@ function testFiles(): string[] {
   );
 }
 
-describe('the demands of the specification, and the promises about faults', () => {
+describe('the demands of the specification, the promises about faults, and the threats', () => {
   it('are each cited by a test or unmet for a reason, and nothing else is cited', () => {
     const files = testFiles();
     expect(files.length).toBeGreaterThan(50);
     const cited = files.flatMap((name) => citedIn(readFileSync(join(tests, name), 'utf8')));
-    const known = [...requirements, ...faults].map(({ id }) => id);
+    const known = [...requirements, ...faults, ...threats].map(({ id }) => id);
     expect(faultsOf({ known, cited, unmet: Object.keys(unmet) })).toEqual([]);
   });
 
@@ -52,6 +52,7 @@ describe('the demands of the specification, and the promises about faults', () =
       expect([id, id.startsWith('N-')]).toEqual([id, revision === '2026-07-28']);
     }
     for (const { id } of faults) expect(id).toMatch(/^F-[A-Z]+-\d\d$/);
+    for (const { id } of threats) expect(id).toMatch(/^T-[A-Z]+-\d\d$/);
   });
 
   it('are told apart from every kind of fault in the lists', () => {

@@ -1,5 +1,6 @@
 // Lists everything that a server offers: all pages, item by item, so that an odd item or an odd page costs only itself.
 import { asHubError, HubError } from '../../lib/errors';
+import { isDeeperThan } from '../../lib/json-depth';
 import { delayBefore, retries } from './retries';
 import type { Listing, Upstream } from './types';
 
@@ -11,6 +12,8 @@ const maxNameChars = 128;
 const maxDescriptionBytes = 16 * 1024;
 const maxSchemaBytes = 256 * 1024;
 const maxUriBytes = 8 * 1024;
+/** Of objects and lists in each other: a schema in use has some tens. */
+const maxLevels = 200;
 
 type Item = Record<string, unknown>;
 type Fault = Listing['faults'][number];
@@ -181,6 +184,8 @@ function faultOfName({ name, description }: Item): string | null {
 function faultOfTool(tool: Item): string | null {
   const fault = faultOfName(tool);
   if (fault) return fault;
+  // Whatever else is done with a definition goes down into it level by level.
+  if (isDeeperThan(tool, maxLevels)) return `It is nested deeper than ${maxLevels} levels.`;
   const { inputSchema, outputSchema } = tool;
   if (typeof inputSchema !== 'object' || inputSchema === null || Array.isArray(inputSchema)) {
     return 'Its inputSchema is not an object.';

@@ -47,7 +47,7 @@ eachDatabase('sign-in', (kind) => {
     expect(user).toEqual({ userId: ada.actor.id, username: 'Ada', sessionVersion: 1 });
   });
 
-  it('answers alike to a wrong password, an unknown user, and accounts disabled or without a password', async () => {
+  it('answers alike to a wrong password, an unknown user, and accounts disabled or without a password [T-LOGIN-02]', async () => {
     await fixture.addUser('elsewhere', 'user');
     const off = await fixture.addUser('off', 'user', { passwordHash: await passwordHash });
     await fixture.database.db.update(users).set({ disabled: true }).where(eq(users.id, off.actor.id));

@@ -562,7 +562,7 @@ eachDatabase('the audit trail', (kind) => {
     });
   });
 
-  it('holds no secret, wherever it was planted', async () => {
+  it('holds no secret, wherever it was planted [T-SECRET-01]', async () => {
     const planted = [
       'planted-env-1',
       'planted-header-2',

@@ -120,7 +120,12 @@ const rows: Row[] = [
     status: 401,
     code: 1009,
   },
-  { what: 'a key in a cookie', options: { key: null, headers: { cookie: 'token=key-a' } }, status: 401, code: 1009 },
+  {
+    what: 'a key in a cookie [T-IDENT-02]',
+    options: { key: null, headers: { cookie: 'token=key-a' } },
+    status: 401,
+    code: 1009,
+  },
   { what: 'an unknown endpoint without a key', options: { key: null, path: '/api/mcp/none' }, status: 401, code: 1009 },
   { what: 'an unknown endpoint', options: { path: '/api/mcp/none' }, status: 404, code: -32602 },
   { what: 'an endpoint called __proto__', options: { path: '/api/mcp/__proto__' }, status: 404, code: -32602 },

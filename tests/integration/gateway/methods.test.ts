@@ -565,7 +565,7 @@ describe('sessions and streams', () => {
 });
 
 describe('rights', () => {
-  it('a user sees and calls what the own groups offer, and nothing else [L-TOOL-05]', async () => {
+  it('a user sees and calls what the own groups offer, and nothing else [L-TOOL-05, T-POLICY-01]', async () => {
     hub.rows.groups = [
       { id: 'g', name: 'Team', prefix: 'always', ownerId: null, servers: [{ serverId: 'id-one', tools: ['echo'] }] },
       { id: 'h', name: 'Others', prefix: 'never', ownerId: null, servers: [{ serverId: 'id-two', tools: null }] },

@@ -350,7 +350,7 @@ describe('answers', () => {
 });
 
 describe('callers at once', () => {
-  it('progress and answers of two with the same ids and tokens never cross', async () => {
+  it('progress and answers of two with the same ids and tokens never cross [T-CROSS-01]', async () => {
     hub.keys.set('key-b', keyActor('b'));
     const rounds = Array.from({ length: 40 }, async (_, round) => {
       const key = round % 2 === 0 ? 'key-a' : 'key-b';

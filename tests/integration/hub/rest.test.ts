@@ -465,7 +465,7 @@ describe('stored secrets', () => {
 });
 
 describe('what the hub tells', () => {
-  it('holds no stack, no internal failure and no secret', async () => {
+  it('holds no stack, no internal failure and no secret [T-SECRET-01]', async () => {
     const session = await openSession(hub, { endpoint: '/made' });
     await session.call('echo', { password: secretInArguments, text: `Authorization: Bearer ${secretInArguments}` });
     await session.call('no-such-tool', { token: secretInArguments });

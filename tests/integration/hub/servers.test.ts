@@ -161,7 +161,7 @@ describe('limits of a server', () => {
     await until(async () => (await statuses(hub)).greedy === undefined, 5_000);
   });
 
-  it('and a variable that would load foreign code keeps an entry of the file from being taken over', async () => {
+  it('and a variable that would load foreign code keeps an entry of the file from being taken over [T-START-04]', async () => {
     edit({ risky: fixture('good', { env: { NODE_OPTIONS: '--require /tmp/x.js' } }), twelve: fixture() });
     await shows('twelve', ({ state }) => state === 'ready', 10_000);
     expect(Object.keys(await statuses(hub))).not.toContain('risky');

@@ -41,7 +41,7 @@ describe('a session id', () => {
     });
   });
 
-  it('is void for another credential, endpoint or master key, and with any bit flipped [L-SEC-01, L-HTTP-13]', async () => {
+  it('is void for another credential, endpoint or master key, and with any bit flipped [L-SEC-01, L-HTTP-13, T-SESSION-01]', async () => {
     const { id } = bench().sessions.create(actor('a'), 'x', '2025-06-18', {}, '');
     await expect(bench().open(id, actor('b'), 'x')).rejects.toMatchObject(gone);
     await expect(bench().open(id, actor('a'), 'y')).rejects.toMatchObject(gone);
