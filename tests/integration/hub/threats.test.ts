@@ -242,7 +242,7 @@ describe('somebody without rights', () => {
   it('stays who they are, whatever headers, cookies and query say [T-IDENT-01]', async () => {
     const me = async (headers: Record<string, string>, query = '') => {
       const { text } = await send({ method: 'GET', path: '/api/v1/me' }, headers, hub.url, query);
-      return /"username":"(\w+)"/.exec(text)?.[1] ?? text;
+      return /"name":"(\w+)/.exec(text)?.[1] ?? text;
     };
     const authorization = `Bearer ${userKey}`;
     expect(await me({ authorization })).toBe('ann');
