@@ -8,7 +8,8 @@ import { join } from 'node:path';
 import { sql } from 'drizzle-orm';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { roles, userRoles, users } from '../../../drizzle/schema';
-import { createKey } from '../../../lib/access';
+import { createKey, createKeyring, createVault } from '../../../lib/access';
+
 import { loadUser } from '../../../lib/access/identities';
 import { openDatabase } from '../../../lib/db';
 import { runtimeDir, socketPaths } from '../../../lib/env';
@@ -148,7 +149,8 @@ async function addUser(): Promise<string> {
     const identity = await loadUser(db, user.id);
     if (!identity) throw new Error('no user');
     const bus = createBus(() => undefined);
-    const made = await createKey({ actor: identity.actor, db, bus, requestId: 'test' }, { name: 'test' });
+    const vault = createVault(createKeyring(Buffer.alloc(32, 1)));
+    const made = await createKey({ actor: identity.actor, db, bus, vault, requestId: 'test' }, { name: 'test' });
     return made.secret;
   } finally {
     await database.close();
