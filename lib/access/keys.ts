@@ -113,19 +113,19 @@ export async function rotateKey(
         .returning();
       if (!ended) throw new HubError('INTERNAL', undefined, { detail: 'update of a key returned no row' });
       await writeAudit(tx, source, {
+        action: 'key.created',
+        resourceType: 'key',
+        resourceId: inserted.id,
+        resourceName: name,
+        after: { scope, expiresAt: expiry, replaces: id },
+      });
+      await writeAudit(tx, source, {
         action: 'key.rotated',
         resourceType: 'key',
         resourceId: id,
         resourceName: name,
         before: { expiresAt: former.expiresAt, revokedAt: null },
         after: { expiresAt: ended.expiresAt, revokedAt: ended.revokedAt, replacedBy: inserted.id },
-      });
-      await writeAudit(tx, source, {
-        action: 'key.created',
-        resourceType: 'key',
-        resourceId: inserted.id,
-        resourceName: name,
-        after: { scope, expiresAt: expiry, replaces: id },
       });
       return { made: { ...inserted, owner: known.owner }, old: { ...ended, owner: known.owner } };
     }),
