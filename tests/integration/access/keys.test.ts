@@ -107,7 +107,7 @@ eachDatabase('API keys', (kind) => {
     await revokeKey(ada, key.id);
     expect((await listKeys(ada)).map(({ revokedAt }) => revokedAt === null)).toEqual([true, false]);
     const rows = await fixture.database.db.select().from(auditLogs);
-    expect(rows.map(({ action }) => action)).toEqual(['key.created', 'key.rotated', 'key.created', 'key.revoked']);
+    expect(rows.map(({ action }) => action)).toEqual(['key.created', 'key.created', 'key.rotated', 'key.revoked']);
     expect(JSON.stringify(rows)).not.toContain(rotated.secret);
   });
 
