@@ -63,6 +63,8 @@ export interface Connection {
   /** Calls under way, without those that only listen. */
   readonly inflight: number;
   readonly counters: ConnectionCounters;
+  /** Methods of the requests under way, oldest first. */
+  readonly asked: string[];
   /** Messages that were valid JSON-RPC; zero means that the other side may not speak MCP at all. */
   readonly received: number;
   call(method: string, params: Record<string, unknown> | undefined, options: CallOptions): Call;
@@ -446,6 +448,9 @@ export function createConnection(server: string, wire: Wire, events: ConnectionE
       return received;
     },
     counters,
+    get asked() {
+      return [...pending].map(({ method }) => method);
+    },
     call,
     listen,
     lend(client) {

@@ -5,7 +5,7 @@ import type { Egress } from './egress';
 import { openInEra } from './era';
 import { type Face, legacyFace, modernFace } from './face';
 import { shakeHands } from './handshake';
-import { createLink, errorOf } from './link';
+import { createLink, errorOf, hasEnded, withoutStop } from './link';
 import { createEnvelope } from './modern';
 import { openOpenApi } from './openapi';
 import { openRemote } from './remote';
@@ -118,7 +118,7 @@ async function openOnce(
         events.closed(reason);
       },
     },
-    (reason) => explain(reason, garbage),
+    (reason) => explain(reason, garbage, target.era === 'modern' || memory.era === 'modern'),
   );
   const { connection } = link;
   const { borrower } = options;
@@ -224,9 +224,10 @@ function notMcp(sample: string): string {
 }
 
 /** An end before the handshake, with what the program printed instead of it. */
-function explain(reason: CloseReason, garbage: string): CloseReason {
-  if (reason.reason !== 'exited' && reason.reason !== 'killed') return reason;
-  const message = `${reason.message.replace(/\.$/, '')} before it answered "initialize".`;
+function explain(reason: CloseReason, garbage: string, isModern: boolean): CloseReason {
+  if (!hasEnded(reason)) return reason;
+  const first = isModern ? 'server/discover' : 'initialize';
+  const message = `${withoutStop(reason.message)} before it answered "${first}".`;
   return { ...reason, message: garbage ? `${message} ${notMcp(garbage)}` : message };
 }
 

@@ -59,7 +59,7 @@ export function createLink(
 
   function onClosed(reason: CloseReason): void {
     if (end) return;
-    end = isOpen ? reason : explain(reason);
+    end = isOpen ? namingList(reason, connection.asked) : explain(reason);
     connection.end(errorOf(end, server, isOpen));
     events.closed(end);
   }
@@ -98,6 +98,22 @@ export function createLink(
     },
     close,
   };
+}
+
+/** A program that ends over a list ends so each time: only who is told which one can mend it. */
+function namingList(reason: CloseReason, asked: readonly string[]): CloseReason {
+  const list = hasEnded(reason) && asked.find((method) => method.endsWith('/list'));
+  return list ? { ...reason, message: `${withoutStop(reason.message)} while it was asked for "${list}".` } : reason;
+}
+
+/** By itself or by somebody else, not because the hub stopped it. */
+export function hasEnded({ reason }: CloseReason): boolean {
+  return reason === 'exited' || reason === 'killed';
+}
+
+/** So that a sentence can go on. */
+export function withoutStop(sentence: string): string {
+  return sentence.replace(/\.$/, '');
 }
 
 /** What calls get that were under way, or are made later. */

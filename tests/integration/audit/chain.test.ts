@@ -73,7 +73,7 @@ eachDatabase('the audit chain', (kind) => {
     });
     await expect(failing).rejects.toThrow('too late');
     await createGroup(ctx(), { name: 'team' });
-    await expect(createGroup(ctx(), { name: 'TEAM' })).rejects.toMatchObject({ code: 'CONFLICT' });
+    await expect(createGroup(ctx(), { name: 'team' })).rejects.toMatchObject({ code: 'CONFLICT' });
     await write('after');
     expect((await rows()).map(({ id, action }) => [id, action])).toEqual([
       [1, 'thing.made'],

@@ -96,7 +96,8 @@ describe('servers over REST', () => {
     expect((await ask('PATCH', '/servers/made', patch, { 'if-match': '"1"' })).json.description).toBe('changed');
     expectProblem(await ask('PATCH', '/servers/made', patch, { 'if-match': '"1"' }), 412, 'STALE_VERSION');
     expectProblem(await ask('DELETE', '/servers/made', undefined, { 'if-match': '"1"' }), 412, 'STALE_VERSION');
-    expectProblem(await ask('POST', '/servers', stdio('MADE')), 409, 'CONFLICT');
+    expectProblem(await ask('POST', '/servers', stdio('made')), 409, 'CONFLICT');
+    expectProblem(await ask('POST', '/servers', stdio('MADE')), 400, 'INVALID_INPUT');
     expectProblem(await ask('POST', '/groups', { name: 'made' }), 409, 'CONFLICT');
   });
 
@@ -419,8 +420,8 @@ describe('pages', () => {
   });
 });
 
-/** All that a signed-in admin's socket receives until the server "made" has come back. */
-async function framesDuring(run: () => Promise<unknown>): Promise<string> {
+/** All that a signed-in admin's socket receives until the server has come back. */
+async function framesDuring(run: () => Promise<unknown>, name = 'made'): Promise<string> {
   const received: string[] = [];
   const extraHeaders = { cookie: await signIn(), origin: hub.url };
   const socket = io(`${hub.url}/live`, { transports: ['websocket'], reconnection: false, extraHeaders });
@@ -433,7 +434,7 @@ async function framesDuring(run: () => Promise<unknown>): Promise<string> {
     );
     await run();
     const hasCome = (state: string) =>
-      received.some((frame) => frame.includes('"made"') && frame.includes(`"${state}"`));
+      received.some((frame) => frame.includes(`"${name}"`) && frame.includes(`"${state}"`));
     await until(
       () => hasCome('starting') && hasCome('ready'),
       10_000,
@@ -461,6 +462,27 @@ describe('stored secrets', () => {
     answered.pop();
     const headers = { authorization: `Bearer ${secret}` };
     expectProblem(await ask('POST', '/settings/secrets/rotate', undefined, headers), 403, 'FORBIDDEN');
+  });
+});
+
+describe('a server over its limit', () => {
+  it('is told of with the reason in the event, its log, its status and on its page [F-LIMIT-01]', async () => {
+    const greedy = stdio('greedy', { env: { FIXTURE_TOOLS: 'all' }, limits: { memoryMb: 250 } });
+    expect((await ask('POST', '/servers', greedy)).status).toBe(201);
+    await isReady('greedy');
+    const session = await openSession(hub, { endpoint: '/greedy' });
+    const frames = await framesDuring(() => session.call('hog', { mb: 300 }), 'greedy');
+    const said = /memory: \d+ MB of 250 MB/;
+    const event = frames.split('\n').find((frame) => frame.includes('server.status') && frame.includes('memory-limit'));
+    expect(event).toMatch(said);
+    expect((await ask('GET', '/servers/greedy')).json.status.lastExit).toMatchObject({
+      reason: 'memory-limit',
+      message: expect.stringMatching(said),
+    });
+    expect((await ask('GET', '/servers/greedy/logs')).text).toMatch(said);
+    const page = await visit('/servers/greedy', { headers: { cookie: await signIn() } });
+    expect(page.text).toMatch(said);
+    expect((await ask('DELETE', '/servers/greedy')).status).toBe(204);
   });
 });
 
