@@ -23,7 +23,10 @@ export interface AccountViewProps {
 export function AccountView({ user, factor, sessions }: AccountViewProps) {
   return (
     <>
-      <PageHeader title="Account" description={`You are ${[user.username, ...user.roles].join(', ')}.`} />
+      <PageHeader
+        title="Account"
+        description={`Signed in as ${user.username}, with the ${user.roles.length === 1 ? 'role' : 'roles'} ${user.roles.join(', ') || '–'}.`}
+      />
       <div className="flex max-w-[48rem] flex-col gap-4">
         <PasswordPanel />
         <SecondFactor initial={factor} />
