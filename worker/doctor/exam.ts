@@ -259,7 +259,8 @@ function open(
       signal,
       handshakeTimeoutMs: Math.min(timeoutMs, handshakeMs ?? timeoutMs),
       process,
-      documents: documentsOf?.(target.id),
+      // A test stores nothing, and of a draft there is no row that a document could belong to.
+      documents: documentsOf && { load: () => documentsOf(target.id).load(), save: async () => {} },
     },
     { spawned, stderr, sighted, notification: () => {}, closed: () => {}, doubtful: () => {} },
   );

@@ -5,6 +5,7 @@ import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import type { ServerReport, ServerTest } from '../../../lib/diagnosis/schema';
 import { root } from '../../../scripts/prepare.mjs';
+import { type ApiServer, startApi } from '../../support/api-server';
 import { type Hub, startHub } from '../../support/hub';
 import { rest, statuses } from '../../support/hub-client';
 import { until } from '../../support/until';
@@ -142,4 +143,53 @@ it('what was noticed is there again after a restart of the hub', async () => {
   expect(after.life?.since).toBe(before.life?.since);
   expect(after.life?.starts[0]).toEqual(before.life?.starts[0]);
   expect(after.life?.medianStart?.of).toBe(2);
+});
+
+describe('a test of an API', () => {
+  const document = JSON.stringify({
+    openapi: '3.1.0',
+    info: { title: 'Shop', version: '1' },
+    servers: [{ url: '/v1' }],
+    paths: { '/pets': { get: { operationId: 'listPets', responses: { 200: { description: 'ok' } } } } },
+  });
+  let api: ApiServer;
+
+  beforeAll(async () => {
+    api = await startApi();
+    api.on('/good.json', (_request, response) => void response.writeHead(200).end(document));
+    api.on('/broken.json', (_request, response) => void response.writeHead(200).end('{ "openapi": "3.1.0"'));
+    api.on('/gone.json', (_request, response) => void response.writeHead(404).end('no'));
+  });
+  afterAll(() => api?.close());
+
+  const tested = async (url: string) => {
+    const { json } = await rest(hub, 'POST', '/tests', {
+      name: 'shop',
+      type: 'openapi',
+      openapi: { documentUrl: url },
+    });
+    return json as ServerTest;
+  };
+  const failed = ({ stages }: ServerTest) => stages.find(({ state }) => state === 'failed');
+
+  it('goes from its address to its tools', async () => {
+    const test = await tested(`${api.url}/good.json`);
+    expect([test.state, failed(test)]).toEqual(['passed', undefined]);
+    expect(test.stages.map(({ id }) => id)).toEqual(expect.arrayContaining(['handshake', 'lists']));
+    expect((await rest(hub, 'GET', '/servers/shop')).status).toBe(404);
+  });
+
+  it.each(['broken', 'gone'])('says what is wrong with a document that is %s', async (name) => {
+    const test = await tested(`${api.url}/${name}.json`);
+    expect([test.state, failed(test)?.id]).toEqual(['failed', 'handshake']);
+    expect(JSON.stringify(failed(test))).toMatch(name === 'gone' ? /404/ : /line 1|JSON|YAML/);
+  });
+
+  it('stops at an address where nobody listens', async () => {
+    const closed = await startApi();
+    await closed.close();
+    const test = await tested(`${closed.url}/good.json`);
+    expect(test.state).toBe('failed');
+    expect(['connect', 'tcp']).toContain(failed(test)?.id);
+  });
 });
