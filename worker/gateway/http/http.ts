@@ -63,10 +63,10 @@ export function createHttp({ resolveActor, origins, catalog, legacy, sse, modern
     }
   }
 
-  /** @throws HubError for a request that is refused at once; what is refused later goes to `fail` */
   /** Rises when somebody's rights change: who was recognised before that is asked for again once the body is there. */
   let generation = 0;
 
+  /** @throws HubError for a request that is refused at once; what is refused later goes to `fail` */
   function enter(
     request: IncomingMessage,
     response: ServerResponse,
