@@ -146,6 +146,8 @@ it('reach what they are for', async () => {
     const { json } = await (await openSession(hub, { endpoint: `/${name}` })).call('env');
     return json.result.content[0].text as string;
   };
+  // The program that runs the former settings serves until the one with the changed settings is ready.
+  await until(async () => (await envOf('made')).includes('MORE'), 20_000, hub.logs);
   expect(JSON.parse(await envOf('made'))).toMatchObject({
     PASSWORD: planted.inEnv,
     FROM_SECRETS: `k ${planted.inSecrets}`,
