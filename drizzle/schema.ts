@@ -119,7 +119,7 @@ export const browserSessions = pgTable(
     userId: uuid()
       .notNull()
       .references(() => users.id, { onDelete: 'cascade' }),
-    /** How the user signed in: "password", "setup", "invite". */
+    /** How the user signed in: "password", "setup", "invite", or the id of a sign-in provider. */
     method: text().notNull(),
     createdAt: createdAt(),
     lastSeenAt: at().notNull().defaultNow(),
@@ -129,6 +129,79 @@ export const browserSessions = pgTable(
     userAgent: text(),
   },
   (table) => [index('browser_sessions_user_idx').on(table.userId)],
+);
+
+/** Who a user is at a sign-in provider. An issuer's subject never becomes another user's by a change of name or address. */
+export const userIdentities = pgTable(
+  'user_identities',
+  {
+    id: id(),
+    userId: uuid()
+      .notNull()
+      .references(() => users.id, { onDelete: 'cascade' }),
+    /** "oidc", "github" or "google", as it is configured. */
+    provider: text().notNull(),
+    issuer: text().notNull(),
+    subject: text().notNull(),
+    /** As the provider last told it: for people, never to find a user by. */
+    email: text(),
+    /** What the rules gave at the last sign-in; the next one takes back what they give no more, and nothing else. */
+    givenRoleIds: json().$type<string[]>().notNull().default([]),
+    givenGroupIds: json().$type<string[]>().notNull().default([]),
+    createdAt: createdAt(),
+    lastSignInAt: at(),
+  },
+  (table) => [
+    uniqueIndex('user_identities_subject_key').on(table.issuer, table.subject),
+    index('user_identities_user_idx').on(table.userId),
+  ],
+);
+
+/** Which roles and groups somebody gets who signs in with a claim of a value. */
+export const signInRules = pgTable('sign_in_rules', {
+  id: id(),
+  /** Id of a sign-in provider; "*" for all. */
+  provider: text().notNull(),
+  /** Name of the claim, with dots between the names of nested ones; "*" for everybody who signs in there. */
+  claim: text().notNull(),
+  /** What the claim is, or holds as one of several values. */
+  value: text().notNull().default(''),
+  roleIds: json().$type<string[]>().notNull().default([]),
+  groupIds: json().$type<string[]>().notNull().default([]),
+  createdAt: createdAt(),
+  updatedAt: updatedAt(),
+  version: version(),
+});
+
+/**
+ * What the authorization server keeps: clients, grants, codes, tokens. Whoever has the id of a code or token has it, so only
+ * its SHA-256 (hex) is stored, and `payload` is without it.
+ */
+export const oauthRecords = pgTable(
+  'oauth_records',
+  {
+    model: text().notNull(),
+    idHash: text().notNull(),
+    payload: json().$type<Record<string, unknown>>().notNull(),
+    /** Id of the grant that it ends with. */
+    grantId: text(),
+    uidHash: text(),
+    userId: uuid().references(() => users.id, { onDelete: 'cascade' }),
+    clientId: text(),
+    createdAt: createdAt(),
+    expiresAt: at(),
+    /** A code or refresh token is good once; one that comes again ends its grant. */
+    consumedAt: at(),
+    lastUsedAt: at(),
+    lastUsedFrom: text(),
+  },
+  (table) => [
+    primaryKey({ columns: [table.model, table.idHash] }),
+    index('oauth_records_grant_idx').on(table.grantId),
+    index('oauth_records_uid_idx').on(table.uidHash),
+    index('oauth_records_user_idx').on(table.userId),
+    index('oauth_records_expires_idx').on(table.expiresAt),
+  ],
 );
 
 /** A link that lets somebody make an account once. */
@@ -230,6 +303,10 @@ export const servers = pgTable('servers', {
   prefix: text({ enum: ['always', 'never'] })
     .notNull()
     .default('never'),
+  /** How the hub, or each of its users, signs in to the server; null: with nothing but `headers` and `env`. */
+  credential: json().$type<Record<string, unknown>>(),
+  /** Its tools are open to callers without a credential. */
+  anonymous: boolean().notNull().default(false),
   /** "file" rows belong to the configuration file and are read-only elsewhere. */
   source: text({ enum: ['api', 'file'] })
     .notNull()
@@ -253,6 +330,86 @@ export const openapiDocuments = pgTable('openapi_documents', {
   fetchedAt: createdAt(),
 });
 
+/** What the hub (`userId` null) or one of its users signs in to a server with. */
+export const upstreamCredentials = pgTable(
+  'upstream_credentials',
+  {
+    id: id(),
+    serverId: uuid()
+      .notNull()
+      .references(() => servers.id, { onDelete: 'cascade' }),
+    userId: uuid().references(() => users.id, { onDelete: 'cascade' }),
+    kind: text({ enum: ['oauth', 'static'] }).notNull(),
+    /** The authorization server that gave the tokens, which are good for nothing else; empty for static values. */
+    issuer: text().notNull().default(''),
+    clientId: text(),
+    /** Tokens by name, or static values by the name of their field. */
+    values: json().$type<StoredValues>().notNull(),
+    scopes: json().$type<string[]>().notNull().default([]),
+    /** Of the access token; null where the issuer does not say. */
+    expiresAt: at(),
+    /** Why it does not work any more, in plain words; null while it does. */
+    fault: text(),
+    lastUsedAt: at(),
+    createdAt: createdAt(),
+    updatedAt: updatedAt(),
+    version: version(),
+  },
+  (table) => [
+    uniqueIndex('upstream_credentials_owner_key').on(
+      table.serverId,
+      sql`coalesce(${table.userId}, '00000000-0000-0000-0000-000000000000')`,
+    ),
+    index('upstream_credentials_user_idx').on(table.userId),
+  ],
+);
+
+/** The hub as a client that registered itself with an authorization server (RFC 7591). */
+export const upstreamClients = pgTable(
+  'upstream_clients',
+  {
+    id: id(),
+    issuer: text().notNull(),
+    redirectUri: text().notNull(),
+    clientId: text().notNull(),
+    /** `clientSecret`, where one was given. */
+    values: json().$type<StoredValues>().notNull().default({}),
+    /** As the issuer registered it, without secrets. */
+    metadata: json().$type<Record<string, unknown>>().notNull().default({}),
+    /** Of the secret. */
+    expiresAt: at(),
+    createdAt: createdAt(),
+  },
+  (table) => [uniqueIndex('upstream_clients_issuer_key').on(table.issuer, table.redirectUri)],
+);
+
+/** A sign-in to a server that was begun in a browser and waits for its code. Good once. */
+export const upstreamSignIns = pgTable('upstream_sign_ins', {
+  id: id(),
+  /** SHA-256 (hex) of the state parameter. */
+  stateHash: text().notNull().unique(),
+  serverId: uuid()
+    .notNull()
+    .references(() => servers.id, { onDelete: 'cascade' }),
+  /** Who began it, and alone may end it. */
+  startedBy: uuid()
+    .notNull()
+    .references(() => users.id, { onDelete: 'cascade' }),
+  /** Whose credential it will be; null: the hub's. */
+  userId: uuid().references(() => users.id, { onDelete: 'cascade' }),
+  /** Recorded before the browser leaves, so that no other issuer's code is taken. */
+  issuer: text().notNull(),
+  clientId: text().notNull(),
+  redirectUri: text().notNull(),
+  resource: text().notNull(),
+  scopes: json().$type<string[]>().notNull().default([]),
+  /** `verifier` of PKCE. */
+  values: json().$type<StoredValues>().notNull(),
+  createdAt: createdAt(),
+  expiresAt: at().notNull(),
+  usedAt: at(),
+});
+
 /** What was last found out about a server: what it offers, what it supports, how it starts. */
 export const serverReports = pgTable('server_reports', {
   serverId: uuid()
@@ -269,6 +426,8 @@ export const groups = pgTable('groups', {
   prefix: text({ enum: ['always', 'never'] })
     .notNull()
     .default('always'),
+  /** What it offers is open to callers without a credential. */
+  anonymous: boolean().notNull().default(false),
   createdBy: uuid().references(() => users.id, { onDelete: 'set null' }),
   createdAt: createdAt(),
   updatedAt: updatedAt(),
