@@ -10,6 +10,7 @@ import { isHubError } from '../errors';
 import type { Bus } from '../events/bus';
 import { unstorableFaults } from '../input';
 import { writeAudit, writeAuditLast } from '../telemetry/audit';
+import { credentialFaults } from './credential';
 import { type Found, findEntries } from './dialects';
 import { type ReadEntry, readEntry } from './entries';
 import { hasReference } from './expand';
@@ -114,7 +115,7 @@ function checkEntry(
   const { url } = read.server;
   const deferred = typeof url === 'string' && hasReference(url);
   const parsed = serverInputSchema.safeParse({ ...read.server, name, ...(deferred && { url: placeholderUrl }) });
-  const refused = parsed.success ? rowFaults(parsed.data) : [];
+  const refused = parsed.success ? [...rowFaults(parsed.data), ...credentialFaults(parsed.data)] : [];
   for (const { pointer, detail } of refused) {
     const [field = '', ...inner] = pointer.slice(1).split('/');
     complain(field, `has a fault: "${[read.keys.get(field) ?? field, ...inner].join('.')}": ${detail}`);

@@ -5,8 +5,10 @@ import { eq, sql } from 'drizzle-orm';
 import { openapiDocuments, serverCatalogs, servers } from '../../drizzle/schema';
 import type { Opener } from '../access/vault/envelope';
 import { canonicalJson } from '../canonical-json';
+import type { CredentialSetting } from '../credentials/schema';
 import type { Db } from '../db/types';
 import type { OpenApiSettings } from '../openapi/schema';
+import { credentialFaultOf, expandCredential } from './credential';
 import { expandSecrets, expandText } from './expand';
 import { launchFaultOf, tlsFaultOf } from './launch-rules';
 import { expandAuth, secretValuesOf } from './openapi/auth';
@@ -55,6 +57,8 @@ export interface DesiredServer {
   startOnDemand: boolean;
   idleStopSeconds: number | null;
   warmInstances: number;
+  /** How it is signed in to, beside `headers` and `env`; `clientSecret` is filled in. */
+  credential: CredentialSetting | null;
   /** Of a server that is made of an OpenAPI document. */
   openapi: OpenApiSettings | null;
   /** SHA-256 (hex) over everything that a running instance depends on; another hash means a restart. */
@@ -72,7 +76,9 @@ export interface Said {
   capabilities: Record<string, unknown>;
 }
 
-type Launch = Pick<OpenRow, 'command' | 'args' | 'env' | 'cwd' | 'url' | 'headers' | 'endpoints' | 'openapi'>;
+type Launch = Pick<OpenRow, 'command' | 'args' | 'env' | 'cwd' | 'url' | 'headers' | 'endpoints' | 'openapi'> & {
+  credential: CredentialSetting | null;
+};
 
 /** All servers, by name. A server with a value that does not open has a fault that names it. */
 export async function listDesired(
@@ -119,6 +125,7 @@ export function desiredOf(
   if (row.limits.openFiles !== undefined) identity.push(`openFiles ${row.limits.openFiles}`);
   if (row.tls !== null) identity.push(JSON.stringify(['tls', row.tls.ca, row.tls.serverName]));
   if (launch.openapi) identity.push(`openapi ${canonicalJson(launch.openapi)} ${documentHash}`);
+  if (launch.credential) identity.push(`credential ${canonicalJson(launch.credential)}`);
   return {
     id: row.id,
     name: row.name,
@@ -141,24 +148,31 @@ export function desiredOf(
     replicas: row.type === 'stdio' && row.isolation === 'shared' ? row.replicas : 1,
     balancing: row.balancing,
     endpoints: row.isolation === 'shared' ? endpointsOf(launch) : [],
-    isolation: row.isolation,
+    // Whose credential it is, decides whose connection it is.
+    isolation: launch.credential?.per === 'user' && row.isolation === 'shared' ? 'user' : row.isolation,
     startOnDemand: row.startOnDemand,
     idleStopSeconds: row.idleStopSeconds,
     warmInstances: row.warmInstances,
+    credential: launch.credential,
     openapi: launch.openapi,
     hash: createHash('sha256').update(JSON.stringify(identity)).digest('hex'),
-    fault: fault ?? launchFaultOf(launch) ?? tlsFaultOf(row.tls),
+    fault:
+      fault ??
+      launchFaultOf(launch) ??
+      credentialFaultOf({ ...row, credential: launch.credential }) ??
+      tlsFaultOf(row.tls),
   };
 }
 
 /** A variable may be a plain setting, whose value is in every other text: only those with telling names are hidden. */
 const tellingName = /passw|secret|token|auth|key|cookie|credential|pwd/i;
 
-function hiddenValues(row: OpenRow, { env, headers, openapi }: Launch): string[] {
+function hiddenValues(row: OpenRow, { env, headers, openapi, credential }: Launch): string[] {
   const variables = Object.entries(env).flatMap(([name, value]) => (tellingName.test(name) ? [value] : []));
   // Without its scheme, the rest of a header's value is the secret.
   const sent = Object.values(headers).flatMap((value) => [value, value.replace(/^[A-Za-z]+ +/, '')]);
-  const values = [...Object.values(row.secrets), ...secretValuesOf(openapi), ...variables, ...sent];
+  const ofClient = credential?.kind === 'oauth' && credential.clientSecret ? [credential.clientSecret] : [];
+  const values = [...Object.values(row.secrets), ...secretValuesOf(openapi), ...ofClient, ...variables, ...sent];
   return [...new Set(values)].filter((value) => value.length >= secretFromLength);
 }
 
@@ -173,8 +187,10 @@ function fillIn(row: OpenRow): { launch: Launch; fault: string | null } {
   const env = expandSecrets(row.env, row.secrets);
   const headers = expandSecrets(row.headers, row.secrets);
   const auth = expandAuth(row.openapi, (values) => expandSecrets(values, row.secrets));
-  const [first] = [...env.unset, ...headers.unset, ...auth.unset];
-  const launch = { ...row, env: env.values, headers: headers.values, openapi: auth.settings };
+  const signIn = expandCredential(row.credential, (values) => expandSecrets(values, row.secrets));
+  const [first] = [...env.unset, ...headers.unset, ...auth.unset, ...signIn.unset];
+  const { credential } = signIn;
+  const launch = { ...row, env: env.values, headers: headers.values, openapi: auth.settings, credential };
   return { launch, fault: first ? secretFault(first) : null };
 }
 
@@ -202,6 +218,7 @@ function expandLaunch(row: OpenRow, environment: Record<string, string | undefin
     headers: expandMap(row.headers),
     endpoints: row.endpoints.map(({ url, weight }) => ({ url: expand(url), weight })),
     openapi: expandAuth(row.openapi, (values) => ({ values: expandMap(values), unset: [] })).settings,
+    credential: expandCredential(row.credential, (values) => ({ values: expandMap(values), unset: [] })).credential,
   };
   const urls = [launch.url, ...launch.endpoints.map(({ url }) => url)];
   const given = [row.url, ...row.endpoints.map(({ url }) => url)];

@@ -40,6 +40,7 @@ const words: Record<string, readonly string[]> = {
   startOnDemand: ['startOnDemand'],
   idleStopSeconds: ['idleStopSeconds'],
   warmInstances: ['warmInstances'],
+  credential: ['credential'],
 };
 
 type Transport = 'stdio' | 'streamable-http' | 'sse' | 'openapi';
@@ -72,7 +73,11 @@ export function readEntry(entry: Record<string, unknown>, { urlIsSse = false } =
   const type = transportOf(entry, raw('type'), keys, urlIsSse);
   if (typeof type !== 'string') return { ...read, fault: type };
   const foreign =
-    type === 'stdio' ? remoteFields : type === 'openapi' ? [...stdioFields, 'endpoints'] : [...stdioFields, 'openapi'];
+    type === 'stdio'
+      ? remoteFields
+      : type === 'openapi'
+        ? [...stdioFields, 'endpoints', 'credential']
+        : [...stdioFields, 'openapi'];
   for (const field of foreign) keys.delete(field);
   keys.delete('type');
   const used = new Set([...keys.values(), ...(words.type ?? [])]);

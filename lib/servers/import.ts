@@ -6,17 +6,19 @@ import { endpointNames, servers } from '../../drizzle/schema';
 import { can } from '../access/can';
 import type { Ctx } from '../access/context';
 import type { Sealer } from '../access/vault/seal';
+import type { CredentialSetting } from '../credentials/schema';
 import type { Db, Tx } from '../db/types';
 import { HubError } from '../errors';
 import { parseInput, pointerOf, unstorableFaults } from '../input';
 import { writeAuditLast } from '../telemetry/audit';
 import { readLine } from './command-line';
+import { mapCredential } from './credential';
 import { findEntries } from './dialects';
 import { type ReadEntry, readEntry } from './entries';
 import { secretsIn } from './expand';
 import { excerptOf, getNodeValue, type Node, nodeAt, parseJsonText } from './json-text';
 import { launchFaults } from './launch-rules';
-import { maskSecrets, maskValues, standIn } from './masking';
+import { maskSecrets, maskValue, maskValues, standIn } from './masking';
 import { freeName, labelOf, legalName, likenessFault, likenessOf, looksOf, type NameHolder, readNames } from './names';
 import { maskAuth } from './openapi/auth';
 import { readServers, type ServerRow, serverResource } from './rows';
@@ -217,7 +219,8 @@ function nameFromEntry({ server }: ReadEntry): string {
 function declareSecrets({ server }: ReadEntry): string[] {
   const secrets = isTexts(server.secrets) ? server.secrets : {};
   if (server.secrets !== undefined && !isTexts(server.secrets)) return [];
-  const fields = ['env', 'headers'].map((field) => server[field]).filter(isTexts);
+  const { clientSecret = '' } = (server.credential ?? {}) as { clientSecret?: unknown };
+  const fields = [...['env', 'headers'].map((field) => server[field]), { clientSecret }].filter(isTexts);
   const missing = fields.flatMap((values) => secretsIn(values)).filter((name) => !Object.hasOwn(secrets, name));
   if (missing.length === 0) return [];
   server.secrets = { ...secrets, ...Object.fromEntries(missing.map((name) => [name, ''])) };
@@ -300,8 +303,11 @@ function viewOf({ name, label, server, state, warnings }: Candidate): ImportRow 
 
 function masked(server: ServerInput): ServerInput {
   const secrets = server.secrets && { secrets: maskSecrets(server.secrets) };
-  if (server.type === 'stdio') return { ...server, ...(server.env && { env: maskValues(server.env) }), ...secrets };
-  const shown = { ...server, ...(server.headers && { headers: maskValues(server.headers) }), ...secrets };
+  const signIn = server.type !== 'openapi' &&
+    server.credential && { credential: mapCredential(server.credential, maskValue) as CredentialSetting };
+  const hidden = { ...secrets, ...signIn };
+  if (server.type === 'stdio') return { ...server, ...(server.env && { env: maskValues(server.env) }), ...hidden };
+  const shown = { ...server, ...(server.headers && { headers: maskValues(server.headers) }), ...hidden };
   if (shown.type !== 'openapi' || !shown.openapi.auth) return shown;
   return {
     ...shown,

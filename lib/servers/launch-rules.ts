@@ -5,16 +5,13 @@ import type { FieldFault } from '../errors';
 import { pointerOf } from '../input';
 import type { OpenApiInput, OpenApiSettings } from '../openapi/schema';
 import { leadsToRefused } from './addresses';
+import { clientSecretFaults, credentialFaults } from './credential';
 import { expandSecrets } from './expand';
 import { isHeaderValue } from './header-value';
 import { isMasked } from './masking';
 import { authTexts, maskedPlaces } from './openapi/auth';
 import type { ServerInput, ServerTls } from './schema';
-
-/** Variables that make a child load foreign code; Windows does not tell cases apart. */
-const codeLoading = /^(NODE_OPTIONS|BASH_ENV|LD_.*|DYLD_.*)$/i;
-/** The hub finds the processes of a server by it (worker/upstream/environment.ts). */
-const markerName = 'MCPHUB_INSTANCE';
+import { variableFault } from './variables';
 
 /** Linux takes 128 KiB in one argument or variable, and 2 MiB of all of them. */
 const launchBytesMax = 256 * 1024;
@@ -32,7 +29,8 @@ export interface Launch {
 
 /** @returns all faults of a server that a caller wants to save */
 export function launchFaults(server: ServerInput): FieldFault[] {
-  return [...policyFaults(server), ...typeFaults(server)];
+  const ofCredential = server.type === 'openapi' ? [] : [...credentialFaults(server), ...clientSecretFaults(server)];
+  return [...policyFaults(server), ...ofCredential, ...typeFaults(server)];
 }
 
 /** Settings that would have no effect beside others. */
@@ -168,10 +166,7 @@ function envFaults(env: Record<string, string>): FieldFault[] {
 }
 
 function envFault(name: string, value: string): string | null {
-  if (codeLoading.test(name)) return 'is refused: this variable would load foreign code';
-  if (name === markerName) return 'is set by the hub itself';
-  if (/[=\s\p{Cc}]/u.test(name)) return 'is not a legal name of a variable';
-  return value.includes('\0') ? nulRule : null;
+  return variableFault(name) ?? (value.includes('\0') ? nulRule : null);
 }
 
 function maskFaults(field: 'env' | 'headers' | 'secrets', values: Record<string, string> = {}): FieldFault[] {

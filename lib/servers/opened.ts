@@ -3,6 +3,7 @@
 import { eq } from 'drizzle-orm';
 import { type SealedValue, servers } from '../../drizzle/schema';
 import type { Opener, OpenValue } from '../access/vault/envelope';
+import type { CredentialSetting } from '../credentials/schema';
 import type { Db } from '../db/types';
 import { HubError } from '../errors';
 import type { OpenApiInput } from '../openapi/schema';
@@ -57,6 +58,7 @@ function openInput(row: ServerRow, open: OpenValue, server: ServerInput): Server
     headers: server.type === 'stdio' ? {} : (server.headers ?? {}),
     secrets: server.secrets ?? {},
     openapi: server.type === 'openapi' ? server.openapi : null,
+    credential: server.type === 'openapi' ? null : (server.credential ?? null),
   };
   const filled = mapSecrets<string, string, typeof given>(given, (value, column, name) => {
     const stored = storedValue(row, column, name);
@@ -68,7 +70,8 @@ function openInput(row: ServerRow, open: OpenValue, server: ServerInput): Server
   const fault = closedFault(closed);
   if (fault) throw new HubError('CONFLICT', fault);
   const { env, headers, secrets } = filled;
-  if (server.type === 'stdio') return { ...server, env, secrets };
-  if (server.type !== 'openapi') return { ...server, headers, secrets };
+  const signIn = filled.credential && { credential: filled.credential as CredentialSetting };
+  if (server.type === 'stdio') return { ...server, env, secrets, ...signIn };
+  if (server.type !== 'openapi') return { ...server, headers, secrets, ...signIn };
   return { ...server, headers, secrets, openapi: filled.openapi as OpenApiInput };
 }

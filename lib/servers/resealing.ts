@@ -119,9 +119,9 @@ async function writeColumns(
   row: ServerRow,
   to: (value: Value, column: SealedColumn, name: string) => Value,
 ): Promise<void> {
-  const { env, headers, secrets, openapi } = mapSecrets<Value, Value, ServerRow>(row, to);
+  const { env, headers, secrets, openapi, credential } = mapSecrets<Value, Value, ServerRow>(row, to);
   await tx
     .update(servers)
-    .set({ env, headers, secrets, openapi, updatedAt: row.updatedAt })
+    .set({ env, headers, secrets, openapi, credential, updatedAt: row.updatedAt })
     .where(eq(servers.id, row.id));
 }

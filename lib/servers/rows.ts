@@ -4,10 +4,12 @@ import { endpointNames, groupServers, groups, servers, tools } from '../../drizz
 import { can, type Resource } from '../access/can';
 import type { Ctx } from '../access/context';
 import type { Action } from '../access/schema';
+import type { CredentialSetting } from '../credentials/schema';
 import type { Db, Tx } from '../db/types';
 import { HubError } from '../errors';
 import type { OpenApiSettings, OpenApiView } from '../openapi/schema';
-import { maskSecrets, maskValues } from './masking';
+import { mapCredential } from './credential';
+import { maskSecrets, maskValue, maskValues } from './masking';
 import { maskAuth } from './openapi/auth';
 import type { ServerView } from './schema';
 
@@ -182,6 +184,7 @@ export function viewOfServer(ctx: Ctx, { row, memberships }: KnownServer, beside
     startOnDemand: row.startOnDemand,
     idleStopSeconds: row.idleStopSeconds,
     warmInstances: row.warmInstances,
+    credential: row.credential && (mapCredential(row.credential, maskValue) as CredentialSetting),
     openapi: openApiOf(row, beside.document),
     needsReentry: beside.needsReentry,
     source: row.source,

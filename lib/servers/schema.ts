@@ -1,5 +1,6 @@
 // Shapes and words of servers and groups, safe in a browser: REST, forms, socket events and the supervisor share them.
 import { z } from 'zod';
+import { type CredentialSetting, credentialSettingSchema, headerNameSchema } from '../credentials/schema';
 import { type OpenApiView, openApiInputSchema, openApiPatchSchema } from '../openapi/schema';
 
 /** The name goes into URLs and tool names; `sse` is the path of the old transport. */
@@ -50,11 +51,7 @@ export const idleStopDefaults = { startOnDemand: 300, isolated: 1800 } as const;
 
 const text = z.string().max(8192);
 const stringMap = z.record(z.string().min(1).max(256), text);
-const headerName = z
-  .string()
-  .regex(/^[!#$%&'*+.^_`|~0-9A-Za-z-]+$/, 'not a legal header name')
-  .max(256);
-const headerMap = z.record(headerName, text);
+const headerMap = z.record(headerNameSchema, text);
 const secretName = z
   .string()
   .regex(/^[A-Za-z_][A-Za-z0-9_]{0,63}$/, 'use 1 to 64 letters, digits or "_", not beginning with a digit');
@@ -162,6 +159,8 @@ const serverFields = z.strictObject({
   idleStopSeconds: wholeNumber.min(1).max(604_800),
   /** Instances that stand ready for the next user or session. */
   warmInstances: wholeNumber.min(0).max(32),
+  /** How the hub, or each of its users, signs in to the server; without it with nothing but `headers` and `env`. */
+  credential: credentialSettingSchema,
   /** Of a server that is made of an OpenAPI document. */
   openapi: openApiInputSchema,
 });
@@ -188,6 +187,7 @@ const mayBeAbsent = {
   startOnDemand: true,
   idleStopSeconds: true,
   warmInstances: true,
+  credential: true,
 } as const;
 
 const shared = {
@@ -202,7 +202,8 @@ const shared = {
   repeatSafeCalls: true,
 } as const;
 const launchFields = { command: true, args: true, env: true, cwd: true, replicas: true } as const;
-const connectionFields = { url: true, era: true, endpoints: true, balancing: true } as const;
+/** The document says how an API is signed in to. */
+const connectionFields = { url: true, era: true, endpoints: true, balancing: true, credential: true } as const;
 /** A document has no state that callers could share. */
 const instanceFields = { isolation: true, startOnDemand: true, idleStopSeconds: true, warmInstances: true } as const;
 
@@ -246,7 +247,7 @@ function mayBeAbsentFor<K extends keyof typeof mayBeAbsent>(...left: K[]): Omit<
  */
 export const serverPatchSchema = serverFields.partial().extend({
   env: z.record(z.string().min(1).max(256), text.nullable()).optional(),
-  headers: z.record(headerName, text.nullable()).optional(),
+  headers: z.record(headerNameSchema, text.nullable()).optional(),
   secrets: z.record(secretName, text.nullable()).optional(),
   cwd: serverFields.shape.cwd.nullable().optional(),
   era: serverFields.shape.era.nullable().optional(),
@@ -263,6 +264,8 @@ export const serverPatchSchema = serverFields.partial().extend({
   startOnDemand: serverFields.shape.startOnDemand.nullable().optional(),
   idleStopSeconds: serverFields.shape.idleStopSeconds.nullable().optional(),
   warmInstances: serverFields.shape.warmInstances.nullable().optional(),
+  /** Replaced whole; a `clientSecret` that is sent back masked stays as it is. */
+  credential: credentialSettingSchema.nullable().optional(),
   openapi: openApiPatchSchema.optional(),
 });
 export type ServerPatch = z.infer<typeof serverPatchSchema>;
@@ -321,6 +324,8 @@ export interface ServerView {
   startOnDemand: boolean;
   idleStopSeconds: number | null;
   warmInstances: number;
+  /** With `clientSecret` masked. */
+  credential: CredentialSetting | null;
   /** Of a server that is made of an OpenAPI document; null for all others. */
   openapi: OpenApiView | null;
   /** Values that were sealed with a master key that the hub does not have, as "env.NAME": they have to be entered again. */

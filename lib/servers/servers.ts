@@ -14,6 +14,7 @@ import { invalidInput, parseInput } from '../input';
 import type { OpenApiInput, OpenApiPatch, OpenApiSettings } from '../openapi/schema';
 import { writeAudit } from '../telemetry/audit';
 import { checkVersion, type VersionCheck } from '../telemetry/versions';
+import { mapCredential, patchCredential } from './credential';
 import { launchFaults } from './launch-rules';
 import { mergeValues, standIn, standIns } from './masking';
 import { changeName, claimName } from './names';
@@ -284,6 +285,7 @@ export function columnsOf(server: ServerInput) {
     startOnDemand: policy?.startOnDemand ?? false,
     idleStopSeconds: policy?.idleStopSeconds ?? null,
     warmInstances: policy?.warmInstances ?? 0,
+    credential: (policy?.credential ?? null) as Record<string, unknown> | null,
   };
 }
 
@@ -305,6 +307,7 @@ export function settingsOf(row: ServerRow): Record<string, unknown> {
     ...(row.startOnDemand && { startOnDemand: true }),
     ...(row.idleStopSeconds !== null && { idleStopSeconds: row.idleStopSeconds }),
     ...(row.warmInstances > 0 && { warmInstances: row.warmInstances }),
+    ...(row.credential !== null && { credential: mapCredential(row.credential, standIn) }),
   };
   const tls = row.tls === null ? {} : { tls: row.tls };
   if (row.type === 'openapi')
@@ -337,7 +340,7 @@ export function mergedServer(row: ServerRow, patch: ServerPatch): ServerInput {
 /** What the server looks like after the patch; settings of its former type are dropped. Not checked yet. */
 function patchedServer(
   row: ServerRow,
-  { env, headers, secrets, limits, openapi, ...patch }: ServerPatch,
+  { env, headers, secrets, limits, openapi, credential, ...patch }: ServerPatch,
 ): Record<string, unknown> {
   const type = patch.type ?? row.type;
   const kept = type === row.type ? settingsOf(row) : { ...settingsOf(row), ...formerSettings };
@@ -346,6 +349,7 @@ function patchedServer(
   if (type !== 'stdio' || headers) merged.headers = mergeValues(row.headers, headers);
   if (secrets !== undefined) merged.secrets = mergeValues(row.secrets, secrets);
   if (openapi) merged.openapi = patchedOpenApi(type === row.type ? (row.openapi ?? {}) : {}, openapi);
+  if (credential !== undefined) merged.credential = credential && patchCredential(row.credential, credential);
   if (limits !== undefined) merged.limits = limits === null ? null : withoutNull({ ...row.limits, ...limits });
   return withoutNull(merged);
 }
@@ -412,6 +416,7 @@ const formerSettings = {
   replicas: undefined,
   endpoints: undefined,
   balancing: undefined,
+  credential: undefined,
   openapi: undefined,
 };
 

@@ -5,6 +5,7 @@ import type { SealedValue } from '../../drizzle/schema';
 import type { Place } from '../access/vault/envelope';
 import type { Sealer } from '../access/vault/seal';
 import { canonicalJson } from '../canonical-json';
+import { mapCredential } from './credential';
 import { secretsIn } from './expand';
 import { isHeaderValue } from './header-value';
 import { maskValue, standIn, staysText } from './masking';
@@ -13,11 +14,14 @@ import type { ServerRow } from './rows';
 
 /** The columns of maps in which every value is sealed. */
 export type SealedMap = 'env' | 'headers' | 'secrets';
-/** Where sealed values are; a name in "openapi.auth" is "scheme.field". */
-export type SealedColumn = SealedMap | 'openapi.auth';
+/** Where sealed values are; a name in "openapi.auth" is "scheme.field", the one in "credential" "clientSecret". */
+export type SealedColumn = SealedMap | 'openapi.auth' | 'credential';
 
 /** The sealed columns of a row, or of settings that are stored in one, with values of type V. */
-type Columns<V> = Record<SealedMap, Record<string, V>> & { openapi: Record<string, unknown> | null };
+type Columns<V> = Record<SealedMap, Record<string, V>> & {
+  openapi: Record<string, unknown> | null;
+  credential: Record<string, unknown> | null;
+};
 
 export function placeOfValue(rowId: string, column: SealedColumn, name: string): Place {
   return { table: 'servers', rowId, column: `${column}.${name}` };
@@ -27,10 +31,19 @@ export function placeOfValue(rowId: string, column: SealedColumn, name: string):
 export function mapSecrets<V, W, C extends Columns<V>>(
   columns: C,
   to: (value: V, column: SealedColumn, name: string) => W,
-): Omit<C, SealedMap | 'openapi'> & Columns<W> {
+): Omit<C, keyof Columns<V>> & Columns<W> {
   const mapped = (column: SealedMap) => mapValues(columns[column], (value, name) => to(value, column, name));
   const openapi = columns.openapi && mapAuth(columns.openapi, (value: V, name) => to(value, 'openapi.auth', name));
-  return { ...columns, env: mapped('env'), headers: mapped('headers'), secrets: mapped('secrets'), openapi };
+  const credential =
+    columns.credential && mapCredential(columns.credential, (value: V) => to(value, 'credential', 'clientSecret'));
+  return {
+    ...columns,
+    env: mapped('env'),
+    headers: mapped('headers'),
+    secrets: mapped('secrets'),
+    openapi,
+    credential,
+  };
 }
 
 /** The same settings of an OpenAPI server with its secret credentials changed by `to`. */
@@ -48,7 +61,7 @@ export function sealColumns<C extends Columns<string>>(
   rowId: string,
   columns: C,
   before?: Columns<SealedValue | string>,
-): Omit<C, SealedMap | 'openapi'> & Columns<SealedValue | string> {
+): Omit<C, keyof Columns<string>> & Columns<SealedValue | string> {
   return mapSecrets<string, SealedValue | string, C>(columns, (value, column, name) => {
     const stored = before && storedValue(before, column, name);
     const place = placeOfValue(rowId, column, name);
@@ -109,6 +122,7 @@ export function storedValue(
   column: SealedColumn,
   name: string,
 ): SealedValue | string | undefined {
+  if (column === 'credential') return columns.credential?.clientSecret as SealedValue | string | undefined;
   if (column !== 'openapi.auth') return Object.hasOwn(columns[column], name) ? columns[column][name] : undefined;
   const at = name.lastIndexOf('.');
   const auth = columns.openapi?.auth as Record<string, Record<string, SealedValue | string>> | undefined;

@@ -108,6 +108,8 @@ export function maskSecrets(value: unknown, before?: unknown): unknown {
       if (secretMaps.has(name) && typeof inner === 'object' && inner !== null) {
         return [name, maskAll(inner, former)];
       }
+      // How a server is signed in to; what is secret of it is named so.
+      if (name === 'credential' && typeof inner === 'object') return [name, maskSecrets(inner, former)];
       return [name, secretName.test(name) && inner !== null ? maskOf(inner, former) : maskSecrets(inner, former)];
     }),
   );

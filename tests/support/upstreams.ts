@@ -172,6 +172,7 @@ export function desired(target: UpstreamTarget, change: Partial<DesiredServer> =
     warmInstances: 0,
     fault: null,
     ...change,
+    credential: change.credential ?? null,
     openapi: change.openapi ?? null,
   };
   return { hash: JSON.stringify([row.command, row.args, row.env, row.cwd, row.url, row.headers]), ...row };

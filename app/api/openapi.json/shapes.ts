@@ -16,6 +16,7 @@ import {
   type UserView,
 } from '@/lib/access/schema';
 import { controlCalls } from '@/lib/control/schema';
+import { credentialSettingSchema } from '@/lib/credentials/schema';
 import { serverReportSchema, serverTestSchema } from '@/lib/diagnosis/schema';
 import { type LimitView, limitRefSchema } from '@/lib/limits/schema';
 import { type DocumentChange, documentReadingSchema, openApiSettingsSchema } from '@/lib/openapi/schema';
@@ -101,6 +102,9 @@ const server = z.object({
     description: 'Stopped after so long without use: the server that starts on demand, the instances of callers',
   }),
   warmInstances: count.meta({ description: 'Instances that stand ready for the next user or session' }),
+  credential: credentialSettingSchema
+    .nullable()
+    .meta({ description: 'How the hub or its users sign in to the server; clientSecret is masked' }),
   openapi: openApiSettingsSchema
     .extend({ document: z.object({ sha256: z.string(), bytes: count, fetchedAt: time }).nullable() })
     .nullable()

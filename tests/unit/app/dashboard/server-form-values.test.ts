@@ -32,6 +32,7 @@ const view: ServerView = {
   startOnDemand: false,
   idleStopSeconds: null,
   warmInstances: 0,
+  credential: null,
   openapi: null,
   source: 'api',
   sourceFile: null,
