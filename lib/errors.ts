@@ -23,6 +23,7 @@ export const errorTable = {
   UNSUPPORTED_VERSION: row(400, -32022, 'This protocol version is not served here.'),
   UNAUTHENTICATED: row(401, 1009, 'A credential is needed: send "Authorization: Bearer <API key>".'),
   FORBIDDEN: row(403, 1006, 'This is not allowed.'),
+  INSUFFICIENT_SCOPE: row(403, 1006, 'The access that was given does not reach so far: sign in again and allow more.'),
   NOT_FOUND: row(404, -32602, 'There is no such thing here, or it is not yours to see.'),
   SESSION_NOT_FOUND: row(404, -32001, 'This session has ended or was never opened here: send "initialize" again.'),
   METHOD_NOT_ALLOWED: row(405, -32600, 'This HTTP method is not allowed here.'),
@@ -75,6 +76,8 @@ export interface ErrorExtras {
   reason?: string;
   retryable?: boolean;
   retryAfterMs?: number;
+  /** The OAuth scope that is missing. Told in a header. */
+  scope?: 'mcp:read' | 'mcp:call';
   /** The request certainly did not run, so it may be sent again. Not shown. */
   didNotRun?: boolean;
   /** Members of the JSON-RPC error's `data` that the protocol asks for. */

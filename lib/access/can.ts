@@ -1,5 +1,14 @@
 // The one policy function. Lists, calls, pages, REST routes and socket rooms all ask it; nothing else decides.
-import { type Action, type Actor, actions, type MeView, type Permission, type ResourceType, resources } from './schema';
+import {
+  type Action,
+  type Actor,
+  actions,
+  type MeView,
+  type Permission,
+  type ResourceType,
+  resources,
+  type TokenScope,
+} from './schema';
 
 /** What is asked about. Leave out what does not exist yet, e.g. `ownerId` before a create. */
 export interface Resource {
@@ -32,6 +41,17 @@ export function can(actor: Actor, action: Action, resource: Resource): boolean {
     }
   }
   return false;
+}
+
+/**
+ * The scope without which an OAuth token does not do what its user may, null where it has it. With `mcp:read` everything
+ * is listed, so that a client can ask for more when somebody wants to use it.
+ * @param tool the tool to be called; without it, whatever only reads
+ */
+export function missingScope({ token }: Actor, tool?: Resource): TokenScope | null {
+  if (!token || token.scopes.includes('mcp:call')) return null;
+  if (tool && tool.readOnly !== true) return 'mcp:call';
+  return token.scopes.includes('mcp:read') ? null : 'mcp:read';
 }
 
 /**

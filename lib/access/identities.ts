@@ -88,7 +88,8 @@ async function loadKeyWhere(db: Db, condition: SQL): Promise<KeyIdentity | null>
   };
 }
 
-async function loadRights(db: Db | Tx, userId: string): Promise<Pick<Actor, 'permissions' | 'groupIds'>> {
+/** Permissions and memberships of a user, whether enabled or not. */
+export async function loadRights(db: Db | Tx, userId: string): Promise<Pick<Actor, 'permissions' | 'groupIds'>> {
   const [roleRows, groupRows] = await Promise.all([
     db
       .select({ permissions: roles.permissions })

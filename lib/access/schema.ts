@@ -87,19 +87,33 @@ export interface KeyScope {
   readOnly?: boolean;
 }
 
+/** Scopes of OAuth tokens: `mcp:read` is for all that changes nothing, `mcp:call` for all, so it includes the other. */
+export const tokenScopes = ['mcp:read', 'mcp:call'] as const;
+export type TokenScope = (typeof tokenScopes)[number];
+
+/** What an OAuth access token is good for. */
+export interface TokenLimits {
+  /** Keys of endpoints (names in lower case); null: all. */
+  endpoints: readonly string[] | null;
+  scopes: readonly TokenScope[];
+}
+
 /** Who asks. Made only by lib/access from a credential; every verb takes it as an argument. */
 export interface Actor {
-  kind: 'user' | 'key' | 'system' | 'anonymous';
-  /** User id, key id, the program's name, or "anonymous". */
+  /** `token`: somebody whom an OAuth client acts for; it is known at MCP endpoints alone. */
+  kind: 'user' | 'key' | 'token' | 'system' | 'anonymous';
+  /** User id, key id, id of the token's grant, the program's name, or "anonymous". */
   id: string;
-  /** The user behind it: the owner, for a key. */
+  /** The user behind it: the owner, for a key or token. */
   userId: string | null;
   name: string;
   permissions: readonly Permission[];
   /** Ids of the groups the user is a member of. */
   groupIds: readonly string[];
-  /** Limits of an API key; null does not limit. Names are lower case. */
+  /** Limits of an API key or token; null does not limit. Names are lower case. */
   keyScope: KeyScope | null;
+  /** Of kind `token` only. */
+  token?: TokenLimits;
 }
 
 export const username = z

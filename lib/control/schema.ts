@@ -3,13 +3,14 @@
 // `{error}`, as application/x-ndjson. New fields are optional, because web and worker may be of different versions for a moment.
 // The same socket also serves /api/mcp*, for the fallback route of the web program.
 import { z } from 'zod';
+import { tokenScopes } from '../access/schema';
 import { serverLifeSchema, serverTestSchema } from '../diagnosis/schema';
 import { documentReadingSchema, openApiSettingsSchema } from '../openapi/schema';
 import { logLineSchema, serverInputSchema, serverStatusSchema } from '../servers/schema';
 
 /** An actor as it travels; the worker trusts it because only this hub's user can open the socket. */
 export const sentActorSchema = z.object({
-  kind: z.enum(['user', 'key', 'system', 'anonymous']),
+  kind: z.enum(['user', 'key', 'token', 'system', 'anonymous']),
   id: z.string(),
   userId: z.string().nullable(),
   name: z.string(),
@@ -23,6 +24,9 @@ export const sentActorSchema = z.object({
       readOnly: z.boolean().optional(),
     })
     .nullable(),
+  token: z
+    .object({ endpoints: z.array(z.string()).readonly().nullable(), scopes: z.array(z.enum(tokenScopes)).readonly() })
+    .optional(),
 });
 
 /** One row per request: path, and the zod shapes of its body and answer. */

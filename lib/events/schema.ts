@@ -26,6 +26,8 @@ export const eventSchemas = {
   /** Its expiry changed: what is cached of it is void. */
   'key.updated': z.object({ id: z.string(), userId: z.string(), secretHash: z.string() }),
   'key.revoked': z.object({ id: z.string(), userId: z.string(), secretHash: z.string() }),
+  /** A grant of an OAuth client, or a token of it, was revoked: what is cached of its tokens is void, and what runs ends. */
+  'grant.revoked': z.object({ grantId: z.string() }),
   /** A user's rights, memberships or account changed: cached actors of that user are void. */
   'access.changed': z.object({ userId: z.string() }),
   /** The rights of a role changed, and so those of all who have it; `userIds` null: too many to name. */
@@ -53,6 +55,7 @@ export const sharedEvents = [
   'key.created',
   'key.updated',
   'key.revoked',
+  'grant.revoked',
   'access.changed',
   'limits.changed',
   'role.changed',
