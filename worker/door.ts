@@ -19,7 +19,7 @@ import type { Log } from '../lib/log';
 import { doorHeaders } from '../lib/security-headers';
 import type { Metrics } from '../lib/telemetry';
 import { answerOn, DoorResponse, watchRequest } from './door-response';
-import type { Gateway } from './gateway';
+import { type Gateway, metadataPath, type ProtectedResource } from './gateway';
 import { ignoreErrors, isGone } from './gateway/http/exchange';
 import { tokenOf } from './gateway/http/request';
 import { hostHint, type OriginRules } from './origin';
@@ -34,6 +34,8 @@ export interface Failing {
 
 export interface DoorDeps {
   gateway: Pick<Gateway, 'handle'>;
+  /** Answers what anybody may ask of the MCP endpoints. */
+  protectedResource: Pick<ProtectedResource, 'handle'>;
   live: {
     handleRequest(request: IncomingMessage, response: ServerResponse): void;
     handleUpgrade(request: IncomingMessage, socket: Duplex, head: Buffer): void;
@@ -79,7 +81,7 @@ const ownPaths = new Set(['/healthz', '/readyz', '/metrics']);
 const probes = new Set(['/healthz', '/readyz']);
 
 export function createDoor(deps: DoorDeps): Door {
-  const { gateway, live, metrics, origins, log, host, port } = deps;
+  const { gateway, protectedResource, live, metrics, origins, log, host, port } = deps;
   const timeouts = deps.timeouts ?? defaultTimeouts;
   const agent: Agent = new HttpAgent({ keepAlive: true, maxSockets: 256, keepAliveMsecs: 5000 });
   const guards = doorHeaders(deps.publicProtocol === 'https');
@@ -111,7 +113,7 @@ export function createDoor(deps: DoorDeps): Door {
     response.on('error', ignoreErrors);
     const refusal = refusalOf(request, url, path);
     // What comes from web keeps its own headers, some of them twice, which Node would make one beside headers set here.
-    const isOfWeb = !refusal && !ownPaths.has(path) && !isLive(path);
+    const isOfWeb = !refusal && !ownPaths.has(path) && !isLive(path) && !isMetadata(path);
     if (isOfWeb && webPort !== null) {
       toWeb(request, response, url, webPort);
       return;
@@ -121,6 +123,7 @@ export function createDoor(deps: DoorDeps): Door {
     else if (path === '/healthz') answerJson(response, 200, { status: 'ok' });
     else if (path === '/readyz') answerReady(response);
     else if (path === '/metrics') void answerMetrics(request, response);
+    else if (isMetadata(path)) protectedResource.handle(request, response);
     else if (isLive(path)) live.handleRequest(request, response);
     else answerWebDown(request, response);
   }
@@ -324,6 +327,10 @@ function isDecodable(path: string): boolean {
 
 function isLive(path: string): boolean {
   return path === '/socket.io' || path.startsWith('/socket.io/');
+}
+
+function isMetadata(path: string): boolean {
+  return path === metadataPath || path.startsWith(`${metadataPath}/`);
 }
 
 /** A request of this very machine that no proxy passed on. */

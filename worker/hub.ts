@@ -2,7 +2,14 @@
 // is opened at once; what needs the database begins when it answers.
 import { randomBytes } from 'node:crypto';
 import { resolve } from 'node:path';
-import { bootstrapAccess, createActorResolver, createVault, loadKeyring, previousKeyring } from '../lib/access';
+import {
+  bootstrapAccess,
+  createActorResolver,
+  createVault,
+  loadKeyring,
+  ownTokens,
+  previousKeyring,
+} from '../lib/access';
 import { createOpener } from '../lib/access/vault/open';
 import { embeddedListens, isDatabaseUnavailable, migrate, openDatabase, rootMessage } from '../lib/db';
 import { type Env, socketPaths } from '../lib/env';
@@ -20,7 +27,7 @@ import { createDoctor } from './doctor';
 import { createDoor } from './door';
 import type { Fleet } from './fleet';
 import { createWatching } from './fleet/watching';
-import { createEndedSessions, createGateway, createWishStore } from './gateway';
+import { createEndedSessions, createGateway, createProtectedResource, createWishStore } from './gateway';
 import { createHealth } from './health';
 import { type ConfigWatch, type Retention, startRetention, watchConfig } from './jobs';
 import { createLive } from './live';
@@ -77,7 +84,15 @@ export async function startWorkerHub(options: WorkerOptions): Promise<WorkerHub>
   const bus = createBus((err, event) => log.warn({ err, event }, 'an event was not handled'));
   const database = await openDatabase({ url: env.DATABASE_URL, socketDir: sockets.databaseDir, log, wait: false });
   const { db } = database;
-  const access = createActorResolver({ db, bus, keyring, log, bootstrapKey: env.MCPHUB_BOOTSTRAP_API_KEY });
+  const access = createActorResolver({
+    db,
+    bus,
+    keyring,
+    log,
+    bootstrapKey: env.MCPHUB_BOOTSTRAP_API_KEY,
+    tokens: ownTokens(db, env.MCPHUB_PUBLIC_URL),
+  });
+  const protectedResource = createProtectedResource(env.MCPHUB_PUBLIC_URL, env.MCPHUB_PUBLIC_URL);
   const callLog = createCallLog(db, log, { onDropped: (rows) => metrics.dropped('call-log', rows) });
   const supervision = createSupervision({ ...options, db, opener, installationId });
   const { supervisor } = supervision;
@@ -108,7 +123,8 @@ export async function startWorkerHub(options: WorkerOptions): Promise<WorkerHub>
   const gateway = createGateway({
     supervisor,
     limiter,
-    resolveActor: access.resolveBearer,
+    resolveActor: access.resolveCaller,
+    protectedResource,
     reloadActor: access.reload,
     catalogs: {
       load: () => loadCatalogs(db),
@@ -145,6 +161,7 @@ export async function startWorkerHub(options: WorkerOptions): Promise<WorkerHub>
   });
   const door = createDoor({
     gateway,
+    protectedResource,
     live,
     failing: health.failing,
     metrics: { ...metrics, text: async () => metrics.text(await supervision.metricsOfOthers?.()) },

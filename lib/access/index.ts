@@ -26,7 +26,6 @@ export {
 export { canGive, canSome, describeActor, type Resource } from './can';
 export type { Ctx } from './context';
 export { createRole, deleteRole, duplicateRole, getRole, listRoles, updateRole } from './custom-roles';
-export { endpointOfResource } from './endpoints';
 export { anonymousActor, loadUser, systemActor } from './identities';
 export { acceptInvite, createInvite, findInvite, listInvites, revokeInvite } from './invites';
 export { createKeyring, type Keyring, loadKeyring, previousKeyring, type SealPurpose } from './keyring';
@@ -42,7 +41,7 @@ export {
 } from './second-factor';
 export { completeSetup, issueSetupToken, needsSetup } from './setup';
 export { type SignedIn, type SignInParts, type SignInStep, signInWithCode, signInWithPassword } from './sign-in';
-export { endpointsOf, type ForeignIssuer, type ForeignToken, foreignTokens, ownTokens, scopesOf } from './tokens';
+export { ownTokens } from './tokens';
 export { createUser, deleteUser, getUser, listUsers, updateUser } from './users';
 export { requireSecretsRotation } from './vault/rotation';
 export { createVault, type Vault } from './vault/seal';

@@ -5,6 +5,7 @@ import pino from 'pino';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { createMetrics } from '../../lib/telemetry/metrics';
 import { createDoor, type Door, type DoorDeps, type Failing } from '../../worker/door';
+import { createProtectedResource } from '../../worker/gateway';
 import { createOriginRules } from '../../worker/origin';
 import { keyActor, rpc, startGateway, type TestGateway } from '../support/gateway';
 import { until } from '../support/until';
@@ -21,6 +22,7 @@ const upgrades: string[] = [];
 function make(changes: Partial<DoorDeps> = {}): Door {
   return createDoor({
     gateway: hub.gateway,
+    protectedResource: createProtectedResource('http://hub.example:3000', 'http://hub.example:3000'),
     live: {
       handleRequest: (_, response) => void response.writeHead(400).end('live'),
       handleUpgrade: (request, socket) => {
@@ -93,6 +95,51 @@ function raw(text: string, to = port): Promise<string> {
 
 const get = (path: string, headers = '') =>
   raw(`GET ${path} HTTP/1.1\r\nHost: localhost\r\n${headers}Connection: close\r\n\r\n`);
+
+describe('the metadata of the protected resource', () => {
+  const base = 'http://hub.example:3000';
+  const ask = (path: string, init?: RequestInit) =>
+    fetch(`http://127.0.0.1:${port}/.well-known/oauth-protected-resource${path}`, init);
+
+  it.each([
+    ['', '/api/mcp'],
+    ['/api/mcp', '/api/mcp'],
+    ['/api/mcp/Nowhere', '/api/mcp/Nowhere'],
+    ['/api/mcp/one/sse', '/api/mcp/one/sse'],
+  ])('is told to anybody at %s, for what exists and what does not [N-AUTH-01]', async (path, subject) => {
+    const response = await ask(path);
+    expect([response.status, response.headers.get('access-control-allow-origin')]).toEqual([200, null]);
+    expect(await response.json()).toEqual({
+      resource: base + subject,
+      authorization_servers: [base],
+      scopes_supported: ['mcp:read', 'mcp:call'],
+      bearer_methods_supported: ['header'],
+      resource_name: 'MCPHub',
+    });
+  });
+
+  it('is not told of other paths, to pages of other origins, or by other methods', async () => {
+    for (const path of ['/api/v1/servers', '/api/mcp/a/b', '/', '/api/mcp/%61'])
+      expect((await ask(path)).status).toBe(404);
+    expect((await ask('', { headers: { origin: 'https://evil.example' } })).status).toBe(403);
+    expect((await ask('', { method: 'POST' })).status).toBe(405);
+  });
+
+  it('stands under the path of the public URL, whether the proxy takes it away or not', async () => {
+    const inner = make({
+      protectedResource: createProtectedResource('https://hub.example/tools', 'https://hub.example/tools'),
+    });
+    const innerPort = await inner.listen();
+    for (const path of ['', '/tools', '/api/mcp', '/tools/api/mcp']) {
+      const response = await fetch(`http://127.0.0.1:${innerPort}/.well-known/oauth-protected-resource${path}`);
+      expect(await response.json()).toMatchObject({
+        resource: 'https://hub.example/tools/api/mcp',
+        authorization_servers: ['https://hub.example/tools'],
+      });
+    }
+    await inner.close();
+  });
+});
 
 describe('routes', () => {
   it('MCP goes to the gateway, everything else to the web program', async () => {

@@ -9,7 +9,7 @@ import type { ClientCapabilities } from '@modelcontextprotocol/sdk/types.js';
 import pino from 'pino';
 import { createKeyring } from '../../lib/access/keyring';
 import { builtInRoles } from '../../lib/access/roles';
-import type { Actor } from '../../lib/access/schema';
+import type { Actor, TokenLimits } from '../../lib/access/schema';
 import { HubError } from '../../lib/errors';
 import { type Bus, createBus } from '../../lib/events/bus';
 import type { Log } from '../../lib/log';
@@ -17,6 +17,7 @@ import type { EndpointRows, EndpointServer, Listing } from '../../lib/servers/ca
 import {
   type CallRecord,
   createGateway,
+  createProtectedResource,
   type Gateway,
   type GatewayDeps,
   type GatewayLimits,
@@ -168,6 +169,12 @@ export function keyActor(id: string, role: 'admin' | 'user' = 'admin', changes: 
   return { kind: 'key', id, userId: `user-${id}`, name: id, permissions, groupIds: [], keyScope: null, ...changes };
 }
 
+/** Somebody whom an OAuth client acts for. */
+export function tokenActor(grant: string, limits: Partial<TokenLimits> = {}, changes: Partial<Actor> = {}): Actor {
+  const token: TokenLimits = { endpoints: null, scopes: ['mcp:call'], ...limits };
+  return keyActor(grant, 'admin', { kind: 'token', keyScope: {}, token, ...changes });
+}
+
 export interface TestGateway {
   url: string;
   gateway: Gateway;
@@ -220,6 +227,7 @@ export interface TestGatewayOptions {
   storeReady?: Promise<void>;
 }
 
+const publicUrl = 'http://hub.example:3000';
 const masterKey = Buffer.from('0123456789abcdef0123456789abcdef');
 
 export async function startGateway(options: TestGatewayOptions = {}): Promise<TestGateway> {
@@ -254,7 +262,8 @@ export async function startGateway(options: TestGatewayOptions = {}): Promise<Te
     recordCall: (entry) => void records.push(entry),
     bus,
     log,
-    origins: createOriginRules('127.0.0.1', 'http://hub.example:3000'),
+    origins: createOriginRules('127.0.0.1', publicUrl),
+    protectedResource: createProtectedResource(publicUrl, publicUrl),
     version: '0.0.0',
     ...(limits && { limits }),
     ...(options.limiter && { limiter: options.limiter }),

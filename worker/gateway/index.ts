@@ -16,6 +16,7 @@ import { type CatalogDeps, createCatalog } from './catalog/catalog';
 import type { Endpoint } from './catalog/endpoints';
 import { createViews, type View } from './catalog/view';
 import { createHttp, type HttpLimits } from './http/http';
+import type { ProtectedResource } from './http/protected-resource';
 import { pathOf } from './http/request';
 import { createStartGate } from './http/start-gate';
 import { refuse } from './http/visit';
@@ -42,6 +43,7 @@ import { createTaskIds } from './tasks/task-ids';
 import { createTasks } from './tasks/tasks';
 
 export type { CallRecord } from './call';
+export { createProtectedResource, metadataPath, type ProtectedResource } from './http/protected-resource';
 export { createEndedSessions, type EndedSessions } from './sessions/ended-sessions';
 export type { PeerLine } from './sessions/peers';
 export { createWishStore, type WishStore } from './sessions/wishes';
@@ -85,6 +87,8 @@ export interface GatewayDeps {
   bus: Bus;
   log: Log;
   origins: OriginRules;
+  /** Tells who is refused where to get a token. */
+  protectedResource?: Pick<ProtectedResource, 'challenge'>;
   /** Version of the hub, told to clients. */
   version: string;
   limits?: Partial<GatewayLimits>;
@@ -323,7 +327,18 @@ export function createGateway(deps: GatewayDeps): Gateway {
     passOn: (visit, body, worker) => peers?.passOn(visit, body, worker) ?? false,
     report,
   });
-  const http = createHttp({ resolveActor, origins, catalog, legacy, sse, modern, limits, newRequestId });
+  const http = createHttp({
+    resolveActor,
+    origins,
+    catalog,
+    viewOf,
+    protectedResource: deps.protectedResource,
+    legacy,
+    sse,
+    modern,
+    limits,
+    newRequestId,
+  });
   const gate = createStartGate(http.handle, (request, response, error) =>
     refuse(request, response, error, newRequestId(request)),
   );

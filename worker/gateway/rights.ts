@@ -91,7 +91,7 @@ export function createRights(deps: RightsDeps) {
     const subscribers = [...news.subscribed()].filter(({ user }) => isConcerned(user));
     const actors = [...streams.all(), ...listeners.all(), ...relay.origins(), ...parking.actors()]
       .flatMap(({ actor }) => (actor ? [actor] : []))
-      .filter(({ kind, userId }) => (kind === 'user' || kind === 'key') && isConcerned(userId));
+      .filter(({ kind, userId }) => (kind === 'user' || kind === 'key' || kind === 'token') && isConcerned(userId));
     for (const actor of actors) load(credentialOf(actor)).catch(() => undefined);
     for (const each of subscribers) if ('credential' in each) load(each.credential).catch(() => undefined);
     try {
@@ -116,16 +116,20 @@ export function createRights(deps: RightsDeps) {
     listeners.tellChangedLists();
   }
 
+  function revoke(credential: string, text: string): void {
+    changed();
+    endOf((actor) => credentialOf(actor) === credential);
+    const why = new HubError('UNAUTHENTICATED', text);
+    relay.endWhere(({ session, client }) => ((session?.credential ?? client?.owner) === credential ? why : null));
+    // Those that run at no server now: they ask their client, or follow a task.
+    for (const call of sessions.callsOf(credential)) call.cancel('the credential was revoked');
+  }
+
   const unsubscribe = [
-    bus.on('key.revoked', ({ id }) => {
-      changed();
-      const credential = `key:${id}`;
-      endOf((actor) => credentialOf(actor) === credential);
-      const why = new HubError('UNAUTHENTICATED', 'The key was revoked while the request ran.');
-      relay.endWhere(({ session, client }) => ((session?.credential ?? client?.owner) === credential ? why : null));
-      // Those that run at no server now: they ask their client, or follow a task.
-      for (const call of sessions.callsOf(credential)) call.cancel('the credential was revoked');
-    }),
+    bus.on('key.revoked', ({ id }) => revoke(`key:${id}`, 'The key was revoked while the request ran.')),
+    bus.on('grant.revoked', ({ grantId }) =>
+      revoke(`token:${grantId}`, 'The access was taken back while the request ran.'),
+    ),
     bus.on('access.changed', ({ userId }) => {
       changed();
       return reconsider((each) => each === userId);

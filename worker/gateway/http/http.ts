@@ -1,16 +1,18 @@
 // One MCP endpoint over HTTP: who asks, what is sent, which era of the protocol answers it, and the exact answer to
 // everything that is wrong. Bad input never throws past this file.
 import type { IncomingMessage, ServerResponse } from 'node:http';
-import { can } from '../../../lib/access/can';
-import type { Actor } from '../../../lib/access/schema';
+import { can, missingScope } from '../../../lib/access/can';
+import type { Actor, TokenScope } from '../../../lib/access/schema';
 import { HubError } from '../../../lib/errors';
 import { hostHint, type OriginRules } from '../../origin';
 import type { Catalog } from '../catalog/catalog';
 import type { Endpoint } from '../catalog/endpoints';
+import type { View } from '../catalog/view';
 import type { Legacy } from '../sessions/legacy';
 import type { Sse } from '../sessions/sse';
 import type { Modern } from '../stateless/modern';
 import { checkMessage, idOf, type Message, parseJson } from './json';
+import type { ProtectedResource } from './protected-resource';
 import { checkPostHeaders, createBodyReader, endpointKeyOf, sseEndpointKeyOf, tokenOf } from './request';
 import { allowedMethods, refuse, type Visit } from './visit';
 
@@ -26,6 +28,9 @@ export interface HttpDeps {
   resolveActor(token: string, address?: string, connection?: object): Actor | null | Promise<Actor | null>;
   origins: OriginRules;
   catalog: Pick<Catalog, 'endpoints'>;
+  viewOf(actor: Actor, endpoint: Endpoint): View;
+  /** Tells who is refused where to get a token. */
+  protectedResource?: Pick<ProtectedResource, 'challenge'> | undefined;
   legacy: Legacy;
   modern: Modern;
   sse: Sse;
@@ -33,7 +38,8 @@ export interface HttpDeps {
   newRequestId(request: IncomingMessage): string;
 }
 
-export function createHttp({ resolveActor, origins, catalog, legacy, sse, modern, limits, newRequestId }: HttpDeps) {
+export function createHttp(deps: HttpDeps) {
+  const { resolveActor, origins, catalog, viewOf, protectedResource, legacy, sse, modern, limits, newRequestId } = deps;
   const bodies = createBodyReader(limits.bodyBytes, limits.bodyTimeoutMs);
 
   /**
@@ -42,7 +48,7 @@ export function createHttp({ resolveActor, origins, catalog, legacy, sse, modern
    */
   function handle(request: IncomingMessage, response: ServerResponse): void {
     const requestId = newRequestId(request);
-    const fail = (error: unknown) => refuse(request, response, error, requestId);
+    const fail = (error: unknown) => refuse(request, response, error, requestId, null, protectedResource);
     try {
       const { host, origin } = request.headers;
       if (!origins.allowsHost(host)) throw new HubError('FORBIDDEN', 'This Host is not served here.', refusedHost);
@@ -77,7 +83,9 @@ export function createHttp({ resolveActor, origins, catalog, legacy, sse, modern
     if (!actor) throw new HubError('UNAUTHENTICATED');
     const url = request.url ?? '';
     const sseKey = url.includes('/sse') ? sseEndpointKeyOf(url) : null;
-    const endpoint = endpointFor(actor, sseKey ?? endpointKeyOf(url));
+    const key = sseKey ?? endpointKeyOf(url);
+    if (actor.token) checkToken(actor, key);
+    const endpoint = endpointFor(actor, key);
     const visit = { request, response, requestId, actor, endpoint };
     if (request.method === 'POST') {
       checkPostHeaders(request, limits.bodyBytes, sseKey === null);
@@ -111,9 +119,34 @@ export function createHttp({ resolveActor, origins, catalog, legacy, sse, modern
     const token = tokenOf(request);
     const actor = token === null ? null : await resolveActor(token, request.socket.remoteAddress);
     if (!actor) throw new HubError('UNAUTHENTICATED');
+    if (actor.token) checkToken(actor, endpoint.key);
     visit.actor = actor;
     visit.endpoint = endpointFor(actor, endpoint.key);
     goOn();
+  }
+
+  /**
+   * Whether a token is for this endpoint and for anything at all; of others it tells nothing, not even whether they exist.
+   * @throws HubError UNAUTHENTICATED, INSUFFICIENT_SCOPE
+   */
+  function checkToken(actor: Actor, key: string | null): void {
+    const endpoints = actor.token?.endpoints ?? null;
+    if (endpoints !== null && (key === null || !endpoints.includes(key))) {
+      throw new HubError('UNAUTHENTICATED', 'This token was given for another endpoint.');
+    }
+    const scope = missingScope(actor);
+    if (scope) throw insufficient(scope);
+  }
+
+  /** Looked at before anything is answered, because clients ask for more by the status of the answer (RFC 6750, 3.1). */
+  function checkScopes({ actor, endpoint }: Visit, body: unknown): void {
+    for (const message of Array.isArray(body) ? body : [body]) {
+      const { method, params } = (message ?? {}) as { method?: unknown; params?: { name?: unknown } };
+      if (method !== 'tools/call' || typeof params?.name !== 'string') continue;
+      const tool = viewOf(actor, endpoint).tool(params.name);
+      const scope = tool && missingScope(actor, tool.resource);
+      if (scope) throw insufficient(scope);
+    }
   }
 
   /** @throws HubError NOT_FOUND, alike for what does not exist and for what is not the actor's */
@@ -128,6 +161,7 @@ export function createHttp({ resolveActor, origins, catalog, legacy, sse, modern
   function takeBody(visit: Visit, bytes: Buffer, isSse: boolean, fail: (error: unknown) => void): void {
     try {
       const body = parseJson(bytes, limits.jsonDepth, limits.jsonKeys);
+      if (visit.actor.token) checkScopes(visit, body);
       const answering = isSse ? sse.post(visit, body, bytes.length) : post(visit, body, bytes.length);
       answering?.catch(fail);
     } catch (error) {
@@ -156,6 +190,8 @@ export function createHttp({ resolveActor, origins, catalog, legacy, sse, modern
     close: bodies.close,
   };
 }
+
+const insufficient = (scope: TokenScope) => new HubError('INSUFFICIENT_SCOPE', undefined, { scope });
 
 const refusedHost = { hint: hostHint };
 

@@ -1,42 +1,34 @@
 // Reads an HTTP request on an MCP endpoint as far as it can be judged without knowing who asks: path, headers, body.
 import type { IncomingMessage } from 'node:http';
+import { endpointOfPath, endpointOfSsePath, mcpPath } from '../../../lib/access/endpoints';
 import { HubError } from '../../../lib/errors';
 import { Slots, type Slotted } from '../../slots';
 import { allKey } from '../catalog/endpoints';
 
-const basePath = '/api/mcp';
-/** No server or group can be called so. */
-const ssePath = '/sse';
-const endpointName = /^[A-Za-z0-9][A-Za-z0-9_-]{0,62}$/;
-
-/**
- * The endpoint key in a request target, or null for a path that no endpoint can have. The path is taken as it stands:
- * nothing is decoded or normalised, so no spelling can mean two things.
- */
+/** The endpoint key in a request target, or null for a path that no endpoint can have. */
 export function endpointKeyOf(url: string): string | null {
   const queryAt = url.indexOf('?');
-  const path = queryAt === -1 ? url : url.slice(0, queryAt);
-  if (path === basePath) return allKey;
-  if (!path.startsWith(`${basePath}/`)) return null;
-  const name = path.slice(basePath.length + 1);
-  return endpointName.test(name) ? name.toLowerCase() : null;
+  return endpointOfPath(queryAt === -1 ? url : url.slice(0, queryAt));
 }
 
 /** The endpoint key in a request target of HTTP+SSE (`/api/mcp/sse`, `/api/mcp/{name}/sse`), or null for any other. */
 export function sseEndpointKeyOf(url: string): string | null {
   const [path = ''] = url.split('?', 1);
-  return path.endsWith(ssePath) ? endpointKeyOf(path.slice(0, -ssePath.length)) : null;
+  return endpointOfSsePath(path);
 }
 
 /** The path of an endpoint, for records. */
 export function pathOf(key: string): string {
-  return key === allKey ? basePath : `${basePath}/${key}`;
+  return key === allKey ? mcpPath : `${mcpPath}/${key}`;
 }
+
+/** Tokens of other issuers carry claims, some of them many. */
+const authorizationMaxChars = 8192;
 
 /** The bearer token, or null. Query and cookies are no place for one. */
 export function tokenOf({ headers }: IncomingMessage): string | null {
   const { authorization } = headers;
-  if (authorization === undefined || authorization.length > 4096) return null;
+  if (authorization === undefined || authorization.length > authorizationMaxChars) return null;
   const isBearer = authorization.startsWith('Bearer ') || /^bearer /i.test(authorization);
   return isBearer ? authorization.slice('Bearer '.length).trim() || null : null;
 }

@@ -6,6 +6,7 @@ import { errorReply } from '../call';
 import type { Endpoint } from '../catalog/endpoints';
 import { envelope, ignoreErrors, isGone } from './exchange';
 import type { RequestId } from './json';
+import type { ProtectedResource } from './protected-resource';
 
 export const allowedMethods = 'GET, POST, DELETE, OPTIONS';
 
@@ -33,6 +34,7 @@ export function refuse(
   thrown: unknown,
   requestId: string,
   id: RequestId | null = null,
+  protectedResource?: Pick<ProtectedResource, 'challenge'>,
 ): void {
   response.on('error', ignoreErrors);
   if (isGone(response)) return;
@@ -47,13 +49,23 @@ export function refuse(
     'x-request-id',
     requestId,
   ];
-  if (error.code === 'UNAUTHENTICATED') {
-    const isWrong = request.headers.authorization !== undefined;
-    headers.push('www-authenticate', `Bearer realm="mcphub"${isWrong ? ', error="invalid_token"' : ''}`);
+  if (error.code === 'UNAUTHENTICATED' || error.code === 'INSUFFICIENT_SCOPE') {
+    headers.push('www-authenticate', challengeOf(request, error, protectedResource));
   }
   if (error.code === 'METHOD_NOT_ALLOWED') headers.push('allow', allowedMethods);
   if (error.extras.retryAfterMs !== undefined) headers.push('retry-after', String(retryAfterSeconds(error)));
   if (!request.complete) headers.push('connection', 'close');
   response.writeHead(errorTable[error.code].status, headers);
   response.end(body);
+}
+
+function challengeOf(
+  { url = '', headers }: IncomingMessage,
+  { code, extras }: HubError,
+  protectedResource: Pick<ProtectedResource, 'challenge'> | undefined,
+): string {
+  const isWrong = headers.authorization !== undefined;
+  const fault = code === 'INSUFFICIENT_SCOPE' ? 'insufficient_scope' : isWrong ? 'invalid_token' : null;
+  if (protectedResource) return protectedResource.challenge(url, fault, extras.scope);
+  return `Bearer realm="mcphub"${fault ? `, error="${fault}"` : ''}`;
 }

@@ -1,0 +1,181 @@
+// What an OAuth access token opens at MCP endpoints, and how a client without one is told where to get it.
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import {
+  initialize,
+  memoryUpstream,
+  type PostOptions,
+  rpc,
+  serverRow,
+  startGateway,
+  type TestGateway,
+  tokenActor,
+} from '../../support/gateway';
+import { modernPost } from '../../support/modern';
+import { until } from '../../support/until';
+
+let hub: TestGateway;
+/** Ends a call of `wait`, in the order in which they came. */
+const waiting: (() => void)[] = [];
+
+const tools = [
+  { name: 'look', inputSchema: { type: 'object' }, annotations: { readOnlyHint: true } },
+  { name: 'change', inputSchema: { type: 'object' } },
+  { name: 'wait', inputSchema: { type: 'object' } },
+];
+
+beforeAll(async () => {
+  hub = await startGateway({ servers: [serverRow('one'), serverRow('two')] });
+  for (const name of ['one', 'two']) {
+    hub.supervisor.open(
+      `id-${name}`,
+      memoryUpstream({ tools: {}, resources: {} }, (method, params) => {
+        if (method === 'tools/list') return { tools };
+        if (method === 'resources/list') return { resources: [{ name: 'r', uri: `demo://${name}` }] };
+        if (method === 'resources/read') return { contents: [{ uri: `demo://${name}`, text: 'read' }] };
+        if (params.name !== 'wait') return { content: [{ type: 'text', text: 'done' }] };
+        return new Promise((resolve) => {
+          waiting.push(() => resolve({ content: [] }));
+        });
+      }),
+    );
+  }
+  await until(() => hub.stored.size === 2, 5000);
+  hub.keys.set('caller', tokenActor('g1'));
+  hub.keys.set('refreshed', tokenActor('g1'));
+  hub.keys.set('other', tokenActor('g2'));
+  hub.keys.set('reader', tokenActor('g3', { scopes: ['mcp:read'] }));
+  hub.keys.set('for-one', tokenActor('g4', { endpoints: ['one'] }));
+  hub.keys.set('for-nothing', tokenActor('g5', { endpoints: [] }));
+  hub.keys.set('scopeless', tokenActor('g6', { scopes: [] }));
+});
+afterAll(() => hub.close());
+
+const base = 'http://hub.example:3000';
+const metadata = (path: string) => `resource_metadata="${base}/.well-known/oauth-protected-resource${path}"`;
+const challengeOf = (response: Response) => response.headers.get('www-authenticate');
+const start = (options: PostOptions) => hub.post(initialize(), options);
+
+describe('without a credential that is good', () => {
+  it('401 tells where the metadata is and which scope to ask for, alike for what exists and what does not [N-AUTH-02]', async () => {
+    for (const path of ['/api/mcp', '/api/mcp/one', '/api/mcp/nowhere', '/api/mcp/one/sse']) {
+      const response = await start({ path, key: null });
+      expect([response.status, challengeOf(response)]).toEqual([401, `Bearer ${metadata(path)}, scope="mcp:call"`]);
+    }
+  });
+
+  it('a token that is not known is called invalid', async () => {
+    const response = await start({ key: 'x'.repeat(43) });
+    expect([response.status, challengeOf(response)]).toEqual([
+      401,
+      `Bearer error="invalid_token", ${metadata('/api/mcp')}, scope="mcp:call"`,
+    ]);
+  });
+
+  it('nothing of a strange path comes back in the header', async () => {
+    const response = await start({ path: '/api/mcp/%22,evil', key: null });
+    expect(challengeOf(response)).toBe(`Bearer ${metadata('')}, scope="mcp:call"`);
+  });
+
+  it('a token in the query is none [N-AUTH-04]', async () => {
+    const response = await start({ path: '/api/mcp?access_token=caller', key: null });
+    expect([response.status, challengeOf(response)]).toEqual([401, `Bearer ${metadata('/api/mcp')}, scope="mcp:call"`]);
+  });
+});
+
+describe('a token', () => {
+  it('for one endpoint opens that one and no other, whether it exists or not [N-AUTH-03]', async () => {
+    expect((await start({ path: '/api/mcp/One', key: 'for-one' })).status).toBe(200);
+    for (const path of ['/api/mcp', '/api/mcp/two', '/api/mcp/nowhere', '/api/mcp/two/sse']) {
+      const response = await start({ path, key: 'for-one' });
+      expect([path, response.status, challengeOf(response)]).toEqual([
+        path,
+        401,
+        expect.stringContaining('error="invalid_token"'),
+      ]);
+    }
+    expect((await start({ path: '/api/mcp/one', key: 'for-nothing' })).status).toBe(401);
+  });
+
+  it('without any scope of the hub opens nothing', async () => {
+    const response = await start({ key: 'scopeless' });
+    expect([response.status, challengeOf(response)]).toEqual([
+      403,
+      `Bearer error="insufficient_scope", ${metadata('/api/mcp')}, scope="mcp:read"`,
+    ]);
+  });
+
+  it('must come with each request, also within a session [N-AUTH-06]', async () => {
+    const session = await hub.session('/api/mcp', 'caller');
+    expect((await hub.post(rpc('tools/list'), { session, key: null })).status).toBe(401);
+    expect((await hub.post(rpc('tools/list'), { session, key: 'caller' })).status).toBe(200);
+  });
+
+  it('that replaces another of its grant goes on with the session; one of another grant does not know it', async () => {
+    const session = await hub.session('/api/mcp', 'caller');
+    expect((await hub.post(rpc('tools/list'), { session, key: 'refreshed' })).status).toBe(200);
+    expect((await hub.post(rpc('tools/list'), { session, key: 'other' })).status).toBe(404);
+  });
+});
+
+describe('with mcp:read alone', () => {
+  it('everything that the user may see is listed, and what only reads works', async () => {
+    const { client } = await hub.client('/api/mcp', 'reader');
+    expect((await client.listTools()).tools).toHaveLength(6);
+    expect(await client.callTool({ name: 'one__look' })).toMatchObject({ content: [{ text: 'done' }] });
+    expect(await client.readResource({ uri: 'demo://one' })).toMatchObject({ contents: [{ text: 'read' }] });
+  });
+
+  it.each([
+    ['/api/mcp', 'one__change'],
+    ['/api/mcp/one', 'change'],
+  ])(
+    'a call on %s that may change something is 403 with the scope to ask for, in both eras [N-AUTH-07]',
+    async (path, name) => {
+      const expected = `Bearer error="insufficient_scope", ${metadata(path)}, scope="mcp:call"`;
+      const session = await hub.session(path, 'reader');
+      const legacy = await hub.post(rpc('tools/call', { name }), { path, session, key: 'reader' });
+      expect([legacy.status, challengeOf(legacy)]).toEqual([403, expected]);
+      const modern = await modernPost(hub, 'tools/call', { name }, { path, key: 'reader' });
+      expect([modern.status, challengeOf(modern)]).toEqual([403, expected]);
+      expect(await modern.json()).toMatchObject({ error: { code: 1006 } });
+    },
+  );
+
+  it('a batch with such a call is refused as a whole', async () => {
+    const session = await hub.session('/api/mcp/one', 'reader', '2025-03-26');
+    const batch = [rpc('tools/call', { name: 'look' }, 1), rpc('tools/call', { name: 'change' }, 2)];
+    const response = await hub.post(batch, { path: '/api/mcp/one', session, key: 'reader' });
+    expect(response.status).toBe(403);
+  });
+});
+
+describe('a grant that is revoked', () => {
+  it('ends the streams and calls of its tokens, and of no other', async () => {
+    hub.keys.set('short', tokenActor('g7'));
+    const session = await hub.session('/api/mcp/one', 'short');
+    const stream = await hub.post(null, { path: '/api/mcp/one', session, key: 'short', method: 'GET' });
+    const mine = hub.post(rpc('tools/call', { name: 'wait' }), { path: '/api/mcp/one', session, key: 'short' });
+    await until(() => waiting.length === 1, 5000);
+    const theirSession = await hub.session('/api/mcp/one', 'other');
+    const theirs = hub.post(rpc('tools/call', { name: 'wait' }), {
+      path: '/api/mcp/one',
+      session: theirSession,
+      key: 'other',
+    });
+    await until(() => waiting.length === 2, 5000);
+    hub.keys.delete('short');
+    await hub.bus.emit('grant.revoked', { grantId: 'g7' });
+    expect(await (await mine).json()).toMatchObject({ error: { message: expect.stringContaining('taken back') } });
+    await stream.text();
+    expect((await hub.post(rpc('tools/list'), { path: '/api/mcp/one', session, key: 'short' })).status).toBe(401);
+    waiting[1]?.();
+    expect(await (await theirs).json()).toMatchObject({ result: { content: [] } });
+  });
+});
+
+it('a call is recorded with its user and the client that acted', async () => {
+  hub.keys.set('named', tokenActor('g8', {}, { name: 'ada/Claude' }));
+  const { client } = await hub.client('/api/mcp/one', 'named');
+  await client.callTool({ name: 'look' });
+  expect(hub.records.at(-1)).toMatchObject({ actor: 'ada/Claude', userId: 'user-g8', keyId: null, outcome: 'ok' });
+});
