@@ -81,6 +81,13 @@ export const envSchema = z.object({
     .max(64)
     .default(1)
     .describe('Worker processes that share the port and the servers'),
+  MCPHUB_ANONYMOUS_PER_MINUTE: z.coerce
+    .number()
+    .int()
+    .min(1)
+    .max(1_000_000)
+    .default(120)
+    .describe('Requests in a minute from one address without a credential, where an endpoint is open to everybody'),
   LOG_LEVEL: z
     .enum(['trace', 'debug', 'info', 'warn', 'error', 'silent'])
     .default('info')

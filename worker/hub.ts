@@ -138,6 +138,8 @@ export async function startWorkerHub(options: WorkerOptions): Promise<WorkerHub>
     keyring,
     endedSessions: createEndedSessions(db),
     wishes: createWishStore(db),
+    limits: { strangersPerMinute: env.MCPHUB_ANONYMOUS_PER_MINUTE },
+    strangerRefused: (reason) => metrics.limited('address', reason),
     ...(supervision.line && { peers: supervision.line }),
     recordCall(entry) {
       callLog.record(entry);

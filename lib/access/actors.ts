@@ -11,7 +11,7 @@ import type { EventName } from '../events/schema';
 import type { Log } from '../log';
 import { type BrowserSession, openBrowserSession, sessionTokenOf } from './browser-session';
 import { loadBrowserSession, type SessionRow } from './browser-sessions';
-import { type Identity, type KeyIdentity, loadKey, loadKeyById, loadUser } from './identities';
+import { anonymousActor, type Identity, type KeyIdentity, loadKey, loadKeyById, loadUser } from './identities';
 import type { Keyring } from './keyring';
 import { createLastUse } from './last-use';
 import type { Actor } from './schema';
@@ -181,6 +181,7 @@ export function createActorResolver(parts: ActorResolverParts): ActorResolver {
     resolveBrowser,
     resolveSession: async (cookieHeader) => (await resolveBrowser(cookieHeader))?.actor ?? null,
     async reload(kind, id) {
+      if (kind === 'anonymous') return anonymousActor;
       if (kind === 'user') return (await loadUser(db, id))?.actor ?? null;
       const identity =
         kind === 'key' ? await loadKeyById(db, id) : kind === 'token' ? await source?.reload(id, wallClock()) : null;

@@ -14,8 +14,10 @@ import {
 export interface Resource {
   type: ResourceType;
   ownerId?: string | null;
-  /** The groups that contain it; for a tool only those that offer this very tool. */
-  groups?: readonly { id: string; name: string }[];
+  /** An administrator opened it to callers without a credential. */
+  open?: boolean;
+  /** The groups that contain it; for a tool only those that offer this very tool. `open` as above. */
+  groups?: readonly { id: string; name: string; open?: boolean }[];
   /** Name of the server, for servers and tools. */
   server?: string;
   /** Original name, for tools. */
@@ -30,6 +32,7 @@ export interface Resource {
  */
 export function can(actor: Actor, action: Action, resource: Resource): boolean {
   if (actor.kind === 'system') return true;
+  if (actor.kind === 'anonymous') return isOpen(action, resource);
   if (actor.keyScope && !isInKeyScope(actor, action, resource)) return false;
   for (const permission of actor.permissions) {
     if (
@@ -99,6 +102,12 @@ function isInScope(actor: Actor, scope: 'own' | 'group' | 'all', resource: Resou
   if (scope === 'all') return true;
   if (scope === 'own') return actor.userId !== null && resource.ownerId === actor.userId;
   return resource.groups?.some((group) => actor.groupIds.includes(group.id)) ?? false;
+}
+
+/** Somebody without a credential reads and calls what was opened to everybody, and has no other right. */
+function isOpen(action: Action, { type, open, groups }: Resource): boolean {
+  if ((action !== 'read' && action !== 'call') || !isScopedType(type)) return false;
+  return open === true || (groups?.some((group) => group.open === true) ?? false);
 }
 
 function isScopedType(type: ResourceType): boolean {

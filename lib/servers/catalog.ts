@@ -154,6 +154,8 @@ export interface EndpointServer {
   name: string;
   enabled: boolean;
   prefix: 'always' | 'never';
+  /** Open to callers without a credential. */
+  anonymous: boolean;
   ownerId: string | null;
   timeoutMs: number | null;
   limits: { concurrentCalls?: number; queuedCalls?: number };
@@ -166,6 +168,8 @@ export interface EndpointGroup {
   id: string;
   name: string;
   prefix: 'always' | 'never';
+  /** Open to callers without a credential. */
+  anonymous: boolean;
   ownerId: string | null;
   /** `tools: null` means all tools of that server. */
   servers: { serverId: string; tools: string[] | null }[];
@@ -186,6 +190,7 @@ export async function loadEndpoints(db: Db): Promise<EndpointRows> {
         name: servers.name,
         enabled: servers.enabled,
         prefix: servers.prefix,
+        anonymous: servers.anonymous,
         ownerId: servers.createdBy,
         timeoutMs: servers.timeoutMs,
         limits: servers.limits,
@@ -194,7 +199,13 @@ export async function loadEndpoints(db: Db): Promise<EndpointRows> {
       .from(servers)
       .orderBy(asc(servers.createdAt), sql`lower(${servers.name})`),
     db
-      .select({ id: groups.id, name: groups.name, prefix: groups.prefix, ownerId: groups.createdBy })
+      .select({
+        id: groups.id,
+        name: groups.name,
+        prefix: groups.prefix,
+        anonymous: groups.anonymous,
+        ownerId: groups.createdBy,
+      })
       .from(groups)
       .orderBy(asc(groups.createdAt), sql`lower(${groups.name})`),
     db.select().from(groupServers),

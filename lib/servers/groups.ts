@@ -10,6 +10,7 @@ import { type FieldFault, HubError } from '../errors';
 import { invalidInput, parseInput } from '../input';
 import { writeAudit } from '../telemetry/audit';
 import { checkVersion, type VersionCheck } from '../telemetry/versions';
+import { mayOpen } from './anonymous';
 import { changeName, claimName } from './names';
 import { type KnownServer, readServers, serverResource } from './rows';
 import { type GroupInput, type GroupPatch, type GroupView, groupInputSchema, groupPatchSchema } from './schema';
@@ -31,16 +32,26 @@ export async function getGroup(ctx: Ctx, name: string): Promise<GroupView> {
   return viewGroup(ctx, ctx.db, await findGroup(ctx, ctx.db, name, 'read'));
 }
 
-/** @throws HubError FORBIDDEN, INVALID_INPUT (also for an unknown server or user), CONFLICT */
+/**
+ * Opening it to everybody needs the right to change settings, too.
+ * @throws HubError FORBIDDEN, INVALID_INPUT (also for an unknown server or user), CONFLICT
+ */
 export async function createGroup(ctx: Ctx, input: GroupInput): Promise<GroupView> {
   if (!can(ctx.actor, 'create', { type: 'group' })) throw new HubError('FORBIDDEN', 'You may not add groups.');
   const group = parseInput(groupInputSchema, input);
+  if (group.anonymous) mayOpen(ctx);
   const { view, touched } = await ctx.db.transaction(async (tx) => {
     const id = randomUUID();
-    const values = { id, name: group.name, description: group.description ?? '', prefix: group.prefix ?? 'always' };
     const [row] = await tx
       .insert(groups)
-      .values({ ...values, createdBy: ctx.actor.userId })
+      .values({
+        id,
+        name: group.name,
+        description: group.description ?? '',
+        prefix: group.prefix ?? 'always',
+        anonymous: group.anonymous ?? false,
+        createdBy: ctx.actor.userId,
+      })
       .returning();
     if (!row) throw new HubError('INTERNAL', undefined, { detail: 'insert into groups returned no row' });
     await claimName(tx, row.name, { groupId: id });
@@ -55,7 +66,8 @@ export async function createGroup(ctx: Ctx, input: GroupInput): Promise<GroupVie
 }
 
 /**
- * Applies a JSON merge patch; `servers` and `members` are replaced whole.
+ * Applies a JSON merge patch; `servers` and `members` are replaced whole. Opening it to everybody, and changing what an
+ * open one offers, needs the right to change settings, too.
  * @throws HubError NOT_FOUND, FORBIDDEN, INVALID_INPUT, CONFLICT, STALE_VERSION
  */
 export async function updateGroup(
@@ -79,6 +91,8 @@ export async function updateGroup(
     if (newServers) await setServers(ctx, tx, row.id, newServers);
     const touched = members ? await setMembers(tx, row.id, members) : [];
     const view = await viewGroup(ctx, tx, row);
+    const offersElse = JSON.stringify(old.servers) !== JSON.stringify(view.servers);
+    if (row.anonymous && (offersElse || !before.anonymous)) mayOpen(ctx);
     await writeAudit(tx, ctx, { action: 'group.updated', ...named(row), before: contents(old), after: contents(view) });
     return { view, touched };
   });
@@ -203,6 +217,7 @@ async function viewGroups(ctx: Ctx, db: Db | Tx, rows: GroupRow[]): Promise<Grou
     name: row.name,
     description: row.description,
     prefix: row.prefix,
+    anonymous: row.anonymous,
     servers: contained
       .filter((each) => each.groupId === row.id)
       .filter((each) => can(ctx.actor, 'read', { type: 'server', groups: [row], server: each.server }))
@@ -216,8 +231,8 @@ async function viewGroups(ctx: Ctx, db: Db | Tx, rows: GroupRow[]): Promise<Grou
   }));
 }
 
-function contents({ name, description, prefix, servers, members }: GroupView) {
-  return { name, description, prefix, servers, members };
+function contents({ name, description, prefix, anonymous, servers, members }: GroupView) {
+  return { name, description, prefix, anonymous, servers, members };
 }
 
 function named(row: GroupRow) {

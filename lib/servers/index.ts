@@ -1,6 +1,7 @@
 // Everything about the catalogue of servers and groups. Shapes for browsers are in schema.ts.
 
 export type { VersionCheck } from '../telemetry/versions';
+export { listOpen } from './anonymous';
 export { type ConfigImport, importConfigFile } from './config-file';
 export { type DesiredServer, listDesired } from './desired';
 export { createGroup, deleteGroup, getGroup, listGroups, updateGroup } from './groups';

@@ -173,6 +173,7 @@ export function viewOfServer(ctx: Ctx, { row, memberships }: KnownServer, beside
     desired: row.desired,
     timeoutMs: row.timeoutMs,
     prefix: row.prefix,
+    anonymous: row.anonymous,
     limits: row.limits,
     tls: row.tls,
     healthCheck: row.healthCheck,

@@ -139,6 +139,8 @@ const serverFields = z.strictObject({
   enabled: z.boolean(),
   timeoutMs: z.number().int().min(100).max(600_000),
   prefix: z.enum(['always', 'never']),
+  /** Its own URL asks for no credential. */
+  anonymous: z.boolean(),
   limits: serverLimitsSchema,
   tls: tlsSchema,
   healthCheck: healthCheckSchema,
@@ -176,6 +178,7 @@ const mayBeAbsent = {
   enabled: true,
   timeoutMs: true,
   prefix: true,
+  anonymous: true,
   limits: true,
   tls: true,
   healthCheck: true,
@@ -196,6 +199,7 @@ const shared = {
   enabled: true,
   timeoutMs: true,
   prefix: true,
+  anonymous: true,
   limits: true,
   tls: true,
   healthCheck: true,
@@ -277,6 +281,8 @@ export const groupInputSchema = z.strictObject({
   name: nameSchema,
   description: z.string().max(2000).optional(),
   prefix: z.enum(['always', 'never']).optional(),
+  /** Its URL asks for no credential. */
+  anonymous: z.boolean().optional(),
   servers: z
     .array(
       z.strictObject({
@@ -313,6 +319,8 @@ export interface ServerView {
   desired: 'running' | 'stopped';
   timeoutMs: number | null;
   prefix: 'always' | 'never';
+  /** Its own URL asks for no credential. */
+  anonymous: boolean;
   limits: ServerLimits;
   tls: ServerTls | null;
   healthCheck: HealthCheck | null;
@@ -344,11 +352,19 @@ export interface GroupView {
   name: string;
   description: string;
   prefix: 'always' | 'never';
+  /** Its URL asks for no credential. */
+  anonymous: boolean;
   servers: { server: string; tools: 'all' | string[] }[];
   members: string[];
   createdAt: string;
   updatedAt: string;
   version: number;
+}
+
+/** A URL of the hub that asks for no credential. */
+export interface OpenEndpoint {
+  kind: 'server' | 'group';
+  name: string;
 }
 
 /** What the worker knows of a server right now. Sent whole on every change; a lower `version` is older. */

@@ -14,6 +14,7 @@ import { invalidInput, parseInput } from '../input';
 import type { OpenApiInput, OpenApiPatch, OpenApiSettings } from '../openapi/schema';
 import { writeAudit } from '../telemetry/audit';
 import { checkVersion, type VersionCheck } from '../telemetry/versions';
+import { mayOpen } from './anonymous';
 import { mapCredential, patchCredential } from './credential';
 import { launchFaults } from './launch-rules';
 import { mergeValues, standIn, standIns } from './masking';
@@ -85,14 +86,16 @@ export async function listWatchable(db: Db, actor: Actor): Promise<{ id: string;
  */
 export async function createServer(ctx: Ctx, input: ServerInput, read?: ReadDocument): Promise<ServerView> {
   mayCreate(ctx);
-  const server = await withDocument(checkServer(input), null, read);
+  const checked = checkServer(input);
+  if (checked.anonymous) mayOpen(ctx);
+  const server = await withDocument(checked, null, read);
   const row = await ctx.db.transaction((tx) => insertServer(ctx, tx, server));
   await ctx.bus.emit('server.created', { id: row.id, name: row.name });
   return view(ctx, { row, memberships: [] });
 }
 
 /**
- * Applies a JSON merge patch. Changing how a stdio server is launched, or where the document of an OpenAPI server comes
+ * Applies a JSON merge patch. Opening it to everybody needs the right to change settings, too. Changing how a stdio server is launched, or where the document of an OpenAPI server comes
  * from, needs the right to create servers, too.
  * @throws HubError NOT_FOUND, FORBIDDEN, INVALID_INPUT, CONFLICT, STALE_VERSION
  */
@@ -111,6 +114,7 @@ export async function updateServer(
     // What was read belongs to the row as it was then.
     await checkVersion(tx, row, { ifVersion: prepared?.version });
     const server = prepared?.server ?? mergedServer(row, change);
+    if (server.anonymous && !row.anonymous) mayOpen(ctx);
     if (startsOtherProgram(await ctx.vault.sealer(tx), row, server)) mayCreate(ctx);
     return { row: await replaceServer(ctx, tx, row, server), memberships };
   });
@@ -273,6 +277,7 @@ export function columnsOf(server: ServerInput) {
     enabled: server.enabled ?? true,
     timeoutMs: server.timeoutMs ?? null,
     prefix: server.prefix ?? 'never',
+    anonymous: server.anonymous ?? false,
     limits: (server.limits ?? {}) as Record<string, number>,
     tls: tls && Object.keys(tls).length > 0 ? tls : null,
     healthCheck: server.healthCheck ?? null,
@@ -297,6 +302,7 @@ export function settingsOf(row: ServerRow): Record<string, unknown> {
     type: row.type,
     enabled: row.enabled,
     prefix: row.prefix,
+    ...(row.anonymous && { anonymous: true }),
     ...(Object.keys(row.limits).length > 0 && { limits: row.limits }),
     ...(row.timeoutMs !== null && { timeoutMs: row.timeoutMs }),
     ...(row.healthCheck !== null && { healthCheck: row.healthCheck }),

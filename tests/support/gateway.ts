@@ -7,6 +7,7 @@ import { Client } from '@modelcontextprotocol/sdk/client/index.js';
 import { StreamableHTTPClientTransport } from '@modelcontextprotocol/sdk/client/streamableHttp.js';
 import type { ClientCapabilities } from '@modelcontextprotocol/sdk/types.js';
 import pino from 'pino';
+import { anonymousActor } from '../../lib/access/identities';
 import { createKeyring } from '../../lib/access/keyring';
 import { builtInRoles } from '../../lib/access/roles';
 import type { Actor, TokenLimits } from '../../lib/access/schema';
@@ -155,6 +156,7 @@ export function serverRow(name: string, changes: Partial<EndpointServer> = {}): 
   const base = {
     enabled: true,
     prefix: 'never' as const,
+    anonymous: false,
     ownerId: null,
     timeoutMs: null,
     limits: {},
@@ -244,7 +246,8 @@ export async function startGateway(options: TestGatewayOptions = {}): Promise<Te
   const gateway = createGateway({
     supervisor: options.supervisor ?? supervisor,
     resolveActor: (token) => keys.get(token) ?? null,
-    reloadActor: async (kind, id) => [...keys.values()].find((key) => key.kind === kind && key.id === id) ?? null,
+    reloadActor: async (kind, id) =>
+      [...keys.values(), anonymousActor].find((key) => key.kind === kind && key.id === id) ?? null,
     catalogs: {
       load: async () => {
         await options.storeReady;

@@ -19,6 +19,7 @@ import { createHttp, type HttpLimits } from './http/http';
 import type { ProtectedResource } from './http/protected-resource';
 import { pathOf } from './http/request';
 import { createStartGate } from './http/start-gate';
+import { createStrangers, type StrangerLimits } from './http/strangers';
 import { refuse } from './http/visit';
 import { createMethods } from './methods';
 import { createNews } from './news';
@@ -48,7 +49,13 @@ export { createEndedSessions, type EndedSessions } from './sessions/ended-sessio
 export type { PeerLine } from './sessions/peers';
 export { createWishStore, type WishStore } from './sessions/wishes';
 
-export interface GatewayLimits extends HttpLimits, RelayLimits, StreamLimits, QuestionLimits, ParkingLimits {}
+export interface GatewayLimits
+  extends HttpLimits,
+    RelayLimits,
+    StreamLimits,
+    QuestionLimits,
+    ParkingLimits,
+    StrangerLimits {}
 
 export const defaultLimits: GatewayLimits = {
   bodyBytes: 4 * 1024 * 1024,
@@ -65,6 +72,8 @@ export const defaultLimits: GatewayLimits = {
   questionsPerSession: 64,
   parkedMs: 300_000,
   parkedPerCredential: 8,
+  strangersPerMinute: 120,
+  strangersAtOnce: 16,
 };
 
 export interface GatewayDeps {
@@ -82,6 +91,8 @@ export interface GatewayDeps {
   peers?: PeerLine;
   /** Lets calls through or refuses them; without it nothing is limited. */
   limiter?: Pick<Limiter, 'admit'>;
+  /** A caller without a credential was sent away for asking too much. */
+  strangerRefused?(reason: 'rate' | 'concurrency'): void;
   /** Called with each finished tools/call; must be cheap. */
   recordCall(entry: CallRecord): void;
   bus: Bus;
@@ -336,6 +347,7 @@ export function createGateway(deps: GatewayDeps): Gateway {
     legacy,
     sse,
     modern,
+    strangers: createStrangers(limits, deps.strangerRefused),
     limits,
     newRequestId,
   });
@@ -372,6 +384,9 @@ export function createGateway(deps: GatewayDeps): Gateway {
     async start() {
       await catalog.start();
       gate.open();
+      const open = [...catalog.endpoints.byKey.values()].filter(({ resource }) => resource?.open);
+      const paths = open.map(({ key }) => pathOf(key));
+      if (open.length > 0) log.warn({ paths }, 'open to everybody: these endpoints ask for no credential');
     },
     handle: gate.handle,
     async callTool({ actor, server, tool, arguments: args, requestId, signal }) {

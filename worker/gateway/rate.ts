@@ -10,8 +10,16 @@ export interface Rate {
   take(caller: string): void;
 }
 
-/** @param now monotonic milliseconds */
-export function createRate(atOnce: number, perSecond: number, now: () => number = () => performance.now()): Rate {
+export interface RateOptions {
+  /** What a refused caller reads. */
+  text?: string;
+  /** Monotonic milliseconds. */
+  now?: () => number;
+}
+
+export function createRate(atOnce: number, perSecond: number, options: RateOptions = {}): Rate {
+  const { now = () => performance.now() } = options;
+  const text = options.text ?? `No more than ${perSecond} of these in a second: try again in a moment.`;
   /** When the caller has all its places again, ms; each use puts that off. */
   const freeAt = new LRUCache<string, number>({ max: callersMax });
   const stepMs = 1000 / perSecond;
@@ -22,8 +30,8 @@ export function createRate(atOnce: number, perSecond: number, now: () => number 
       const next = Math.max(freeAt.get(caller) ?? 0, nowMs) + stepMs;
       const overMs = next - nowMs - atOnce * stepMs;
       if (overMs > 0) {
-        const text = `No more than ${perSecond} of these in a second: try again in a moment.`;
-        throw new HubError('LIMIT_EXCEEDED', text, { retryable: true, retryAfterMs: Math.ceil(overMs) });
+        const retryAfterMs = Math.ceil(overMs);
+        throw new HubError('LIMIT_EXCEEDED', text, { reason: 'rate', retryable: true, retryAfterMs });
       }
       freeAt.set(caller, next);
     },

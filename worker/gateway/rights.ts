@@ -141,10 +141,19 @@ export function createRights(deps: RightsDeps) {
     }),
   ];
 
+  /** Without a credential there is nothing to see at an endpoint that is open no more, not even an empty list. */
+  function isShut(actor: Actor, endpointKey: string): boolean {
+    if (actor.kind !== 'anonymous') return false;
+    const resource = viewFor({ endpointKey }, actor)?.endpoint.resource;
+    return !resource || !can(actor, 'read', resource);
+  }
+
   return {
     /** What is offered changed: ends calls and subscriptions to what a caller may not have any more. */
     async endForbidden(): Promise<void> {
       changed();
+      streams.endWhere(({ actor, session }) => isShut(actor, session.endpointKey));
+      listeners.endWhere((actor, endpointKey) => isShut(actor, endpointKey), listenerReason);
       endForbiddenCalls((actor) => actor);
       for (const each of news.subscribed()) {
         try {

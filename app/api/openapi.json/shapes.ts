@@ -51,6 +51,7 @@ const timeOrNull = time.nullable();
 const count = z.number().int().min(0);
 const object = z.record(z.string(), z.unknown());
 const prefix = z.enum(['always', 'never']);
+const anonymous = z.boolean().meta({ description: 'Its own URL asks for no credential' });
 
 const server = z.object({
   id: z.uuid(),
@@ -80,6 +81,7 @@ const server = z.object({
   desired: z.enum(['running', 'stopped']),
   timeoutMs: z.number().int().nullable(),
   prefix,
+  anonymous,
   limits: serverLimitsSchema.meta({ description: 'Over the whole process tree; what is absent is not limited' }),
   tls: tlsSchema.nullable().meta({ description: 'How the certificate of a remote server is checked' }),
   healthCheck: healthCheckSchema
@@ -123,6 +125,7 @@ const group = z.object({
   name: z.string(),
   description: z.string(),
   prefix,
+  anonymous,
   servers: z.array(z.object({ server: z.string(), tools: z.union([z.literal('all'), z.array(z.string())]) })),
   members: z.array(z.string()),
   createdAt: time,
@@ -374,7 +377,12 @@ export const answers = {
   CallList: listOf(call),
   AuditList: listOf(audit),
   AuditVerdict: auditVerdict,
-  Hub: overview.extend({ worker: controlCalls['hub.stats'].answer.nullable() }),
+  Hub: overview.extend({
+    worker: controlCalls['hub.stats'].answer.nullable(),
+    open: z
+      .array(z.object({ kind: z.enum(['server', 'group']), name: z.string() }))
+      .meta({ description: 'What asks for no credential' }),
+  }),
   KeyList: listOf(key),
   NewKey: z.object({ key, secret: z.string().meta({ description: 'Shown this once' }) }),
   Role: role,

@@ -48,8 +48,25 @@ beforeAll(async () => {
     scopes.map((scope) => serverRow(nameOf(actor, scope), { ownerId: scope === 'own' ? `user-${actor}` : 'somebody' })),
   );
   const offered = actors.map((actor) => ({ serverId: `id-${nameOf(actor, 'group')}`, tools: null }));
-  const team = { id: 'team', name: 'team', prefix: 'always' as const, ownerId: null, servers: offered };
-  hub = await startGateway({ servers: rows, groups: [team] });
+  const team = {
+    id: 'team',
+    name: 'team',
+    prefix: 'always' as const,
+    anonymous: false,
+    ownerId: null,
+    servers: offered,
+  };
+  // For callers without a credential: one that is open to them, one that only an open group offers, and the rest.
+  rows.push(serverRow('open', { anonymous: true }), serverRow('shut'));
+  const lobby = {
+    ...team,
+    id: 'lobby',
+    name: 'lobby',
+    anonymous: true,
+    prefix: 'never' as const,
+    servers: [{ serverId: 'id-shut', tools: null }],
+  };
+  hub = await startGateway({ servers: rows, groups: [team, lobby], limits: { strangersPerMinute: 100_000 } });
   for (const { id } of rows) hub.supervisor.open(id, server());
   await until(() => hub.stored.size === rows.length, 10_000);
   for (const actor of actors) {
@@ -58,27 +75,34 @@ beforeAll(async () => {
 }, 30_000);
 afterAll(() => hub.close());
 
-async function sessionOf(actor: string, path: string): Promise<string | number> {
+async function sessionOf(actor: string | null, path: string): Promise<string | number> {
   const response = await hub.post(initialize(), { path, key: actor });
   await response.arrayBuffer();
   return response.headers.get('mcp-session-id') ?? response.status;
 }
 
-describe.each(Object.entries(methods).filter(([method]) => method !== 'initialize'))('%s', (method, row) => {
-  async function ask(actor: string, scope: Scope): Promise<Answer | number> {
-    const path = `/api/mcp/${nameOf(actor, scope)}`;
-    if (modernOnly.includes(method)) {
-      const params = method === 'subscriptions/listen' ? { notifications: {} } : row.params;
-      const response = await modernPost(hub, method, params, { path, key: actor });
-      if (method !== 'subscriptions/listen')
-        return response.status === 404 ? 404 : ((await lastMessage(response)) as Answer);
-      await response.body?.cancel();
-      return response.status === 200 ? { result: {} } : response.status;
-    }
-    const session = await sessionOf(actor, path);
-    if (typeof session === 'number') return session;
-    return (await lastMessage(await hub.post(rpc(method, row.params), { path, key: actor, session }))) as Answer;
+/** Asks one method as somebody, or as nobody, by the era that has it. @returns the status where there is no more to it */
+async function askAs(
+  actor: string | null,
+  path: string,
+  method: string,
+  params: Record<string, unknown> | undefined,
+): Promise<Answer | number> {
+  if (modernOnly.includes(method)) {
+    const isStream = method === 'subscriptions/listen';
+    const sent = isStream ? { notifications: {} } : params;
+    const response = await modernPost(hub, method, sent, { path, key: actor });
+    if (!isStream) return response.status === 404 ? 404 : ((await lastMessage(response)) as Answer);
+    await response.body?.cancel();
+    return response.status === 200 ? { result: {} } : response.status;
   }
+  const session = await sessionOf(actor, path);
+  if (typeof session === 'number') return session;
+  return (await lastMessage(await hub.post(rpc(method, params), { path, key: actor, session }))) as Answer;
+}
+
+describe.each(Object.entries(methods).filter(([method]) => method !== 'initialize'))('%s', (method, row) => {
+  const ask = (actor: string, path: string) => askAs(actor, path, method, row.params);
 
   it('answers nobody, and each role as the table says', async () => {
     const path = `/api/mcp/${nameOf('user', 'group')}`;
@@ -87,7 +111,7 @@ describe.each(Object.entries(methods).filter(([method]) => method !== 'initializ
     const wrong: string[] = [];
     for (const actor of actors) {
       for (const scope of scopes) {
-        const answer = await ask(actor, scope);
+        const answer = await ask(actor, `/api/mcp/${nameOf(actor, scope)}`);
         const isThere = has(actor, ['server', 'read'], scope);
         const isAllowed = isThere && (row.rights ?? []).every((right) => has(actor, right, scope));
         const saw = typeof answer === 'number' ? answer : answer.error ? 'refused' : shown(answer, row.listed);
@@ -107,6 +131,24 @@ describe.each(Object.entries(methods).filter(([method]) => method !== 'initializ
     }
     // Tasks of others are not known, whoever asks.
     expect(method.startsWith('tasks/') ? wrong.filter((each) => each.includes('done instead')) : wrong).toEqual([]);
+  });
+});
+
+describe.each(Object.entries(methods))('%s without a credential', (method, row) => {
+  it('is answered where everybody may ask, and nowhere else', async () => {
+    const ask = (name: string) => hub.post(rpc(method, row.params), { path: `/api/mcp${name}`, key: null });
+    for (const name of ['', '/shut', '/team', `/${nameOf('user', 'group')}`]) {
+      expect([name, (await ask(name)).status]).toEqual([name, 401]);
+      const modern = await modernPost(hub, method, row.params, { path: `/api/mcp${name}`, key: null });
+      expect([name, modern.status]).toEqual([name, 401]);
+    }
+    if (method === 'initialize') return;
+    for (const name of ['open', 'lobby']) {
+      const answer = await askAs(null, `/api/mcp/${name}`, method, row.params);
+      const saw = typeof answer === 'number' ? answer : answer.error ? 'refused' : shown(answer, row.listed);
+      const isUnknown = row.rights?.length === 0;
+      expect([name, saw]).toEqual([name, isUnknown ? 'refused' : row.listed ? 1 : 'done']);
+    }
   });
 });
 

@@ -567,8 +567,22 @@ describe('sessions and streams', () => {
 describe('rights', () => {
   it('a user sees and calls what the own groups offer, and nothing else [L-TOOL-05, T-POLICY-01]', async () => {
     hub.rows.groups = [
-      { id: 'g', name: 'Team', prefix: 'always', ownerId: null, servers: [{ serverId: 'id-one', tools: ['echo'] }] },
-      { id: 'h', name: 'Others', prefix: 'never', ownerId: null, servers: [{ serverId: 'id-two', tools: null }] },
+      {
+        id: 'g',
+        name: 'Team',
+        prefix: 'always',
+        anonymous: false,
+        ownerId: null,
+        servers: [{ serverId: 'id-one', tools: ['echo'] }],
+      },
+      {
+        id: 'h',
+        name: 'Others',
+        prefix: 'never',
+        anonymous: false,
+        ownerId: null,
+        servers: [{ serverId: 'id-two', tools: null }],
+      },
     ];
     hub.keys.set('key-u', keyActor('u', 'user', { groupIds: ['g'] }));
     await hub.bus.emit('group.created', { id: 'g', name: 'Team' });

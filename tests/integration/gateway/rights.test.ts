@@ -69,6 +69,7 @@ const group = (id: string, offers: Record<string, Tools>) => ({
   id,
   name: id,
   prefix: 'always' as const,
+  anonymous: false,
   ownerId: null,
   servers: Object.entries(offers).map(([name, tools]) => ({ serverId: `id-${name}`, tools })),
 });

@@ -50,7 +50,14 @@ beforeEach(async () => {
   hub = await startGateway({
     servers: [serverRow('one')],
     groups: [
-      { id: 'g', name: 'Team', prefix: 'never', ownerId: null, servers: [{ serverId: 'id-one', tools: ['echo'] }] },
+      {
+        id: 'g',
+        name: 'Team',
+        prefix: 'never',
+        anonymous: false,
+        ownerId: null,
+        servers: [{ serverId: 'id-one', tools: ['echo'] }],
+      },
     ],
     limits: { streamsPerUser: 3 },
   });

@@ -1,12 +1,23 @@
 // The verbs of groups on a real database.
+import { desc } from 'drizzle-orm';
 import { beforeAll, expect, it } from 'vitest';
+import { auditLogs } from '../../../drizzle/schema';
 import type { Actor } from '../../../lib/access/schema';
-import { createGroup, createServer, deleteGroup, getGroup, listGroups, updateGroup } from '../../../lib/servers';
+import {
+  createGroup,
+  createServer,
+  deleteGroup,
+  getGroup,
+  listGroups,
+  listOpen,
+  updateGroup,
+} from '../../../lib/servers';
 import { eachDatabase } from '../../support/database';
 import { bench, codeOf } from './support';
 
 eachDatabase('verbs of groups', (kind) => {
-  const { ctx, take, actor } = bench(kind);
+  const { use, ctx, take, actor } = bench(kind);
+  const lastAudit = async () => (await use().db.select().from(auditLogs).orderBy(desc(auditLogs.id)).limit(1))[0];
   let admin: Actor;
   let manager: Actor;
   let user: Actor;
@@ -51,6 +62,27 @@ eachDatabase('verbs of groups', (kind) => {
     expect(touched).toEqual(expect.arrayContaining([{ userId: user.id }, { userId: other.id }]));
     await deleteGroup(ctx(admin), 'moving');
     expect(take().filter(({ name }) => name === 'access.changed')).toHaveLength(2);
+  });
+
+  it('only who may change settings opens a group to everybody, or changes what an open one offers', async () => {
+    const opened = { name: 'lobby', anonymous: true, servers: [{ server: 'one', tools: ['a'] }] };
+    expect(await codeOf(createGroup(ctx(manager), opened))).toBe('FORBIDDEN');
+    expect(await createGroup(ctx(manager), { ...opened, anonymous: false })).toMatchObject({ anonymous: false });
+    expect(await codeOf(updateGroup(ctx(manager), 'lobby', { anonymous: true }))).toBe('FORBIDDEN');
+    expect(await updateGroup(ctx(admin), 'lobby', { anonymous: true })).toMatchObject({ anonymous: true });
+    expect(await lastAudit()).toMatchObject({ before: { anonymous: false }, after: { anonymous: true } });
+    const more = { servers: [{ server: 'one', tools: 'all' as const }] };
+    expect(await codeOf(updateGroup(ctx(manager), 'lobby', more))).toBe('FORBIDDEN');
+    // All else of it, and what it offers as it is, may be saved by who arranges groups.
+    const same = { description: 'for guests', servers: [{ server: 'one', tools: ['a'] }] };
+    expect(await updateGroup(ctx(manager), 'lobby', same)).toMatchObject({
+      anonymous: true,
+      description: 'for guests',
+    });
+    expect(await listOpen(ctx(admin))).toEqual([{ kind: 'group', name: 'lobby' }]);
+    expect(await listOpen(ctx(user))).toEqual([]);
+    expect(await updateGroup(ctx(manager), 'lobby', { anonymous: false, ...more })).toMatchObject({ anonymous: false });
+    await deleteGroup(ctx(admin), 'lobby');
   });
 
   it('unknown servers and users are named by pointer, and nothing is written', async () => {

@@ -1,15 +1,17 @@
 // The verbs of servers on a real database: good input, bad input, no right, twice at once.
-import { eq } from 'drizzle-orm';
+import { desc, eq } from 'drizzle-orm';
 import { beforeAll, describe, expect, it } from 'vitest';
 import { auditLogs, groupServers, groups, servers, tools } from '../../../drizzle/schema';
 import type { Actor } from '../../../lib/access/schema';
 import type { HubError } from '../../../lib/errors';
 import {
+  applyImport,
   createGroup,
   createServer,
   deleteServer,
   getServer,
   listDesired,
+  listOpen,
   listServers,
   listTools,
   restartServer,
@@ -214,6 +216,45 @@ eachDatabase('verbs of servers', (kind) => {
     expect(await updateServer(ctx(admin), 'repeating', { repeatSafeCalls: null })).toMatchObject({
       repeatSafeCalls: false,
     });
+  });
+
+  it('only who may change settings opens a server to everybody; an import never does, and it restarts nothing', async () => {
+    const owner = {
+      ...user,
+      permissions: [
+        ...user.permissions,
+        { resource: 'server', action: 'read', scope: 'all' } as const,
+        { resource: 'server', action: 'update', scope: 'all' } as const,
+      ],
+    };
+    const creator = {
+      ...owner,
+      permissions: [...owner.permissions, { resource: 'server', action: '*', scope: 'all' } as const],
+    };
+    expect(await codeOf(createServer(ctx(creator), stdio('opened', { anonymous: true })))).toBe('FORBIDDEN');
+    expect(await createServer(ctx(creator), stdio('opened'))).toMatchObject({ anonymous: false });
+    const hashOf = async () => (await listDesired(use().db, {}, opener)).find(({ name }) => name === 'opened')?.hash;
+    const before = await hashOf();
+    expect(await codeOf(updateServer(ctx(owner), 'opened', { anonymous: true }))).toBe('FORBIDDEN');
+    const opened = await updateServer(ctx(admin), 'opened', { anonymous: true });
+    expect(opened).toMatchObject({ anonymous: true });
+    expect(await hashOf()).toBe(before);
+    const audit = await use()
+      .db.select()
+      .from(auditLogs)
+      .where(eq(auditLogs.resourceId, opened.id))
+      .orderBy(desc(auditLogs.id));
+    expect(audit[0]).toMatchObject({ action: 'server.updated', after: { anonymous: true } });
+    expect(audit[0]?.before).not.toMatchObject({ anonymous: true });
+    expect((await loadEndpoints(use().db)).servers.find(({ name }) => name === 'opened')).toMatchObject({
+      anonymous: true,
+    });
+    expect(await listOpen(ctx(admin))).toEqual([{ kind: 'server', name: 'opened' }]);
+    // What else is changed of it leaves it open; shutting it takes no more than changing it.
+    expect(await updateServer(ctx(owner), 'opened', { description: 'x' })).toMatchObject({ anonymous: true });
+    expect(await updateServer(ctx(owner), 'opened', { anonymous: false })).toMatchObject({ anonymous: false });
+    await applyImport(ctx(admin), JSON.stringify({ mcpServers: { imported: { command: 'node', anonymous: true } } }));
+    expect(await getServer(ctx(admin), 'imported')).toMatchObject({ anonymous: false });
   });
 
   it('the era of the protocol can be forced where there are two, and null finds it out again', async () => {

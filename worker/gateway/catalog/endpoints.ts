@@ -60,13 +60,13 @@ export const allKey = '';
 export function buildEndpoints({ servers, groups }: EndpointRows): Endpoints {
   const nodes = new Map<string, ServerNode>();
   for (const row of servers) {
-    const offers = groups.flatMap(({ id, name, servers: members }) =>
+    const offers = groups.flatMap(({ id, name, anonymous, servers: members }) =>
       members
         .filter((member) => member.serverId === row.id)
-        .map(({ tools }) => ({ id, name, tools: tools && new Set(tools) })),
+        .map(({ tools }) => ({ id, name, open: anonymous, tools: tools && new Set(tools) })),
     );
-    const base = { ownerId: row.ownerId, server: row.name };
-    const { ownerId, name: server } = row;
+    const base = { ownerId: row.ownerId, server: row.name, open: row.anonymous };
+    const { ownerId, name: server, anonymous: open } = row;
     const groupsOf = groupsOfTools(offers);
     nodes.set(row.id, {
       id: row.id,
@@ -78,14 +78,22 @@ export function buildEndpoints({ servers, groups }: EndpointRows): Endpoints {
       queuedCalls: row.limits.queuedCalls ?? null,
       repeatSafeCalls: row.repeatSafeCalls,
       disabledTools: new Set(row.disabledTools),
-      resource: { ...base, type: 'server', groups: offers.map(({ id, name }) => ({ id, name })) },
-      toolResource: (tool, readOnly) => ({ type: 'tool', ownerId, server, tool, readOnly, groups: groupsOf(tool) }),
+      resource: { ...base, type: 'server', groups: offers.map(groupOf) },
+      toolResource: (tool, readOnly) => ({
+        type: 'tool',
+        ownerId,
+        server,
+        open,
+        tool,
+        readOnly,
+        groups: groupsOf(tool),
+      }),
       wholeResource: {
         ...base,
         type: 'tool',
         tool: '*',
         readOnly: true,
-        groups: offers.filter(({ tools }) => !tools).map(({ id, name }) => ({ id, name })),
+        groups: offers.filter(({ tools }) => !tools).map(groupOf),
       },
     });
   }
@@ -94,33 +102,50 @@ export function buildEndpoints({ servers, groups }: EndpointRows): Endpoints {
     [allKey, { key: allKey, kind: 'all', name: '', prefix: 'always', resource: null, members: all }],
   ]);
   for (const member of all) {
-    const { name, prefix, resource } = member.server;
+    const { name, prefix } = member.server;
     const key = name.toLowerCase();
+    const resource = onItsOwn(member.server.resource);
     byKey.set(key, { key, kind: 'server', name, prefix, resource, members: [member] });
   }
-  for (const { id, name, prefix, ownerId, servers: chosen } of groups) {
+  for (const { id, name, prefix, anonymous, ownerId, servers: chosen } of groups) {
     const key = name.toLowerCase();
     const members = all.flatMap(({ server }) => {
       const choice = chosen.find((entry) => entry.serverId === server.id);
       return choice ? [{ server, tools: choice.tools && new Set(choice.tools) }] : [];
     });
-    const resource: Resource = { type: 'group', ownerId, groups: [{ id, name }] };
+    const resource: Resource = { type: 'group', ownerId, open: anonymous, groups: [{ id, name }] };
     byKey.set(key, { key, kind: 'group', name, prefix, resource, members });
   }
   return { byKey, servers: nodes };
 }
 
+interface Offer {
+  id: string;
+  name: string;
+  open: boolean;
+  tools: ReadonlySet<string> | null;
+}
+
+function groupOf({ id, name, open }: Offer): { id: string; name: string; open: boolean } {
+  return { id, name, open };
+}
+
+/** A server whose open groups open only their own URLs: its own URL is opened by itself. */
+function onItsOwn({ groups = [], ...resource }: Resource): Resource {
+  return { ...resource, groups: groups.map(({ id, name }) => ({ id, name })) };
+}
+
 /** The groups that offer a tool of one server; the same array for tools that the same groups offer, and for no others. */
-function groupsOfTools(offers: readonly { id: string; name: string; tools: ReadonlySet<string> | null }[]) {
-  const whole = offers.filter(({ tools }) => !tools).map(({ id, name }) => ({ id, name }));
+function groupsOfTools(offers: readonly Offer[]) {
+  const whole = offers.filter(({ tools }) => !tools).map(groupOf);
   const limited = offers.filter(({ tools }) => tools);
-  const byOffers = new Map<string, { id: string; name: string }[]>([['', whole]]);
+  const byOffers = new Map<string, ReturnType<typeof groupOf>[]>([['', whole]]);
   return (tool: string) => {
     let key = '';
     for (const offer of limited) if (offer.tools?.has(tool)) key += `${offer.id} `;
     const known = byOffers.get(key);
     if (known) return known;
-    const some = limited.filter(({ tools }) => tools?.has(tool)).map(({ id, name }) => ({ id, name }));
+    const some = limited.filter(({ tools }) => tools?.has(tool)).map(groupOf);
     const groups = [...whole, ...some];
     byOffers.set(key, groups);
     return groups;

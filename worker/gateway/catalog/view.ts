@@ -352,8 +352,9 @@ export function createViews(keyring: Seals) {
     const known = fingerprints.get(actor);
     if (known) return known;
     const { kind, userId, permissions, groupIds, keyScope } = actor;
-    const isSystem = kind === 'system';
-    const text = JSON.stringify([isSystem, userId, permissions, groupIds, keyScope]);
+    // Of these two the rights are in their kind.
+    const special = kind === 'system' || kind === 'anonymous' ? kind : null;
+    const text = JSON.stringify([special, userId, permissions, groupIds, keyScope]);
     const fingerprint = createHash('sha256').update(text).digest('base64url');
     fingerprints.set(actor, fingerprint);
     return fingerprint;

@@ -14,6 +14,7 @@ import type { Modern } from '../stateless/modern';
 import { checkMessage, idOf, type Message, parseJson } from './json';
 import type { ProtectedResource } from './protected-resource';
 import { checkPostHeaders, createBodyReader, endpointKeyOf, sseEndpointKeyOf, tokenOf } from './request';
+import type { Strangers } from './strangers';
 import { allowedMethods, refuse, type Visit } from './visit';
 
 export interface HttpLimits {
@@ -34,12 +35,15 @@ export interface HttpDeps {
   legacy: Legacy;
   modern: Modern;
   sse: Sse;
+  /** Callers without a credential. */
+  strangers: Strangers;
   limits: HttpLimits;
   newRequestId(request: IncomingMessage): string;
 }
 
 export function createHttp(deps: HttpDeps) {
-  const { resolveActor, origins, catalog, viewOf, protectedResource, legacy, sse, modern, limits, newRequestId } = deps;
+  const { resolveActor, origins, catalog, viewOf, protectedResource, legacy, sse, modern, strangers, limits } = deps;
+  const { newRequestId } = deps;
   const bodies = createBodyReader(limits.bodyBytes, limits.bodyTimeoutMs);
 
   /**
@@ -58,7 +62,10 @@ export function createHttp(deps: HttpDeps) {
       if (request.method === 'OPTIONS') return void answerOptions(response, requestId);
       const token = tokenOf(request);
       const { socket } = request;
-      const found = token === null ? null : resolveActor(token, socket.remoteAddress, socket);
+      const found =
+        token === null
+          ? strangers.actorOf(request.headers.authorization)
+          : resolveActor(token, socket.remoteAddress, socket);
       if (found instanceof Promise) {
         found.then((actor) => enter(request, response, requestId, actor, fail)).catch(fail);
       } else {
@@ -86,6 +93,7 @@ export function createHttp(deps: HttpDeps) {
     const key = sseKey ?? endpointKeyOf(url);
     if (actor.token) checkToken(actor, key);
     const endpoint = endpointFor(actor, key);
+    if (actor.kind === 'anonymous') strangers.admit(request.socket.remoteAddress, response);
     const visit = { request, response, requestId, actor, endpoint };
     if (request.method === 'POST') {
       checkPostHeaders(request, limits.bodyBytes, sseKey === null);
@@ -117,7 +125,10 @@ export function createHttp(deps: HttpDeps) {
   async function recogniseAgain(visit: Visit, goOn: () => void): Promise<void> {
     const { request, endpoint } = visit;
     const token = tokenOf(request);
-    const actor = token === null ? null : await resolveActor(token, request.socket.remoteAddress);
+    const actor =
+      token === null
+        ? strangers.actorOf(request.headers.authorization)
+        : await resolveActor(token, request.socket.remoteAddress);
     if (!actor) throw new HubError('UNAUTHENTICATED');
     if (actor.token) checkToken(actor, endpoint.key);
     visit.actor = actor;
@@ -149,10 +160,15 @@ export function createHttp(deps: HttpDeps) {
     }
   }
 
-  /** @throws HubError NOT_FOUND, alike for what does not exist and for what is not the actor's */
+  /**
+   * @throws HubError NOT_FOUND, alike for what does not exist and for what is not the actor's; UNAUTHENTICATED for both
+   * where nobody said who asks
+   */
   function endpointFor(actor: Actor, key: string | null): Endpoint {
+    const isNobody = actor.kind === 'anonymous';
     const endpoint = key === null ? undefined : catalog.endpoints.byKey.get(key);
-    if (endpoint && (!endpoint.resource || can(actor, 'read', endpoint.resource))) return endpoint;
+    if (endpoint && (endpoint.resource ? can(actor, 'read', endpoint.resource) : !isNobody)) return endpoint;
+    if (isNobody) throw new HubError('UNAUTHENTICATED');
     throw new HubError('NOT_FOUND', 'There is no such MCP endpoint, or it is not yours to see.', {
       hint: 'Use /api/mcp, or /api/mcp/ and the name of a server or group.',
     });

@@ -235,8 +235,8 @@ export function createListeners({ streams, news, taskNews, viewFor, version }: L
       for (const listener of listeners) tellChangedLists(listener);
     },
 
-    endWhere(matches: (actor: Actor) => boolean, reason: string): void {
-      for (const listener of listeners) if (matches(listener.actor)) end(listener, reason);
+    endWhere(matches: (actor: Actor, endpointKey: string) => boolean, reason: string): void {
+      for (const listener of listeners) if (matches(listener.actor, listener.endpointKey)) end(listener, reason);
     },
 
     get size(): number {

@@ -21,6 +21,7 @@ const view: ServerView = {
   desired: 'running',
   timeoutMs: 1_500,
   prefix: 'never',
+  anonymous: false,
   limits: {},
   tls: null,
   healthCheck: null,

@@ -101,6 +101,24 @@ describe('built-in roles', () => {
     expect(can(anonymousActor, 'read', { type: 'key', ownerId: null })).toBe(false);
   });
 
+  it('lets callers without a credential read and call what was opened to everybody, and nothing more', () => {
+    const open = { type: 'tool' as const, server: 'github', tool: 'search', open: true };
+    const offered = { type: 'tool' as const, server: 'github', groups: [foreign, { ...mine, open: true }] };
+    for (const resource of [open, offered, { type: 'server' as const, open: true }]) {
+      expect(can(anonymousActor, 'read', resource)).toBe(true);
+      expect(can(anonymousActor, 'call', resource)).toBe(true);
+      for (const action of ['create', 'update', 'delete', 'operate'] as const) {
+        expect(can(anonymousActor, action, resource)).toBe(false);
+      }
+    }
+    expect(can(anonymousActor, 'read', { ...offered, groups: [foreign, mine] })).toBe(false);
+    expect(can(anonymousActor, 'read', { ...open, open: false })).toBe(false);
+    expect(can(anonymousActor, 'read', { type: 'log', open: true })).toBe(false);
+    expect(canSome(anonymousActor, 'read', 'tool')).toBe(false);
+    // Nobody else has more by it.
+    expect(can(actorOf('unknown role'), 'read', open)).toBe(false);
+  });
+
   it('lets the hub itself do everything', () => {
     expect(Object.values(reach(systemActor('config-file'))).every((places) => places === everywhere)).toBe(true);
   });

@@ -4,7 +4,7 @@ import { createRate } from '../../../../worker/gateway/rate';
 describe('a rate', () => {
   it('lets so many through at once, then one by one, and counts each caller alone', () => {
     let nowMs = 5000;
-    const rate = createRate(3, 10, () => nowMs);
+    const rate = createRate(3, 10, { now: () => nowMs });
     const take = (caller = 'a') => {
       try {
         rate.take(caller);
@@ -21,7 +21,7 @@ describe('a rate', () => {
   });
 
   it('says when to come back', () => {
-    const rate = createRate(1, 2, () => 0);
+    const rate = createRate(1, 2, { now: () => 0 });
     rate.take('a');
     expect(() => rate.take('a')).toThrow(
       expect.objectContaining({ code: 'LIMIT_EXCEEDED', extras: expect.objectContaining({ retryAfterMs: 500 }) }),
