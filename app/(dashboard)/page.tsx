@@ -2,6 +2,7 @@ import type { Metadata } from 'next';
 import { cache, context, worker } from '@/app/_server';
 import { listKeys } from '@/lib/access';
 import { canSome } from '@/lib/access/can';
+import { listOpen } from '@/lib/servers';
 import { listCalls, recentOverview } from '@/lib/telemetry';
 import { OverviewView } from './_overview/overview-view';
 import { loadServers, serverRights } from './servers/load';
@@ -10,9 +11,10 @@ export const metadata: Metadata = { title: 'Overview' };
 
 export default async function OverviewPage() {
   const ctx = await context();
-  const [servers, figures, calls, keys, stats] = await Promise.all([
+  const [servers, figures, open, calls, keys, stats] = await Promise.all([
     loadServers(ctx),
     recentOverview(ctx, cache()),
+    listOpen(ctx),
     canSome(ctx.actor, 'read', 'call') ? listCalls(ctx, { limit: 10 }) : { data: [] },
     canSome(ctx.actor, 'read', 'key') ? listKeys(ctx) : [],
     worker()
@@ -22,7 +24,7 @@ export default async function OverviewPage() {
   return (
     <OverviewView
       servers={servers}
-      hub={{ ...figures, worker: stats }}
+      hub={{ ...figures, open, worker: stats }}
       calls={calls.data}
       connected={keys.some((key) => key.lastUsedAt !== null)}
       rights={{ ...serverRights(ctx.actor), connect: canSome(ctx.actor, 'create', 'key') }}

@@ -1,8 +1,11 @@
 import type { ControlAnswer } from '@/lib/control/schema';
+import type { OpenEndpoint } from '@/lib/servers/schema';
 import type { Overview } from '@/lib/telemetry/schema';
 
 /** What GET /api/v1/hub answers. */
 export interface HubView extends Overview {
   /** null while the worker does not answer. */
   worker: ControlAnswer<'hub.stats'> | null;
+  /** What asks for no credential. */
+  open: OpenEndpoint[];
 }

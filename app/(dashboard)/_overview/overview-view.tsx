@@ -14,6 +14,7 @@ import { Attention } from './attention';
 import { Checklist } from './checklist';
 import { healthSentence } from './health';
 import type { HubView } from './hub-view';
+import { OpenNotice } from './open-notice';
 import { RecentCalls } from './recent-calls';
 import { Tiles } from './tiles';
 
@@ -96,6 +97,7 @@ export function OverviewView(initial: OverviewViewProps) {
           hint={operations.refusal.failure.hint}
         />
       )}
+      {hub.open.length > 0 && <OpenNotice open={hub.open} />}
       <Attention
         faults={faults}
         configFaults={hub.worker?.configFaults ?? []}

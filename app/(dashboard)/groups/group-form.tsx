@@ -12,7 +12,8 @@ import { type GroupInput, type GroupView, nameSchema } from '@/lib/servers/schem
 import type { GroupContext } from './load';
 import { ServerPicker } from './server-picker';
 
-export type GroupValues = Required<GroupInput>;
+/** Whether it is open to everybody is asked apart, see open-access.tsx. */
+export type GroupValues = Required<Omit<GroupInput, 'anonymous'>>;
 
 export const emptyGroup: GroupValues = { name: '', description: '', prefix: 'always', servers: [], members: [] };
 

@@ -19,6 +19,7 @@ import { Table, TableBody, TableHead, TableRow, Td, Th } from '@/app/_ui/table';
 import { toast } from '@/app/_ui/toaster';
 import { endpointUrl } from '@/lib/servers/clients';
 import type { GroupView } from '@/lib/servers/schema';
+import { OpenBadge } from '../open-access';
 import { createGroupAction } from './actions';
 import { emptyGroup, GroupForm } from './group-form';
 import type { GroupContext } from './load';
@@ -103,9 +104,12 @@ function GroupRow({ group, base }: { group: GroupView; base: string }) {
   return (
     <TableRow data-group={group.name}>
       <Td className="w-1/3 max-w-0 max-sm:w-full">
-        <Link href={`/groups/${encodeURIComponent(group.name)}`} className="block truncate font-medium hover:underline">
-          {group.name}
-        </Link>
+        <span className="flex min-w-0 items-center gap-2">
+          <Link href={`/groups/${encodeURIComponent(group.name)}`} className="truncate font-medium hover:underline">
+            {group.name}
+          </Link>
+          <OpenBadge anonymous={group.anonymous} />
+        </span>
         <p className="truncate text-caption font-normal text-muted-foreground">
           {group.description || <span className="sm:hidden">{plural(group.servers.length, 'server')}</span>}
         </p>

@@ -12,7 +12,8 @@ export interface GroupContext {
   servers: { name: string; toolCount: number }[];
   /** Names of users; empty for those who may not see them. */
   users: string[];
-  rights: { create: boolean; update: boolean; delete: boolean };
+  /** `open`: to callers without a key. */
+  rights: { create: boolean; update: boolean; delete: boolean; open: boolean };
 }
 
 export async function loadGroupContext(ctx: Ctx): Promise<GroupContext> {
@@ -30,6 +31,7 @@ export async function loadGroupContext(ctx: Ctx): Promise<GroupContext> {
       create: canSome(ctx.actor, 'create', 'group'),
       update: canSome(ctx.actor, 'update', 'group'),
       delete: canSome(ctx.actor, 'delete', 'group'),
+      open: canSome(ctx.actor, 'update', 'group') && canSome(ctx.actor, 'update', 'setting'),
     },
   };
 }

@@ -100,7 +100,8 @@ function ToolPicks({ server, value, onChange }: ToolPicksProps) {
   return (
     <fieldset className="mt-1 ml-6">
       <legend className="text-caption font-normal text-muted-foreground">
-        {value.length} of {plural(names.length, 'tool')} chosen
+        {value.length} of {plural(names.length, 'tool')} chosen; without the resources and prompts of the server, which
+        come with all tools only
       </legend>
       <div className="grid max-h-56 gap-x-4 overflow-y-auto sm:grid-cols-2">
         {names.map((name) => (

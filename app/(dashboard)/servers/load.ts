@@ -29,5 +29,6 @@ export function serverRights(actor: Actor): ServerRights {
     operate: canSome(actor, 'operate', 'server'),
     delete: canSome(actor, 'delete', 'server'),
     call: canSome(actor, 'call', 'tool'),
+    open: canSome(actor, 'update', 'server') && canSome(actor, 'update', 'setting'),
   };
 }

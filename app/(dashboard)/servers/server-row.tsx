@@ -5,6 +5,7 @@ import { Countdown, RelativeTime } from '@/app/_ui/relative-time';
 import { StateBadge } from '@/app/_ui/state-badge';
 import { TableRow, Td } from '@/app/_ui/table';
 import type { ServerState } from '@/lib/servers/schema';
+import { OpenBadge } from '../open-access';
 import { ServerActions } from './server-actions';
 import { needsAttention, type Operation, type ServerRights, type ShownServer, targetOf } from './shown-server';
 import { SourceBadge } from './source-badge';
@@ -36,6 +37,7 @@ export function ServerRow({ server, state, rights, onOperate, onRemoved }: Serve
           <span className="max-sm:hidden">
             <SourceBadge server={server} />
           </span>
+          <OpenBadge anonymous={server.anonymous} />
         </div>
         <div className="mt-0.5 sm:hidden">
           <StateBadge state={state} plain />

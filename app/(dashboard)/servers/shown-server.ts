@@ -13,6 +13,8 @@ export interface ServerRights {
   operate: boolean;
   delete: boolean;
   call: boolean;
+  /** To callers without a key. */
+  open: boolean;
 }
 
 export type Operation = 'start' | 'stop' | 'restart';

@@ -14,6 +14,7 @@ import { Panel } from '@/app/_ui/panel';
 import { toast } from '@/app/_ui/toaster';
 import { endpointUrl } from '@/lib/servers/clients';
 import type { GroupView as Group } from '@/lib/servers/schema';
+import { OpenAccess, OpenBadge } from '../../open-access';
 import { deleteGroupAction, updateGroupAction } from '../actions';
 import { GroupForm, valuesOf } from '../group-form';
 import type { GroupContext } from '../load';
@@ -27,6 +28,7 @@ export function GroupView({ group, around }: { group: Group; around: GroupContex
     <>
       <PageHeader
         title={group.name}
+        aside={<OpenBadge anonymous={group.anonymous} />}
         description={group.description || undefined}
         actions={
           <>
@@ -84,6 +86,41 @@ export function GroupView({ group, around }: { group: Group; around: GroupContex
           }}
         />
       </Panel>
+      <OpenAccess
+        kind="group"
+        name={group.name}
+        url={url}
+        anonymous={group.anonymous}
+        mayOpen={around.rights.open}
+        mayShut={around.rights.update}
+        reach={<Offers group={group} around={around} />}
+        onChange={async (anonymous) => {
+          const answer = await answered(
+            updateGroupAction({ name: group.name, patch: { anonymous }, ifVersion: group.version }),
+          );
+          if (!answer.ok) return answer;
+          await client.invalidateQueries({ queryKey: ['groups'] });
+          toast(anonymous ? `${group.name} is open to everybody` : `${group.name} asks for a key`);
+          router.refresh();
+          return null;
+        }}
+      />
     </>
+  );
+}
+
+/** What the group offers, as everybody reaches it where it is open. */
+function Offers({ group, around }: { group: Group; around: GroupContext }) {
+  if (group.servers.length === 0) return 'nothing yet, but all that is added to it';
+  return (
+    <ul className="list-disc pl-5">
+      {group.servers.map(({ server, tools }) => (
+        <li key={server} className="wrap-anywhere">
+          {tools === 'all'
+            ? `${server}: all ${plural(around.servers.find(({ name }) => name === server)?.toolCount ?? 0, 'tool')}, also later ones, resources and prompts`
+            : `${server}: ${tools.join(', ') || 'no tool'}`}
+        </li>
+      ))}
+    </ul>
   );
 }

@@ -4,11 +4,14 @@ import { useRouter } from 'next/navigation';
 import { useState } from 'react';
 // How the server is set up: a form, or the values to read where they belong to a file or may not be changed.
 import { answered } from '@/app/_ui/answered';
+import { plural } from '@/app/_ui/format';
 import { KeyValues } from '@/app/_ui/key-values';
 import { Notice } from '@/app/_ui/notice';
 import { Panel, PanelBody } from '@/app/_ui/panel';
 import { toast } from '@/app/_ui/toaster';
 import type { ActionFailure } from '@/lib/errors';
+import { endpointUrl } from '@/lib/servers/clients';
+import { OpenAccess } from '../../open-access';
 import { updateServerAction } from '../actions';
 import { demandText, isolationText } from '../instance-words';
 import { limitText } from '../limit-words';
@@ -22,9 +25,45 @@ export interface ConfigTabProps {
   mayUpdate: boolean;
   /** Settings that are not saved yet. */
   mayTest: boolean;
+  /** To callers without a key. */
+  mayOpen: boolean;
 }
 
-export default function ConfigTab({ server, mayUpdate, mayTest }: ConfigTabProps) {
+export default function ConfigTab({ mayOpen, ...props }: ConfigTabProps) {
+  return (
+    <>
+      <Settings {...props} />
+      <Access server={props.server} mayOpen={mayOpen} mayUpdate={props.mayUpdate} />
+    </>
+  );
+}
+
+function Access({ server, mayOpen, mayUpdate }: Omit<ConfigTabProps, 'mayTest'>) {
+  const client = useQueryClient();
+  const isHere = server.source === 'api';
+  return (
+    <OpenAccess
+      kind="server"
+      name={server.name}
+      url={endpointUrl(window.location.origin, server.name)}
+      anonymous={server.anonymous}
+      mayOpen={mayOpen && isHere}
+      mayShut={mayUpdate && isHere}
+      reach={`all ${plural(server.toolCount, 'tool')} of ${server.name}, also later ones, its resources and prompts`}
+      onChange={async (anonymous) => {
+        const answer = await answered(
+          updateServerAction({ name: server.name, patch: { anonymous }, ifVersion: server.version }),
+        );
+        if (!answer.ok) return answer;
+        toast(anonymous ? `${server.name} is open to everybody` : `${server.name} asks for a key`);
+        await client.invalidateQueries({ queryKey: ['servers'] });
+        return null;
+      }}
+    />
+  );
+}
+
+function Settings({ server, mayUpdate, mayTest }: Omit<ConfigTabProps, 'mayOpen'>) {
   if (server.source === 'file') {
     return (
       <ReadOnly

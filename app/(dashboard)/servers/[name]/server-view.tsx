@@ -11,6 +11,7 @@ import { StateBadge } from '@/app/_ui/state-badge';
 import { Tab, TabPanel, Tabs, TabsList } from '@/app/_ui/tabs';
 import { toast } from '@/app/_ui/toaster';
 import type { ToolView } from '@/lib/servers/schema';
+import { OpenBadge } from '../../open-access';
 import { ServerActions } from '../server-actions';
 import { needsAttention, type ServerRights, type ShownServer } from '../shown-server';
 import { SourceBadge } from '../source-badge';
@@ -62,6 +63,7 @@ export function ServerView({ initial, tools, rights, users }: ServerViewProps) {
               <StateBadge state={state} />
             </span>
             <SourceBadge server={server} />
+            <OpenBadge anonymous={server.anonymous} />
           </>
         }
         description={server.description || undefined}
@@ -129,7 +131,7 @@ export function ServerView({ initial, tools, rights, users }: ServerViewProps) {
           <LogsTab server={server} />
         </TabPanel>
         <TabPanel value="config">
-          <ConfigTab server={server} mayUpdate={rights.update} mayTest={rights.create} />
+          <ConfigTab server={server} mayUpdate={rights.update} mayTest={rights.create} mayOpen={rights.open} />
         </TabPanel>
       </Tabs>
     </>
