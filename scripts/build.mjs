@@ -10,6 +10,7 @@ const root = dirname(dirname(fileURLToPath(import.meta.url)));
 const programs = {
   worker: 'worker/main.ts',
   'openapi-thread': 'worker/upstream/openapi/thread.ts',
+  'search-thread': 'worker/search/thread.ts',
   database: 'lib/db/embedded/main.ts',
   launcher: 'scripts/launcher.ts',
   primary: 'scripts/launcher/primary.ts',

@@ -87,6 +87,7 @@ export function createControl(deps: ControlDeps): Control {
     'servers.report': ({ id }) => ({ life: reports.lifeOf(id) }),
     'openapi.read': ({ source, settings }) => readDocument(source, settings),
     'tools.call': ({ actor, ...call }, signal) => gateway.callTool({ ...call, actor: actor as Actor, signal }),
+    'tools.search': ({ actor, search }) => gateway.searchTools(actor as Actor, search),
     'hub.stats': async ({ own }) => {
       const parts = [gateway.stats(), ...(peers && !own ? await peers.stats() : [])];
       const sum = (of: 'sessions' | 'inflight') => parts.reduce((total, part) => total + part[of], 0);

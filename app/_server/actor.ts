@@ -40,3 +40,8 @@ export async function contextFor(
 ): Promise<Ctx> {
   return { actor, db: (await database()).db, bus: bus(), vault: vault(), ...visit, ...(sessionId && { sessionId }) };
 }
+
+/** An actor as it travels to the worker. */
+export function sentActor(actor: Actor) {
+  return { ...actor, permissions: [...actor.permissions], groupIds: [...actor.groupIds] };
+}

@@ -6,6 +6,7 @@ import { z } from 'zod';
 import { tokenScopes } from '../access/schema';
 import { serverLifeSchema, serverTestSchema } from '../diagnosis/schema';
 import { documentReadingSchema, openApiSettingsSchema } from '../openapi/schema';
+import { toolSearchAnswerSchema, toolSearchSchema } from '../routing/schema';
 import { logLineSchema, serverInputSchema, serverStatusSchema } from '../servers/schema';
 
 /** An actor as it travels; the worker trusts it because only this hub's user can open the socket. */
@@ -102,6 +103,12 @@ export const controlCalls = {
       durationMs: z.number(),
       bytes: z.number(),
     }),
+  },
+  /** Finds tools among those that the actor sees. */
+  'tools.search': {
+    path: '/control/tools/search',
+    body: z.object({ actor: sentActorSchema, search: toolSearchSchema }),
+    answer: toolSearchAnswerSchema,
   },
   /** Open MCP sessions, totals of the data plane. */
   'hub.stats': {

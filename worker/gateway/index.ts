@@ -2,18 +2,21 @@
 // behind the supervisor. Made by createGateway, begun by start(), ended by close().
 import { randomBytes, randomUUID } from 'node:crypto';
 import type { IncomingMessage, ServerResponse } from 'node:http';
+import { can } from '../../lib/access/can';
 import type { Keyring } from '../../lib/access/keyring';
 import type { Actor } from '../../lib/access/schema';
 import { HubError } from '../../lib/errors';
 import type { Bus } from '../../lib/events/bus';
 import type { Limiter } from '../../lib/limits';
 import type { Log } from '../../lib/log';
+import type { ToolSearch, ToolSearchAnswer } from '../../lib/routing/schema';
 import type { SessionMessage } from '../fleet/messages';
 import type { OriginRules } from '../origin';
+import { createSearcher } from '../search';
 import type { Supervisor } from '../supervisor/types';
 import { type CallRecord, createCalls } from './call';
 import { type CatalogDeps, createCatalog } from './catalog/catalog';
-import type { Endpoint } from './catalog/endpoints';
+import { allKey, type Endpoint } from './catalog/endpoints';
 import { createViews, type View } from './catalog/view';
 import { createHttp, type HttpLimits } from './http/http';
 import type { ProtectedResource } from './http/protected-resource';
@@ -132,6 +135,11 @@ export interface Gateway {
   handle(request: IncomingMessage, response: ServerResponse): void;
   /** Runs a tool as somebody who is not an MCP client, through the same path. @throws HubError NOT_FOUND, BUSY, CANCELLED */
   callTool(call: DirectCall): Promise<DirectAnswer>;
+  /**
+   * The tools that a request in plain words is about, of those that the actor sees.
+   * @throws HubError NOT_FOUND for a group that the actor does not see, UNAVAILABLE, BUSY
+   */
+  searchTools(actor: Actor, search: ToolSearch): Promise<ToolSearchAnswer>;
   stats(): { sessions: number; inflight: number; parked: number; questions: number; droppedAnswers: number };
   /** Tools that the server was last seen with. */
   toolCount(serverId: string): number;
@@ -176,6 +184,7 @@ export function createGateway(deps: GatewayDeps): Gateway {
       void rights.endForbidden();
     },
   });
+  const searcher = createSearcher({ catalog, log });
   const self = deps.peers?.self ?? randomBytes(9).toString('base64url');
   const others = () => deps.peers?.members().filter((name) => name !== self) ?? [];
   const keeper = createWishKeeper({
@@ -415,6 +424,14 @@ export function createGateway(deps: GatewayDeps): Gateway {
       const durationMs = performance.now() - startedAtMs;
       return { [kind]: JSON.parse(text), durationMs, bytes: Buffer.byteLength(text) };
     },
+    async searchTools(actor, { group, ...question }) {
+      const startedAtMs = performance.now();
+      const endpoint = catalog.endpoints.byKey.get(group?.toLowerCase() ?? allKey);
+      const isSeen = !endpoint?.resource || (endpoint.kind === 'group' && can(actor, 'read', endpoint.resource));
+      if (!endpoint || !isSeen) throw new HubError('NOT_FOUND', `There is no group ${JSON.stringify(group)}.`);
+      const hits = await searcher.search(viewOf(actor, endpoint), question);
+      return { hits, mode: 'lexical', tookMs: Math.round((performance.now() - startedAtMs) * 100) / 100 };
+    },
     stats: () => ({
       sessions: sessions.size,
       inflight: relay.inflight,
@@ -433,7 +450,7 @@ export function createGateway(deps: GatewayDeps): Gateway {
       listeners.stop();
     },
     interrupt: relay.interrupt,
-    close() {
+    async close() {
       for (const stop of unsubscribe.splice(0)) stop();
       clearInterval(purge);
       gate.close();
@@ -447,7 +464,7 @@ export function createGateway(deps: GatewayDeps): Gateway {
       relay.close();
       questions.close();
       streams.close();
-      return keeper.close();
+      await Promise.all([keeper.close(), searcher.close()]);
     },
   };
 }

@@ -6,6 +6,7 @@ import { usePathname } from 'next/navigation';
 const names: Record<string, string> = {
   servers: 'Servers',
   groups: 'Groups',
+  tools: 'Tools',
   playground: 'Playground',
   calls: 'Calls',
   audit: 'Audit',

@@ -12,6 +12,7 @@ import {
   ShieldCheck,
   SquareStack,
   Users,
+  Wrench,
 } from 'lucide-react';
 import Link from 'next/link';
 import { usePathname } from 'next/navigation';
@@ -23,6 +24,7 @@ const icons: Record<PageIcon, LucideIcon> = {
   overview: LayoutDashboard,
   servers: Server,
   groups: SquareStack,
+  tools: Wrench,
   playground: FlaskConical,
   calls: ScrollText,
   keys: KeyRound,

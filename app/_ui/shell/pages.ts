@@ -6,6 +6,7 @@ export type PageIcon =
   | 'overview'
   | 'servers'
   | 'groups'
+  | 'tools'
   | 'playground'
   | 'calls'
   | 'keys'
@@ -36,6 +37,7 @@ const blocks: readonly NavBlock[] = [
       { href: '/', label: 'Overview', icon: 'overview' },
       { href: '/servers', label: 'Servers', icon: 'servers', needs: ['read', 'server'] },
       { href: '/groups', label: 'Groups', icon: 'groups', needs: ['read', 'group'] },
+      { href: '/tools', label: 'Tools', icon: 'tools', needs: ['read', 'tool'] },
       { href: '/playground', label: 'Playground', icon: 'playground', needs: ['call', 'tool'] },
     ],
   },

@@ -19,6 +19,7 @@ import {
 } from '@/lib/access/schema';
 import { limitInputSchema, limitRefSchema } from '@/lib/limits/schema';
 import { documentInputSchema } from '@/lib/openapi/schema';
+import { toolSearchSchema } from '@/lib/routing/schema';
 import {
   groupInputSchema,
   groupPatchSchema,
@@ -38,6 +39,7 @@ const bodies = {
   GroupInput: groupInputSchema,
   GroupPatch: groupPatchSchema,
   DocumentInput: documentInputSchema,
+  ToolSearch: toolSearchSchema,
   ToolCallInput: toolCallInputSchema,
   ImportInput: importInputSchema,
   KeyInput: keyInputSchema,
@@ -215,6 +217,14 @@ export const operations: Record<string, Record<string, Operation>> = {
       body: 'ToolCallInput',
       answer: 'ToolCallResult',
       problems: [403, 404, 429, 502, 504],
+    },
+  },
+  '/api/v1/tools/search': {
+    post: {
+      summary: 'Find the tools that a request in plain words is about, among those that the caller sees',
+      body: 'ToolSearch',
+      answer: 'ToolSearchAnswer',
+      problems: [404, 429],
     },
   },
   '/api/v1/import': {

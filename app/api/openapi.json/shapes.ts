@@ -20,6 +20,7 @@ import { credentialSettingSchema } from '@/lib/credentials/schema';
 import { serverReportSchema, serverTestSchema } from '@/lib/diagnosis/schema';
 import { type LimitView, limitRefSchema } from '@/lib/limits/schema';
 import { type DocumentChange, documentReadingSchema, openApiSettingsSchema } from '@/lib/openapi/schema';
+import { toolSearchAnswerSchema } from '@/lib/routing/schema';
 import {
   balancings,
   type GroupView,
@@ -365,6 +366,7 @@ export const answers = {
   Group: group,
   GroupList: listOf(group),
   ToolList: listOf(tool),
+  ToolSearchAnswer: toolSearchAnswerSchema,
   ToolCallResult: controlCalls['tools.call'].answer.extend({ requestId: z.string() }),
   LogLines: z.object({ data: z.array(logLineSchema), dropped: count, nextCursor: z.null() }),
   InstanceList: z.object({ data: serverStatusSchema.shape.instances, nextCursor: z.null() }),

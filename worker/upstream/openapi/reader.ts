@@ -1,10 +1,10 @@
 // Reads documents in a thread with a bound on its time and memory, one after the other, and remembers the last few: a
 // document is read when it is looked at, when it is saved, and at each start of its server.
 import { createHash } from 'node:crypto';
-import { Worker } from 'node:worker_threads';
 import { LRUCache } from 'lru-cache';
 import { HubError } from '../../../lib/errors';
 import { documentMaxBytes } from '../../../lib/openapi/schema';
+import { startThread } from '../../threads';
 import type { DocumentPlan } from './model';
 import type { Answer, Task } from './thread';
 
@@ -16,7 +16,7 @@ const memoryMb = 1024;
 const remembered = 4;
 const rememberMs = 600_000;
 
-const fromSource = import.meta.url.endsWith('.ts');
+const program = { source: new URL('./thread.ts', import.meta.url), bundle: './openapi-thread.mjs' };
 const plans = new LRUCache<string, Promise<DocumentPlan>>({ max: remembered, ttl: rememberMs });
 let last: Promise<unknown> = Promise.resolve();
 
@@ -47,7 +47,8 @@ function unusable(message: string): HubError {
 
 function runThread(task: Task): Promise<DocumentPlan> {
   return new Promise((resolve, reject) => {
-    const thread = startThread(task);
+    const resourceLimits = { maxOldGenerationSizeMb: memoryMb, stackSizeMb: 8 };
+    const thread = startThread(program, { workerData: task, resourceLimits, stdout: true, stderr: true });
     let plan: DocumentPlan | null = null;
     const settle = (error?: HubError) => {
       clearTimeout(timer);
@@ -80,14 +81,4 @@ function runThread(task: Task): Promise<DocumentPlan> {
     });
     thread.once('exit', () => settle());
   });
-}
-
-function startThread(workerData: Task): Worker {
-  const resourceLimits = { maxOldGenerationSizeMb: memoryMb, stackSizeMb: 8 };
-  const options = { workerData, resourceLimits, stdout: true, stderr: true };
-  if (!fromSource) return new Worker(new URL('./openapi-thread.mjs', import.meta.url), options);
-  // Node 20 reads no TypeScript, and threads take no loader from their program.
-  const url = JSON.stringify(new URL('./thread.ts', import.meta.url).href);
-  const code = `import('tsx/esm/api').then(({ register }) => { register(); return import(${url}); })`;
-  return new Worker(code, { ...options, eval: true });
 }

@@ -1,17 +1,12 @@
-import { refuseOthers, route, whileSignedIn, worker } from '@/app/_server';
+import { refuseOthers, route, sentActor, whileSignedIn, worker } from '@/app/_server';
 import { toolCallInputSchema } from '@/lib/servers/schema';
 
 /** The worker asks the policy and writes the call log, as for every call; closing the request cancels the call. */
 export const POST = route(
   async ({ ctx, body, request }) => {
-    const { actor, requestId } = ctx;
-    const sent = {
-      ...actor,
-      permissions: [...actor.permissions],
-      groupIds: [...actor.groupIds],
-    };
+    const { requestId } = ctx;
     const answer = await whileSignedIn(ctx, request.signal, (signal) =>
-      worker().call('tools.call', { actor: sent, requestId, ...body }, { signal }),
+      worker().call('tools.call', { actor: sentActor(ctx.actor), requestId, ...body }, { signal }),
     );
     return { ...answer, requestId };
   },

@@ -1,0 +1,130 @@
+// The search for tools at a gateway: it finds what its lists show to the same caller, as they are now, and nothing else.
+import { afterEach, beforeEach, expect, it } from 'vitest';
+import type { Actor } from '../../../lib/access/schema';
+import { keyActor, memoryUpstream, serverRow, startGateway, type TestGateway } from '../../support/gateway';
+import { until } from '../../support/until';
+
+interface Described {
+  description?: string;
+  annotations?: object;
+  inputSchema?: object;
+}
+
+let hub: TestGateway;
+const lists: Record<string, Record<string, Described>> = {};
+
+function server(name: string) {
+  return memoryUpstream({ tools: { listChanged: true } }, (method) => {
+    if (method !== 'tools/list') return {};
+    const tools = Object.entries(lists[name] ?? {});
+    return { tools: tools.map(([tool, each]) => ({ name: tool, inputSchema: { type: 'object' }, ...each })) };
+  });
+}
+
+beforeEach(async () => {
+  lists.files = {
+    read_file: { description: 'Reads a whole file', annotations: { readOnlyHint: true } },
+    delete_file: { description: 'Deletes a file for good' },
+  };
+  lists.vault = { read_secret: { description: 'Reads a secret file of the vault' } };
+  lists.sleepy = { wake: { description: 'Wakes the file system' } };
+  hub = await startGateway({
+    servers: [serverRow('files'), serverRow('vault'), serverRow('sleepy', { enabled: false })],
+    groups: [
+      { id: 'g1', name: 'Readers', ownerId: null, prefix: 'never', servers: [{ serverId: 'id-files', tools: null }] },
+      {
+        id: 'g2',
+        name: 'One',
+        ownerId: null,
+        prefix: 'always',
+        servers: [{ serverId: 'id-files', tools: ['read_file'] }],
+      },
+    ],
+  });
+  hub.keys.set('member', keyActor('member', 'user', { groupIds: ['g1'] }));
+  hub.keys.set('single', keyActor('single', 'user', { groupIds: ['g2'] }));
+  hub.keys.set('nobody', keyActor('nobody', 'user'));
+  hub.keys.set('reader', keyActor('reader', 'admin', { keyScope: { readOnly: true } }));
+  hub.keys.set('scoped', keyActor('scoped', 'admin', { keyScope: { tools: ['vault/read_secret'] } }));
+  for (const name of Object.keys(lists)) hub.supervisor.open(`id-${name}`, server(name));
+  await until(() => hub.stored.size === 3, 5000);
+});
+afterEach(() => hub.close());
+
+const actor = (key: string) => hub.keys.get(key) as Actor;
+const found = async (key: string, query: string, more: object = {}) =>
+  (await hub.gateway.searchTools(actor(key), { query, limit: 50, ...more })).hits.map(({ id }) => id).sort();
+
+it.each(['key-a', 'member', 'single', 'nobody', 'reader', 'scoped'])(
+  'finds exactly what is listed, for %s',
+  async (key) => {
+    const { client } = await hub.client('/api/mcp', key);
+    const listed = (await client.listTools()).tools.map(({ name }) => name).sort();
+    expect(await found(key, 'file read secret delete wake')).toEqual(listed);
+  },
+);
+
+it('tells what a tool is, how it fits and why, with the name to call it by', async () => {
+  const { hits, mode, tookMs } = await hub.gateway.searchTools(actor('key-a'), {
+    query: 'remove a document',
+    limit: 1,
+  });
+  expect(hits).toEqual([
+    {
+      id: 'files__delete_file',
+      server: 'files',
+      name: 'delete_file',
+      title: null,
+      description: 'Deletes a file for good',
+      readOnly: false,
+      score: 1,
+      why: [
+        { word: 'remove', as: 'delete', in: ['name', 'description'] },
+        { word: 'document', as: 'file', in: ['name', 'server', 'description'] },
+      ],
+    },
+  ]);
+  expect(mode).toBe('lexical');
+  expect(tookMs).toBeGreaterThanOrEqual(0);
+});
+
+it('keeps to a group with its names, to a server, and to tools that only read', async () => {
+  expect(await found('member', 'file', { group: 'readers' })).toEqual(['delete_file', 'read_file']);
+  expect(await found('key-a', 'file', { server: 'VAULT' })).toEqual(['vault__read_secret']);
+  expect(await found('key-a', 'file', { readOnly: true })).toEqual(['files__read_file']);
+  expect(await found('key-a', 'file', { server: 'unknown' })).toEqual([]);
+});
+
+it('answers alike for a group that does not exist and for one that is not the caller’s', async () => {
+  for (const group of ['One', 'None', 'files']) {
+    await expect(found('member', 'file', { group }), group).rejects.toMatchObject({ code: 'NOT_FOUND' });
+  }
+});
+
+it('follows lists, names and rights that change', async () => {
+  expect(await found('key-a', 'shred')).toEqual([]);
+  lists.files = { read_file: lists.files?.read_file ?? {}, shred_file: { description: 'Shreds a file' } };
+  hub.supervisor.notify('id-files', 'notifications/tools/list_changed');
+  await until(async () => (await found('key-a', 'shred')).join() === 'files__shred_file', 5000);
+  expect(await found('key-a', 'delete')).toEqual([]);
+
+  hub.rows.servers = hub.rows.servers.map((row) => (row.name === 'files' ? { ...row, name: 'papers' } : row));
+  await hub.bus.emit('server.updated', { id: 'id-files', name: 'papers', changed: ['name'] } as never);
+  await until(async () => (await found('key-a', 'shred')).join() === 'papers__shred_file', 5000);
+
+  hub.keys.set('member', { ...actor('member'), groupIds: [] });
+  expect(await found('member', 'shred')).toEqual([]);
+
+  hub.rows.servers = hub.rows.servers.filter(({ name }) => name !== 'papers');
+  hub.supervisor.remove('id-files');
+  await until(async () => (await found('key-a', 'file')).join() === 'vault__read_secret', 5000);
+});
+
+it('answers many searches at once, and none after it was closed', async () => {
+  const answers = await Promise.all(Array.from({ length: 100 }, () => found('key-a', 'delete')));
+  expect(answers.every((ids) => ids.join() === 'files__delete_file')).toBe(true);
+  const rest = await Promise.allSettled(Array.from({ length: 600 }, () => found('key-a', 'delete')));
+  const refused = rest.filter(({ status }) => status === 'rejected');
+  expect(refused.length).toBeGreaterThan(0);
+  expect(refused[0]).toMatchObject({ reason: { code: 'BUSY' } });
+});
