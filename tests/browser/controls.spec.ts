@@ -2,6 +2,7 @@
 // groups, runs, theme, session.
 import { join } from 'node:path';
 import { gzipSync } from 'node:zlib';
+import { AxeBuilder } from '@axe-core/playwright';
 import { Client } from '@modelcontextprotocol/sdk/client/index.js';
 import { StreamableHTTPClientTransport } from '@modelcontextprotocol/sdk/client/streamableHttp.js';
 import { expect, type Page, test } from '@playwright/test';
@@ -125,6 +126,26 @@ test('what failed is offered another try, on its page beside the cause and nowhe
   await expect(page.getByRole('button', { name: /Retry now/ })).toHaveCount(1);
   await page.getByRole('button', { name: /Retry now/ }).click();
   await expect(page.getByRole('region', { name: 'What is wrong' })).toBeVisible();
+});
+
+test('a tool is found by what it shall do, says why, and is tried from there', async () => {
+  await page.goto(`${hub.url}/tools`);
+  const rows = page.getByRole('main').getByRole('listitem');
+  await expect(rows.filter({ hasText: 'create_entities' })).toBeVisible();
+  await page.getByRole('searchbox', { name: 'What a tool shall do' }).fill('remove how two people are related');
+  const best = rows.first();
+  await expect(best).toContainText('delete_relations');
+  await expect(best).toContainText('remove ≈ delete in name');
+  await expect(page.getByRole('status').filter({ hasText: 'the best first' })).toBeVisible();
+  await page.reload();
+  await expect(best).toContainText('delete_relations');
+  expect((await new AxeBuilder({ page }).analyze()).violations).toEqual([]);
+  await page.getByRole('searchbox', { name: 'What a tool shall do' }).fill('qwrtz');
+  await expect(page.getByText('No tool fits this')).toBeVisible();
+  await page.getByRole('button', { name: 'Clear the search' }).click();
+  await page.getByRole('link', { name: 'Try create_entities of memory' }).click();
+  await expect(page.getByRole('heading', { name: 'Playground' })).toBeVisible();
+  await expect(page.getByLabel('Tool', { exact: true })).toHaveValue('create_entities');
 });
 
 test('a changed configuration restarts the server with it', async () => {
