@@ -31,11 +31,19 @@ beforeEach(async () => {
   hub = await startGateway({
     servers: [serverRow('files'), serverRow('vault'), serverRow('sleepy', { enabled: false })],
     groups: [
-      { id: 'g1', name: 'Readers', ownerId: null, prefix: 'never', servers: [{ serverId: 'id-files', tools: null }] },
+      {
+        id: 'g1',
+        name: 'Readers',
+        ownerId: null,
+        anonymous: false,
+        prefix: 'never',
+        servers: [{ serverId: 'id-files', tools: null }],
+      },
       {
         id: 'g2',
         name: 'One',
         ownerId: null,
+        anonymous: false,
         prefix: 'always',
         servers: [{ serverId: 'id-files', tools: ['read_file'] }],
       },
