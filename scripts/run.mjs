@@ -15,6 +15,7 @@ const usage = `MCPHub
   npm test -- unit           one kind: unit, integration or browser; a file name may follow
   npm run check              types, lint, dead code, architecture and unit tests, in seconds
   npm run bench              measure speed and memory against simple proxies
+  npm run bench:routing      measure how well requests find their tools
   npm run audit:verify       check that nobody changed the audit trail; exit code 0 or 1
   npm run secrets:rotate     put the stored secrets of the running hub under a new key
   npm run screenshots        take the pictures of the README from a seeded hub
@@ -58,6 +59,11 @@ const commands = {
     await ensurePrograms();
     const { bench } = await sources('./bench/main.ts');
     process.exitCode = await bench(args);
+  },
+  async 'bench:routing'() {
+    await prepared();
+    const { benchRouting } = await sources('./bench/routing/main.ts');
+    process.exitCode = await benchRouting();
   },
   async 'audit:verify'() {
     await prepared();

@@ -1,0 +1,122 @@
+// `npm run bench:routing`: how well requests find their tools, beside plain BM25 on the same data, and what it costs.
+import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { setFlagsFromString } from 'node:v8';
+import { runInNewContext } from 'node:vm';
+import { type IndexedTool, ToolIndex } from '../../../lib/routing';
+import { median, table } from '../support';
+import { plainBm25, type Query, qualityOf, type Tool } from './score';
+
+const data = join(import.meta.dirname, 'data');
+
+interface Goal {
+  ndcg: number;
+  recall5: number;
+}
+
+const sets: Record<string, Goal> = {
+  rapidapi: { ndcg: 0.74, recall5: 0.74 },
+  plugins: { ndcg: 0.64, recall5: 0.7 },
+  mcpref: { ndcg: 0.74, recall5: 0.85 },
+};
+const found = 100;
+
+setFlagsFromString('--expose-gc');
+const collect: () => void = runInNewContext('gc');
+
+/** @returns the exit code; a missed goal is only shown */
+export async function benchRouting(): Promise<number> {
+  const rows = Object.entries(sets).map(([name, goal]) => {
+    const tools = read<Tool>(`${name}.tools`);
+    const queries = read<Query>(`${name}.queries`);
+    const index = indexOf(tools);
+    const rank = (query: string) => index.search(query, { limit: found }).map(({ slot }) => tools[slot]?.id ?? '');
+    const ours = qualityOf(queries, rank);
+    const plain = qualityOf(queries, plainBm25(tools));
+    return [
+      name,
+      String(tools.length),
+      `${shown(ours.ndcg)} (goal ${shown(goal.ndcg)})`,
+      `${shown(ours.recall5)} (goal ${shown(goal.recall5)})`,
+      shown(ours.hit1),
+      shown(plain.ndcg),
+      `${(ours.ndcg / plain.ndcg).toFixed(2)} ×`,
+    ];
+  });
+  table('Requests and their tools', ['set', 'tools', 'NDCG@10', 'R@5', 'hit@1', 'plain BM25', 'ratio'], rows);
+  const pool = read<Tool>('rapidapi.tools');
+  const queries = read<Query>('rapidapi.queries');
+  const costs = [500, 7_000].map((count) => costOf(pool, queries, count));
+  table(
+    'What it costs, in one thread',
+    ['tools', 'index, ms', 'MB', 'search p50, ms', 'p95, ms', 'a change, ms'],
+    costs,
+  );
+  return 0;
+}
+
+function costOf(pool: readonly Tool[], queries: readonly Query[], count: number): (string | number)[] {
+  // Of a catalogue of this size: the same tools under servers of other names.
+  const tools = Array.from({ length: count }, (_, at) => {
+    const tool = pool[at % pool.length] as Tool;
+    return { ...tool, server: `${tool.server} ${Math.floor(at / pool.length)}` };
+  });
+  collect();
+  const before = memory();
+  const startedMs = performance.now();
+  const index = indexOf(tools);
+  const indexMs = performance.now() - startedMs;
+  collect();
+  const bytes = memory() - before;
+  for (const { query } of queries.slice(0, 50)) index.search(query, { limit: 10 });
+  const searches = queries.map(({ query }) => timed(() => index.search(query, { limit: 10 }))).sort((a, b) => a - b);
+  const changes = tools.slice(0, 200).map((tool, slot) => timed(() => index.put(slot, toIndexed(tool))));
+  const p95 = searches[Math.floor(searches.length * 0.95)] ?? 0;
+  return [
+    String(count),
+    indexMs.toFixed(0),
+    (bytes / 1e6).toFixed(1),
+    median(searches).toFixed(2),
+    p95.toFixed(2),
+    median(changes).toFixed(2),
+  ];
+}
+
+function timed(run: () => unknown): number {
+  const startedMs = performance.now();
+  run();
+  return performance.now() - startedMs;
+}
+
+function memory(): number {
+  const { heapUsed, arrayBuffers } = process.memoryUsage();
+  return heapUsed + arrayBuffers;
+}
+
+function indexOf(tools: readonly Tool[]): ToolIndex {
+  const index = new ToolIndex();
+  tools.forEach((tool, slot) => void index.put(slot, toIndexed(tool)));
+  return index;
+}
+
+function toIndexed({ server, name, description, inputSchema }: Tool): IndexedTool {
+  const parameters = Object.entries(inputSchema?.properties ?? {});
+  return {
+    server,
+    name,
+    description,
+    parameters: parameters.map(([each, schema]) => ({ name: each, description: schema?.description ?? '' })),
+  };
+}
+
+function shown(value: number): string {
+  return value.toFixed(3).replace(/^0/, '');
+}
+
+function read<T>(name: string): T[] {
+  const text = readFileSync(join(data, `${name}.jsonl`), 'utf8');
+  return text
+    .split('\n')
+    .filter(Boolean)
+    .map((line) => JSON.parse(line) as T);
+}
