@@ -12,6 +12,13 @@ import { singleton } from './singleton';
 const port = z.coerce.number().int().min(1).max(65535);
 const httpUrl = z.url({ protocol: /^https?$/, error: 'must be an http or https URL' });
 
+/** What OAuth takes for addresses of others: https, and plain http on this machine alone. */
+export function isSecureUrl(text: string): boolean {
+  if (!URL.canParse(text)) return false;
+  const { protocol, hostname } = new URL(text);
+  return protocol === 'https:' || (protocol === 'http:' && /^(localhost|127(\.\d+){3}|\[::1\])$/.test(hostname));
+}
+
 /** Takes the faults of a setting from its reader. */
 function tellFaults(read: (text: string) => { faults: string[] } | object) {
   return (text: string, { addIssue }: { addIssue(message: string): void }) => {
@@ -74,6 +81,21 @@ export const envSchema = z.object({
     .default('private-allowed')
     .superRefine(tellFaults(readEgress))
     .describe('private-allowed, public-only, or a comma-separated list of CIDRs and hosts'),
+  MCPHUB_OAUTH_ISSUER: z
+    .url({ protocol: /^https?$/, error: 'must be an https URL' })
+    .refine(isSecureUrl, 'must be an https URL; plain http is for this machine alone')
+    .optional()
+    .describe('Issuer whose access tokens MCP clients bring, in the place of those of the hub itself'),
+  MCPHUB_OAUTH_AUDIENCE: z
+    .string()
+    .max(512)
+    .optional()
+    .describe('Audience of its tokens; default: the URL of an MCP endpoint'),
+  MCPHUB_OAUTH_USER_CLAIM: z
+    .string()
+    .max(64)
+    .optional()
+    .describe('Claim of its tokens that is the user name here; default: issuer and subject, as known from a sign-in'),
   MCPHUB_WORKERS: z.coerce
     .number()
     .int()
@@ -159,6 +181,10 @@ export function parseEnv(
   }
   if (Boolean(values.UPSTASH_REDIS_REST_URL) !== Boolean(values.UPSTASH_REDIS_REST_TOKEN)) {
     faults.push('UPSTASH_REDIS_REST_URL and UPSTASH_REDIS_REST_TOKEN belong together: set both or none');
+  }
+  for (const key of ['MCPHUB_OAUTH_AUDIENCE', 'MCPHUB_OAUTH_USER_CLAIM'] as const) {
+    if (values[key] && !values.MCPHUB_OAUTH_ISSUER)
+      faults.push(`${key} is about the tokens of MCPHUB_OAUTH_ISSUER: set it too`);
   }
   for (const key of ['MCPHUB_MASTER_KEY', 'MCPHUB_PREVIOUS_MASTER_KEY'] as const) {
     const fault = values[key] ? masterKeyFault(values[key]) : null;

@@ -6,6 +6,7 @@ import {
   bootstrapAccess,
   createActorResolver,
   createVault,
+  foreignTokens,
   loadKeyring,
   ownTokens,
   previousKeyring,
@@ -27,6 +28,7 @@ import { createDoctor } from './doctor';
 import { createDoor } from './door';
 import type { Fleet } from './fleet';
 import { createWatching } from './fleet/watching';
+import { createForeignIssuer } from './foreign-issuer';
 import { createEndedSessions, createGateway, createProtectedResource, createWishStore } from './gateway';
 import { createHealth } from './health';
 import { type ConfigWatch, type Retention, startRetention, watchConfig } from './jobs';
@@ -84,15 +86,31 @@ export async function startWorkerHub(options: WorkerOptions): Promise<WorkerHub>
   const bus = createBus((err, event) => log.warn({ err, event }, 'an event was not handled'));
   const database = await openDatabase({ url: env.DATABASE_URL, socketDir: sockets.databaseDir, log, wait: false });
   const { db } = database;
+  const egress = createEgress(env.MCPHUB_EGRESS, { env: options.processEnv });
+  const userAgent = `mcphub/${version}`;
+  const foreign = env.MCPHUB_OAUTH_ISSUER
+    ? createForeignIssuer({
+        issuer: env.MCPHUB_OAUTH_ISSUER,
+        audience: env.MCPHUB_OAUTH_AUDIENCE,
+        userClaim: env.MCPHUB_OAUTH_USER_CLAIM,
+        publicUrl: env.MCPHUB_PUBLIC_URL,
+        egress,
+        userAgent,
+        log,
+      })
+    : null;
   const access = createActorResolver({
     db,
     bus,
     keyring,
     log,
     bootstrapKey: env.MCPHUB_BOOTSTRAP_API_KEY,
-    tokens: ownTokens(db, env.MCPHUB_PUBLIC_URL),
+    tokens: foreign ? foreignTokens(db, foreign) : ownTokens(db, env.MCPHUB_PUBLIC_URL),
   });
-  const protectedResource = createProtectedResource(env.MCPHUB_PUBLIC_URL, env.MCPHUB_PUBLIC_URL);
+  const protectedResource = createProtectedResource(
+    env.MCPHUB_PUBLIC_URL,
+    env.MCPHUB_OAUTH_ISSUER ?? env.MCPHUB_PUBLIC_URL,
+  );
   const callLog = createCallLog(db, log, { onDropped: (rows) => metrics.dropped('call-log', rows) });
   const supervision = createSupervision({ ...options, db, opener, installationId });
   const { supervisor } = supervision;
@@ -103,7 +121,6 @@ export async function startWorkerHub(options: WorkerOptions): Promise<WorkerHub>
     store: (serverId, life) => storeLife(db, serverId, life),
     log,
   });
-  const egress = createEgress(env.MCPHUB_EGRESS, { env: options.processEnv });
   const doctor = createDoctor({
     egress,
     trees: createProcessTrees(),
@@ -174,7 +191,6 @@ export async function startWorkerHub(options: WorkerOptions): Promise<WorkerHub>
     publicProtocol: new URL(env.MCPHUB_PUBLIC_URL).protocol.slice(0, -1),
     log,
   });
-  const userAgent = `mcphub/${version}`;
   let config: ConfigWatch | undefined;
   let retention: Retention | undefined;
   const control = createControl({
@@ -308,6 +324,7 @@ export async function startWorkerHub(options: WorkerOptions): Promise<WorkerHub>
     await limiter.close();
     await callLog.close();
     await access.close();
+    await foreign?.close();
     await bus.close();
     health.close();
     await database.close();

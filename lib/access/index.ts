@@ -41,7 +41,7 @@ export {
 } from './second-factor';
 export { completeSetup, issueSetupToken, needsSetup } from './setup';
 export { type SignedIn, type SignInParts, type SignInStep, signInWithCode, signInWithPassword } from './sign-in';
-export { ownTokens } from './tokens';
+export { endpointsOf, type ForeignIssuer, type ForeignToken, foreignTokens, ownTokens, scopesOf } from './tokens';
 export { createUser, deleteUser, getUser, listUsers, updateUser } from './users';
 export { requireSecretsRotation } from './vault/rotation';
 export { createVault, type Vault } from './vault/seal';

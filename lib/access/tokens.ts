@@ -1,7 +1,8 @@
 // Access tokens of OAuth: how ours look, and whose they are. They are made elsewhere, by the authorization server; here
 // they are only read. A token never allows more than its user may, and nothing but what its scopes and endpoints name.
-import { and, desc, eq, gt, type SQL } from 'drizzle-orm';
-import { oauthRecords, users } from '../../drizzle/schema';
+import { and, desc, eq, gt, type SQL, sql } from 'drizzle-orm';
+import { LRUCache } from 'lru-cache';
+import { oauthRecords, userIdentities, users } from '../../drizzle/schema';
 import type { Db } from '../db/types';
 import { endpointOfResource } from './endpoints';
 import { loadRights } from './identities';
@@ -12,6 +13,26 @@ export interface TokenIdentity {
   actor: Actor;
   /** Milliseconds since 1970. */
   expiresAtMs: number;
+}
+
+/** What a token of another issuer says, once its signature, issuer and times were checked. */
+export interface ForeignToken {
+  issuer: string;
+  subject: string;
+  /** The client that it was given to, where the issuer tells. */
+  clientId: string | null;
+  /** The user by its name here, where the operator lets a claim name it; else subject and issuer find it. */
+  username: string | null;
+  /** Keys of endpoints; null: all. */
+  endpoints: readonly string[] | null;
+  scopes: readonly TokenScope[];
+  expiresAtMs: number;
+}
+
+/** Another issuer, whose tokens are taken in the place of our own. */
+export interface ForeignIssuer {
+  /** What a token says, null for one that is not good. @throws HubError UNAVAILABLE when the issuer's keys cannot be had */
+  read(token: string): Promise<ForeignToken | null>;
 }
 
 /** Where tokens come from. */
@@ -35,6 +56,28 @@ export function ownTokens(db: Db, publicUrl: string): TokenSource {
     reload: (grantId, now) =>
       loadToken(db, publicUrl, and(eq(oauthRecords.grantId, grantId), gt(oauthRecords.expiresAt, new Date(now)))),
     hasGrants: true,
+  };
+}
+
+const knownMax = 10_000;
+
+/** The tokens of another issuer. */
+export function foreignTokens(db: Db, issuer: ForeignIssuer): TokenSource {
+  /** What is asked anew of an actor has no token at hand. */
+  const known = new LRUCache<string, ForeignToken>({ max: knownMax });
+  return {
+    mayBe: (token) => token.startsWith('eyJ'),
+    async load(_hash, text) {
+      const token = await issuer.read(text);
+      const identity = token && (await loadForeign(db, token));
+      if (identity) known.set(identity.actor.id, token);
+      return identity;
+    },
+    async reload(id, now) {
+      const token = known.get(id);
+      return token && token.expiresAtMs > now ? loadForeign(db, token) : null;
+    },
+    hasGrants: false,
   };
 }
 
@@ -90,6 +133,35 @@ async function loadToken(db: Db, publicUrl: string, condition: SQL | undefined):
       token: { endpoints: endpointsOf(publicUrl, aud), scopes: scopesOf(scope) },
     },
     expiresAtMs: token.expiresAt.getTime(),
+  };
+}
+
+/** The user that a token of another issuer stands for, if there is one and it is enabled. */
+async function loadForeign(db: Db, token: ForeignToken): Promise<TokenIdentity | null> {
+  const { issuer, subject, clientId, username, endpoints, scopes, expiresAtMs } = token;
+  const [user] = await (username === null
+    ? db
+        .select({ id: users.id, username: users.username, disabled: users.disabled })
+        .from(userIdentities)
+        .innerJoin(users, eq(users.id, userIdentities.userId))
+        .where(and(eq(userIdentities.issuer, issuer), eq(userIdentities.subject, subject)))
+    : db
+        .select({ id: users.id, username: users.username, disabled: users.disabled })
+        .from(users)
+        .where(eq(sql`lower(${users.username})`, username.toLowerCase())));
+  if (!user || user.disabled) return null;
+  return {
+    actor: {
+      kind: 'token',
+      // There is no grant that we know of: whoever comes by the same client as the same user goes on with its sessions.
+      id: hashSecret(JSON.stringify([issuer, subject, clientId])),
+      userId: user.id,
+      name: `${user.username}/${shownClient(null, clientId ?? new URL(issuer).host)}`,
+      ...(await loadRights(db, user.id)),
+      keyScope: {},
+      token: { endpoints, scopes },
+    },
+    expiresAtMs,
   };
 }
 

@@ -19,5 +19,4 @@ export const unmet: Record<string, string> = {
   'T-PIN-01': 'Definitions are hashed and their changes noticed, but none waits for an approval yet.',
   'T-OAUTH-01': noOauthClient,
   'T-OAUTH-02': noOauth,
-  'T-OAUTH-03': noOauth,
 };

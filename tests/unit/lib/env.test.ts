@@ -25,4 +25,18 @@ describe('the settings', () => {
     }
     expect(parseEnv({ MCPHUB_PREVIOUS_MASTER_KEY: typed }).MCPHUB_PREVIOUS_MASTER_KEY).toBe(typed);
   });
+
+  it('take another issuer over https, or on this machine, and nothing about its tokens without it', () => {
+    const issuer = (MCPHUB_OAUTH_ISSUER: string) => parseEnv({ MCPHUB_OAUTH_ISSUER }).MCPHUB_OAUTH_ISSUER;
+    // The slash at its end belongs to it: tokens name it to the byte.
+    for (const good of ['https://login.example/', 'https://login.example/realms/x', 'http://127.0.0.1:9000']) {
+      expect(issuer(good)).toBe(good);
+    }
+    for (const bad of ['http://login.example', 'http://127.0.0.1.evil.example', 'ftp://login.example', 'login']) {
+      expect(() => issuer(bad)).toThrow(/MCPHUB_OAUTH_ISSUER/);
+    }
+    for (const key of ['MCPHUB_OAUTH_AUDIENCE', 'MCPHUB_OAUTH_USER_CLAIM']) {
+      expect(() => parseEnv({ [key]: 'x' })).toThrow(/set it too/);
+    }
+  });
 });
