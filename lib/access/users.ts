@@ -1,7 +1,7 @@
 // The users of the hub: list, add, change, remove. Who may change users may still give nobody more rights than they have,
 // nor touch somebody who has more, and the last admin stays.
 import { asc, eq, inArray, sql } from 'drizzle-orm';
-import { groupMembers, groups, roles, userRoles, users } from '../../drizzle/schema';
+import { groupMembers, groups, roles, upstreamCredentials, userRoles, users } from '../../drizzle/schema';
 import type { Db, Tx } from '../db/types';
 import { type FieldFault, HubError } from '../errors';
 import { invalidInput, parseInput } from '../input';
@@ -112,7 +112,7 @@ export async function updateUser(ctx: Ctx, id: string, patch: UserPatch, check: 
  * @throws HubError NOT_FOUND, FORBIDDEN, CONFLICT for the last admin and for oneself, STALE_VERSION
  */
 export async function deleteUser(ctx: Ctx, id: string, check: VersionCheck = {}): Promise<void> {
-  await ctx.db.transaction(async (tx) => {
+  const connected = await ctx.db.transaction(async (tx) => {
     const row = await findUser(ctx, tx, id, true);
     await checkVersion(tx, { ...row, name: row.username }, check);
     if (!can(ctx.actor, 'delete', { type: 'user', ownerId: id })) {
@@ -123,10 +123,17 @@ export async function deleteUser(ctx: Ctx, id: string, check: VersionCheck = {})
     await keepAnAdmin(tx, id);
     const before = contents(await viewOf(ctx, tx, row));
     await dropResetLink(tx, id);
+    // They go with the row.
+    const connected = await tx
+      .select({ serverId: upstreamCredentials.serverId })
+      .from(upstreamCredentials)
+      .where(eq(upstreamCredentials.userId, id));
     await tx.delete(users).where(eq(users.id, id));
     await writeAudit(tx, ctx, { action: 'user.deleted', ...named(row), before });
+    return connected;
   });
   await announce(ctx, id, true);
+  for (const { serverId } of connected) await ctx.bus.emit('credential.changed', { serverId, userId: id });
 }
 
 /** @throws HubError CONFLICT for a name that is taken */

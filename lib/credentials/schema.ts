@@ -57,3 +57,53 @@ export const credentialSettingSchema = z.discriminatedUnion('kind', [oauthSchema
 export type CredentialSetting = z.infer<typeof credentialSettingSchema>;
 export type OAuthSetting = z.infer<typeof oauthSchema>;
 export type StaticSetting = z.infer<typeof staticSchema>;
+
+/** Of one value that a user enters. */
+const credentialValueMaxChars = 8192;
+
+/** Body of PUT /api/v1/connections/{name}: values by the name of their field; one that is left out stays as it is. */
+export const connectionInputSchema = z.strictObject({
+  values: z.record(
+    z.string().min(1).max(64),
+    z.string().min(1, 'must not be empty').max(credentialValueMaxChars, 'is too long'),
+  ),
+});
+export type ConnectionInput = z.infer<typeof connectionInputSchema>;
+
+/** `failed`: something is stored that does not work any more, for the reason given. */
+export const connectionStates = ['connected', 'missing', 'failed'] as const;
+export type ConnectionState = (typeof connectionStates)[number];
+
+/** The own connection to a server at which each user signs in. */
+export interface ConnectionView {
+  server: string;
+  description: string;
+  kind: CredentialSetting['kind'];
+  /** Host and port that the hub will send it to; null for a program, which the hub runs itself. */
+  host: string | null;
+  state: ConnectionState;
+  /** A plain sentence; null while it is connected. */
+  reason: string | null;
+  /** What is asked for, of static values; `stored`: a value is there. */
+  fields: { name: string; label: string; stored: boolean }[];
+  /** What the authorization server granted. */
+  scopes: string[];
+  issuer: string | null;
+  /** RFC 3339; null while nothing is stored. */
+  since: string | null;
+  lastUsedAt: string | null;
+}
+
+/** What is stored of a server's sign-ins, for those who manage it. Values are never shown. */
+export interface StoredConnectionView {
+  id: string;
+  /** Null: the hub's own, which all callers share. */
+  user: string | null;
+  kind: CredentialSetting['kind'];
+  state: Exclude<ConnectionState, 'missing'>;
+  reason: string | null;
+  scopes: string[];
+  issuer: string | null;
+  since: string;
+  lastUsedAt: string | null;
+}

@@ -36,6 +36,8 @@ export const eventSchemas = {
   'browser.ended': z.object({ userId: z.string(), ids: z.array(z.string()).nullable() }),
   /** Limits of calls were set or taken away: workers read them again. */
   'limits.changed': z.object({}),
+  /** What signs in to a server was stored, renewed by hand or taken away; `userId` null: the hub's own. */
+  'credential.changed': z.object({ serverId: z.string(), userId: z.string().nullable() }),
   'session.opened': z.object({ client: z.string(), userId: z.string().nullable(), endpoint: z.string() }),
   'config.reloaded': z.object({ file: z.string(), faults: z.array(z.string()) }),
 } as const;
@@ -60,6 +62,7 @@ export const sharedEvents = [
   'limits.changed',
   'role.changed',
   'browser.ended',
+  'credential.changed',
 ] as const satisfies readonly EventName[];
 
 export interface SentEvent<N extends EventName = EventName> {

@@ -1,6 +1,6 @@
 // The setting `credential` of a server: what the rules ask of it beside the other settings, and its one secret, which is
 // kept as those of `secrets` are.
-import type { SealedValue } from '../../drizzle/schema';
+import type { SealedValue, servers } from '../../drizzle/schema';
 import type { CredentialField, CredentialSetting, OAuthSetting } from '../credentials/schema';
 import type { FieldFault } from '../errors';
 import { pointerOf } from '../input';
@@ -37,6 +37,22 @@ export function patchCredential(
   return mapCredential<string, string>(patch, (value) =>
     former !== undefined && value === maskValue(former) ? standIn(former) : value,
   );
+}
+
+/**
+ * What users entered or granted is for the server as it was: another address, or another service that gives the tokens,
+ * must not get it.
+ */
+export function signsInElsewhere(before: Addressee, after: Addressee): boolean {
+  return addresseeOf(before) !== addresseeOf(after);
+}
+
+type Addressee = Pick<typeof servers.$inferSelect, 'type' | 'url' | 'credential'>;
+
+function addresseeOf({ type, url, credential }: Addressee): string {
+  const { kind, per, issuer, clientId } = (credential ?? {}) as Partial<OAuthSetting>;
+  const origin = url !== null && URL.canParse(url) ? new URL(url).origin : url;
+  return JSON.stringify([type, origin, kind, per, issuer, clientId]);
 }
 
 /** The setting with a reference in its secret filled in. */

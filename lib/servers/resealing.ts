@@ -6,6 +6,7 @@ import type { Keyring } from '../access/keyring';
 import { addSealingKey } from '../access/vault/keys';
 import { changeMasterKey, createRewrapper, opensAll } from '../access/vault/open';
 import type { Vault } from '../access/vault/seal';
+import { credentialRows, type SealedRows } from '../credentials/sealed';
 import { isDatabaseUnavailable, rootMessage } from '../db/faults';
 import type { Db, Tx } from '../db/types';
 import type { Log } from '../log';
@@ -83,7 +84,7 @@ export interface Rotation {
 }
 
 /**
- * Makes a new key and puts every sealed value under it, server by server, so that nobody waits for long. What is cut short
+ * Makes a new key and puts every sealed value under it, row by row, so that nobody waits for long. What is cut short
  * leaves values under two keys, which open all the same; the next rotation takes them along.
  * @param source for the audit trail
  */
@@ -95,22 +96,35 @@ export async function rotateSecrets(db: Db, keyring: Keyring, source: AuditSourc
   });
   const rotation: Rotation = { key, values: 0, closed: 0 };
   const begin = createRewrapper(keyring);
-  for (const { id } of await db.select({ id: servers.id }).from(servers).orderBy(servers.id)) {
-    await db.transaction(async (tx) => {
-      const [row] = await tx.select().from(servers).where(eq(servers.id, id)).for('update');
-      if (!row) return;
-      const rewrap = await begin(tx);
-      await writeColumns(tx, row, (value, column, name) => {
-        if (typeof value === 'string') return value;
-        const sealed = rewrap(placeOfValue(row.id, column, name), value.sealed);
-        if (sealed === null) rotation.closed++;
-        else rotation.values++;
-        return sealed === null ? value : { ...value, sealed };
+  for (const rows of [serverRows, ...credentialRows]) {
+    for (const id of await rows.ids(db)) {
+      await db.transaction(async (tx) => {
+        const rewrap = await begin(tx);
+        await rows.change(tx, id, (place, value) => {
+          const sealed = rewrap(place, value.sealed);
+          if (sealed === null) rotation.closed++;
+          else rotation.values++;
+          return sealed === null ? value : { ...value, sealed };
+        });
       });
-    });
+    }
   }
   return rotation;
 }
+
+const serverRows: SealedRows = {
+  async ids(db) {
+    const rows = await db.select({ id: servers.id }).from(servers).orderBy(servers.id);
+    return rows.map(({ id }) => id);
+  },
+  async change(tx, id, to) {
+    const [row] = await tx.select().from(servers).where(eq(servers.id, id)).for('update');
+    if (!row) return;
+    await writeColumns(tx, row, (value, column, name) =>
+      typeof value === 'string' ? value : to(placeOfValue(row.id, column, name), value),
+    );
+  },
+};
 
 type Value = SealedValue | string;
 

@@ -2,7 +2,7 @@
 // read-only here; starting and stopping them is allowed.
 import { randomUUID } from 'node:crypto';
 import { eq, sql } from 'drizzle-orm';
-import { servers } from '../../drizzle/schema';
+import { servers, upstreamCredentials, upstreamSignIns } from '../../drizzle/schema';
 import { can } from '../access/can';
 import type { Ctx } from '../access/context';
 import type { Actor } from '../access/schema';
@@ -15,7 +15,7 @@ import type { OpenApiInput, OpenApiPatch, OpenApiSettings } from '../openapi/sch
 import { writeAudit } from '../telemetry/audit';
 import { checkVersion, type VersionCheck } from '../telemetry/versions';
 import { mayOpen } from './anonymous';
-import { mapCredential, patchCredential } from './credential';
+import { mapCredential, patchCredential, signsInElsewhere } from './credential';
 import { launchFaults } from './launch-rules';
 import { mergeValues, standIn, standIns } from './masking';
 import { changeName, claimName } from './names';
@@ -204,6 +204,7 @@ export async function replaceServer(
   await changeName(tx, row.name, server.name, { serverId: row.id });
   const columns = sealColumns(await ctx.vault.sealer(tx), row.id, columnsOf(server), row);
   const changed = await writeServer(tx, row.id, { ...columns, ...origin });
+  if (signsInElsewhere(row, changed)) await dropCredentials(tx, row.id);
   await keepDocument(tx, changed, server, row);
   await writeAudit(tx, ctx, {
     action: 'server.updated',
@@ -212,6 +213,11 @@ export async function replaceServer(
     after: settingsOf(changed),
   });
   return changed;
+}
+
+async function dropCredentials(tx: Tx, serverId: string): Promise<void> {
+  await tx.delete(upstreamCredentials).where(eq(upstreamCredentials.serverId, serverId));
+  await tx.delete(upstreamSignIns).where(eq(upstreamSignIns.serverId, serverId));
 }
 
 async function writeServer(tx: Tx, id: string, change: Partial<ServerRow>): Promise<ServerRow> {

@@ -17,6 +17,7 @@ import {
   userInputSchema,
   userPatchSchema,
 } from '@/lib/access/schema';
+import { connectionInputSchema } from '@/lib/credentials/schema';
 import { limitInputSchema, limitRefSchema } from '@/lib/limits/schema';
 import { documentInputSchema } from '@/lib/openapi/schema';
 import { toolSearchSchema } from '@/lib/routing/schema';
@@ -37,6 +38,7 @@ const bodies = {
   ServerPatch: serverPatchSchema,
   ServerTestInput: serverTestInputSchema,
   GroupInput: groupInputSchema,
+  ConnectionInput: connectionInputSchema,
   GroupPatch: groupPatchSchema,
   DocumentInput: documentInputSchema,
   ToolSearch: toolSearchSchema,
@@ -165,6 +167,34 @@ export const operations: Record<string, Record<string, Operation>> = {
       answer: 'DocumentChange',
       problems: [403, 404, 409, 412],
     },
+  },
+  '/api/v1/servers/{name}/connections': {
+    get: {
+      summary: 'Who has signed in to a server through the hub: the hub itself, and users; never with values',
+      query: page,
+      answer: 'StoredConnectionList',
+      problems: [403, 404],
+    },
+  },
+  '/api/v1/servers/{name}/connections/{id}': {
+    delete: { summary: 'Take a stored sign-in of a server away', status: 204, problems: [403, 404] },
+  },
+  '/api/v1/connections': {
+    get: {
+      summary: 'The servers at which you sign in for yourself, and whether you have',
+      query: page,
+      answer: 'ConnectionList',
+    },
+  },
+  '/api/v1/connections/{name}': {
+    get: { summary: 'Your connection to a server', answer: 'Connection', problems: [404] },
+    put: {
+      summary: 'Enter your own keys for a server; they are stored sealed and not shown again',
+      body: 'ConnectionInput',
+      answer: 'Connection',
+      problems: [403, 404, 409],
+    },
+    delete: { summary: 'Forget your connection to a server', status: 204, problems: [403, 404] },
   },
   '/api/v1/openapi': {
     post: {

@@ -16,7 +16,12 @@ import {
   type UserView,
 } from '@/lib/access/schema';
 import { controlCalls } from '@/lib/control/schema';
-import { credentialSettingSchema } from '@/lib/credentials/schema';
+import {
+  type ConnectionView,
+  connectionStates,
+  credentialSettingSchema,
+  type StoredConnectionView,
+} from '@/lib/credentials/schema';
 import { serverReportSchema, serverTestSchema } from '@/lib/diagnosis/schema';
 import { type LimitView, limitRefSchema } from '@/lib/limits/schema';
 import { type DocumentChange, documentReadingSchema, openApiSettingsSchema } from '@/lib/openapi/schema';
@@ -173,6 +178,34 @@ const documentChange = z.object({
   removed: z.array(z.string()),
   altered: z.array(z.string()),
 }) satisfies z.ZodType<DocumentChange>;
+
+const connection = z.object({
+  server: z.string(),
+  description: z.string(),
+  kind: z.enum(['oauth', 'static']),
+  host: z.string().nullable().meta({ description: 'Where it is sent to; null for a program that the hub runs' }),
+  state: z.enum(connectionStates),
+  reason: z.string().nullable(),
+  fields: z
+    .array(z.object({ name: z.string(), label: z.string(), stored: z.boolean() }))
+    .meta({ description: 'What you are asked for, where it is entered' }),
+  scopes: z.array(z.string()),
+  issuer: z.string().nullable(),
+  since: time.nullable(),
+  lastUsedAt: time.nullable(),
+}) satisfies z.ZodType<ConnectionView>;
+
+const storedConnection = z.object({
+  id: z.uuid(),
+  user: z.string().nullable().meta({ description: 'Null: the sign-in of the hub, which all callers share' }),
+  kind: z.enum(['oauth', 'static']),
+  state: z.enum(['connected', 'failed']),
+  reason: z.string().nullable(),
+  scopes: z.array(z.string()),
+  issuer: z.string().nullable(),
+  since: time,
+  lastUsedAt: time.nullable(),
+}) satisfies z.ZodType<StoredConnectionView>;
 
 const call = z.object({
   id: z.string(),
@@ -367,6 +400,9 @@ export const answers = {
   GroupList: listOf(group),
   ToolList: listOf(tool),
   ToolSearchAnswer: toolSearchAnswerSchema,
+  Connection: connection,
+  ConnectionList: listOf(connection),
+  StoredConnectionList: listOf(storedConnection),
   ToolCallResult: controlCalls['tools.call'].answer.extend({ requestId: z.string() }),
   LogLines: z.object({ data: z.array(logLineSchema), dropped: count, nextCursor: z.null() }),
   InstanceList: z.object({ data: serverStatusSchema.shape.instances, nextCursor: z.null() }),

@@ -35,6 +35,7 @@ const one = (of: Listed, action: Action, more: Partial<Extract<Way, { kind: 'one
 const stdio = (name: string) => ({ name, type: 'stdio', command: 'true', enabled: false });
 
 const limitsTest: Way = { kind: 'elsewhere', test: 'tests/integration/limits/limits.test.ts' };
+const connectionsTest: Way = { kind: 'elsewhere', test: 'tests/integration/credentials/connections.test.ts' };
 const usersTest: Way = { kind: 'elsewhere', test: 'tests/integration/access/users.test.ts' };
 const signInTest: Way = { kind: 'elsewhere', test: 'tests/integration/access/sign-in.test.ts' };
 
@@ -54,6 +55,12 @@ export const routes: Record<string, Way> = {
   'POST /api/v1/servers/{name}/test': one('server', 'operate', { also: [['log', 'read']] }),
   'GET /api/v1/servers/{name}/document': one('server', 'update'),
   'POST /api/v1/servers/{name}/document/refresh': one('server', 'update'),
+  'GET /api/v1/servers/{name}/connections': one('server', 'update'),
+  'DELETE /api/v1/servers/{name}/connections/{id}': connectionsTest,
+  'GET /api/v1/connections': connectionsTest,
+  'GET /api/v1/connections/{name}': connectionsTest,
+  'PUT /api/v1/connections/{name}': connectionsTest,
+  'DELETE /api/v1/connections/{name}': connectionsTest,
   'POST /api/v1/tests': { kind: 'some', right: ['server', 'create'], body: stdio('tried') },
   'POST /api/v1/openapi': { kind: 'some', right: ['server', 'create'], body: { document: '{}' } },
   'POST /api/v1/import': {

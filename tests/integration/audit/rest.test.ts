@@ -28,6 +28,7 @@ import {
 import { hashPassword } from '../../../lib/access/passwords';
 import { createRefusalBound } from '../../../lib/access/refusals';
 import { canonicalJson } from '../../../lib/canonical-json';
+import { listServerConnections, setConnection } from '../../../lib/credentials';
 import { parseEnv } from '../../../lib/env';
 import { setLimit } from '../../../lib/limits';
 import type { DocumentReading } from '../../../lib/openapi/schema';
@@ -80,6 +81,14 @@ const existing = async (root: Ctx) => {
   await createServer(root, stdio('there'));
   return { params: { name: 'there' } };
 };
+/** To a server at which each user has own keys. */
+const connected = async (root: Ctx) => {
+  const fields = [{ name: 'key', label: 'Key', header: 'X-Key' }];
+  const remote = { type: 'streamable-http' as const, url: 'https://mcp.example/mcp' };
+  await createServer(root, { ...remote, name: 'there', credential: { kind: 'static', per: 'user', fields } });
+  await setConnection(root, 'there', { values: { key: 'a-planted-value' } });
+  return { params: { name: 'there' } };
+};
 const existingGroup = async (root: Ctx) => {
   await createGroup(root, { name: 'team' });
   return { params: { name: 'team' } };
@@ -109,6 +118,20 @@ const scenarios: Record<string, Scenario> = {
   'POST /api/v1/servers/{name}/start': { action: 'server.started', prepare: existing },
   'POST /api/v1/servers/{name}/stop': { action: 'server.stopped', prepare: existing },
   'POST /api/v1/servers/{name}/restart': { action: 'server.restarted', prepare: existing },
+  'DELETE /api/v1/servers/{name}/connections/{id}': {
+    action: 'credential.deleted',
+    prepare: async (root) => {
+      const { params } = await connected(root);
+      const [row] = await listServerConnections(root, params.name);
+      return { params: { ...params, id: row?.id ?? '' } };
+    },
+  },
+  'PUT /api/v1/connections/{name}': {
+    action: 'credential.stored',
+    prepare: connected,
+    asked: { body: { values: { key: 'another-value' } } },
+  },
+  'DELETE /api/v1/connections/{name}': { action: 'credential.deleted', prepare: connected },
   'POST /api/v1/servers/{name}/test': { action: 'server.tested', prepare: existing },
   'POST /api/v1/tests': { action: 'server.tested', asked: { body: stdio('tried') } },
   'POST /api/v1/openapi': { action: null, because: 'it shows what a document offers and writes nothing' },
