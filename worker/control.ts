@@ -17,6 +17,7 @@ import type { AuditSource } from '../lib/telemetry/audit';
 import type { Doctor } from './doctor';
 import type { Gateway } from './gateway';
 import { ignoreErrors, isGone } from './gateway/http/exchange';
+import type { Consents } from './oauth';
 import type { Reports } from './reports';
 import type { Supervisor } from './supervisor/types';
 import { type Forwarder, forwardingPath } from './upstream/forwarding';
@@ -34,6 +35,7 @@ export interface ControlDeps {
   filled(server: ServerInput, serverId: string): Promise<ServerInput>;
   /** Puts all stored secrets under a new key. */
   rotateSecrets(source: AuditSource): Promise<Rotation>;
+  consents: Consents;
   /** Hands an event to the handlers of this worker, and to the other workers. */
   deliver: Bus['deliver'];
   metrics: Pick<Metrics, 'values'>;
@@ -88,6 +90,8 @@ export function createControl(deps: ControlDeps): Control {
     'openapi.read': ({ source, settings }) => readDocument(source, settings),
     'tools.call': ({ actor, ...call }, signal) => gateway.callTool({ ...call, actor: actor as Actor, signal }),
     'tools.search': ({ actor, search }) => gateway.searchTools(actor as Actor, search),
+    'oauth.consent': ({ id, userId }) => deps.consents.read(id, userId),
+    'oauth.decide': (answer) => deps.consents.decide(answer),
     'hub.stats': async ({ own }) => {
       const parts = [gateway.stats(), ...(peers && !own ? await peers.stats() : [])];
       const sum = (of: 'sessions' | 'inflight') => parts.reduce((total, part) => total + part[of], 0);

@@ -42,6 +42,8 @@ export interface DoorDeps {
   };
   /** What stands in the way of serving; empty when ready. Answered without I/O. */
   failing(): Failing[];
+  /** The authorization server. */
+  oauth: { owns(path: string): boolean; handle(request: IncomingMessage, response: ServerResponse): void };
   metrics: Metrics;
   /** For /metrics from other machines. */
   resolveActor(token: string, address?: string): Actor | null | Promise<Actor | null>;
@@ -81,7 +83,7 @@ const ownPaths = new Set(['/healthz', '/readyz', '/metrics']);
 const probes = new Set(['/healthz', '/readyz']);
 
 export function createDoor(deps: DoorDeps): Door {
-  const { gateway, protectedResource, live, metrics, origins, log, host, port } = deps;
+  const { gateway, protectedResource, live, oauth, metrics, origins, log, host, port } = deps;
   const timeouts = deps.timeouts ?? defaultTimeouts;
   const agent: Agent = new HttpAgent({ keepAlive: true, maxSockets: 256, keepAliveMsecs: 5000 });
   const guards = doorHeaders(deps.publicProtocol === 'https');
@@ -113,7 +115,8 @@ export function createDoor(deps: DoorDeps): Door {
     response.on('error', ignoreErrors);
     const refusal = refusalOf(request, url, path);
     // What comes from web keeps its own headers, some of them twice, which Node would make one beside headers set here.
-    const isOfWeb = !refusal && !ownPaths.has(path) && !isLive(path) && !isMetadata(path);
+    const isOfOauth = oauth.owns(path);
+    const isOfWeb = !refusal && !ownPaths.has(path) && !isLive(path) && !isMetadata(path) && !isOfOauth;
     if (isOfWeb && webPort !== null) {
       toWeb(request, response, url, webPort);
       return;
@@ -125,6 +128,7 @@ export function createDoor(deps: DoorDeps): Door {
     else if (path === '/metrics') void answerMetrics(request, response);
     else if (isMetadata(path)) protectedResource.handle(request, response);
     else if (isLive(path)) live.handleRequest(request, response);
+    else if (isOfOauth) oauth.handle(request, response);
     else answerWebDown(request, response);
   }
 

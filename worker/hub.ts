@@ -33,6 +33,7 @@ import { createEndedSessions, createGateway, createProtectedResource, createWish
 import { createHealth } from './health';
 import { type ConfigWatch, type Retention, startRetention, watchConfig } from './jobs';
 import { createLive } from './live';
+import { createOauth } from './oauth';
 import { createOriginRules } from './origin';
 import { createReports } from './reports';
 import { createSupervision } from './supervision';
@@ -178,10 +179,20 @@ export async function startWorkerHub(options: WorkerOptions): Promise<WorkerHub>
     log,
     src: randomBytes(6).toString('base64url'),
   });
+  const oauth = createOauth({
+    db,
+    bus,
+    keyring,
+    log,
+    issuer: env.MCPHUB_PUBLIC_URL,
+    egress,
+    processEnv: options.processEnv,
+  });
   const door = createDoor({
     gateway,
     protectedResource,
     live,
+    oauth,
     failing: health.failing,
     metrics: { ...metrics, text: async () => metrics.text(await supervision.metricsOfOthers?.()) },
     resolveActor: access.resolveBearer,
@@ -207,6 +218,7 @@ export async function startWorkerHub(options: WorkerOptions): Promise<WorkerHub>
     readDocument: (source, settings) => readDocument(source, settings, { egress, userAgent }),
     filled: (server, serverId) => openStandIns(db, opener, serverId, server),
     rotateSecrets: (source) => rotateSecrets(db, keyring, source),
+    consents: oauth.consents,
     metrics,
     deliver: async (event) => {
       await bus.deliver(event);

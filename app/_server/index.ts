@@ -1,6 +1,7 @@
 // The server side of pages, actions and REST routes. Each asks here who is there, calls one verb of lib, and is done.
 export { type Action, type ActionResult, defineAction } from './action';
 export { context, currentActor, requireActor, sentActor } from './actor';
+export { beginsHere, decideConsent, readConsent } from './consent';
 export { cache, keyring, log, readDocument, settings, worker } from './hub';
 export { nextAuth } from './next-auth';
 export { ownPath } from './own-path';

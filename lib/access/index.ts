@@ -26,10 +26,25 @@ export {
 export { canGive, canSome, describeActor, type Resource } from './can';
 export type { Ctx } from './context';
 export { createRole, deleteRole, duplicateRole, getRole, listRoles, updateRole } from './custom-roles';
+export {
+  endGrant,
+  findGrant,
+  type GrantGift,
+  giveGrant,
+  listGrants,
+  registerClient,
+  revokeGrant,
+} from './grants';
 export { anonymousActor, loadUser, systemActor } from './identities';
 export { acceptInvite, createInvite, findInvite, listInvites, revokeInvite } from './invites';
 export { createKeyring, type Keyring, loadKeyring, previousKeyring, type SealPurpose } from './keyring';
 export { createKey, listKeys, revokeKey, rotateKey } from './keys';
+export {
+  createOauthRecords,
+  deleteExpiredOauthRecords,
+  type OauthPayload,
+  type OauthRecords,
+} from './oauth-records';
 export { changeOwnPassword, createResetLink, findResetLink, resetPassword } from './passwords-of';
 export type { Actor } from './schema';
 export {

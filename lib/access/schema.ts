@@ -306,3 +306,38 @@ export interface KeyView {
   replaces: string | null;
   createdAt: string;
 }
+
+/** What a user allowed an MCP client. */
+export interface GrantView {
+  id: string;
+  /** Name of the user. */
+  user: string;
+  /** As the client calls itself. */
+  client: string;
+  /** Where the client has a document of its own, the URL of that; else the hub made it up. */
+  clientId: string;
+  /** URL of the endpoint. */
+  resource: string;
+  scopes: string[];
+  /** RFC 3339. */
+  createdAt: string;
+  lastUsedAt: string | null;
+  /** Unless it is used before. */
+  expiresAt: string | null;
+}
+
+/** What the consent page asks about. */
+export const consentSchema = z.object({
+  client: z.object({
+    /** As it calls itself. */
+    name: z.string(),
+    /** Host of the client's own document, which vouches for it; null: it registered itself, nobody vouches for it. */
+    host: z.string().nullable(),
+  }),
+  /** Where the answer goes: a host, or the scheme of a program of this computer. */
+  redirect: z.object({ to: z.string(), isLocal: z.boolean() }),
+  /** Name of the endpoint; null: all that the user may use. */
+  endpoint: z.string().nullable(),
+  scopes: z.array(z.string()),
+});
+export type ConsentView = z.infer<typeof consentSchema>;

@@ -3,7 +3,7 @@
 // `{error}`, as application/x-ndjson. New fields are optional, because web and worker may be of different versions for a moment.
 // The same socket also serves /api/mcp*, for the fallback route of the web program.
 import { z } from 'zod';
-import { tokenScopes } from '../access/schema';
+import { consentSchema, tokenScopes } from '../access/schema';
 import { serverLifeSchema, serverTestSchema } from '../diagnosis/schema';
 import { documentReadingSchema, openApiSettingsSchema } from '../openapi/schema';
 import { toolSearchAnswerSchema, toolSearchSchema } from '../routing/schema';
@@ -109,6 +109,27 @@ export const controlCalls = {
     path: '/control/tools/search',
     body: z.object({ actor: sentActorSchema, search: toolSearchSchema }),
     answer: toolSearchAnswerSchema,
+  },
+  /**
+   * What a client's request for authorization asks a user; or, where the user allowed just that before, where the browser
+   * goes on. NOT_FOUND for one that is over.
+   */
+  'oauth.consent': {
+    path: '/control/oauth/consent',
+    body: z.object({ id: z.string(), userId: z.string() }),
+    answer: z.object({ ask: consentSchema.nullable(), returnTo: z.string().nullable() }),
+  },
+  /** The user's answer to it. */
+  'oauth.decide': {
+    path: '/control/oauth/decide',
+    body: z.object({
+      id: z.string(),
+      userId: z.string(),
+      allow: z.boolean(),
+      requestId: z.string(),
+      address: z.string().optional(),
+    }),
+    answer: z.object({ returnTo: z.string() }),
   },
   /** Open MCP sessions, totals of the data plane. */
   'hub.stats': {

@@ -64,6 +64,10 @@ beforeAll(async () => {
     readDocument: () => Promise.reject(new Error('no documents here')),
     filled: async (server) => server,
     rotateSecrets: async () => ({ key: 'k2', values: 1, closed: 0 }),
+    consents: {
+      read: () => Promise.reject(new HubError('NOT_FOUND')),
+      decide: () => Promise.reject(new HubError('NOT_FOUND')),
+    },
     deliver: hub.bus.deliver,
     metrics: { values: async () => [] },
     log: pino({ level: 'silent' }),

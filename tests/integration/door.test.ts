@@ -30,6 +30,7 @@ function make(changes: Partial<DoorDeps> = {}): Door {
         socket.end('HTTP/1.1 101 Switching Protocols\r\n\r\n');
       },
     },
+    oauth: { owns: (path) => path === '/oauth/token', handle: (_, response) => void response.end('oauth') },
     failing: () => [...failing],
     metrics: createMetrics('1', { defaults: false }),
     resolveActor: (token) => (token === 'key-a' ? keyActor('a') : null),

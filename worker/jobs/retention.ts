@@ -1,6 +1,7 @@
-// Deletes what has served its time: old call records, and what is known of sessions that have expired.
+// Deletes what has served its time: old call records, and what is known of sessions and tokens that have expired.
 import { inArray, lt, sql } from 'drizzle-orm';
 import { endedSessions, requestLogs, sessionWishes } from '../../drizzle/schema';
+import { deleteExpiredOauthRecords } from '../../lib/access';
 import { rootMessage } from '../../lib/db/faults';
 import type { Db } from '../../lib/db/types';
 import type { Log } from '../../lib/log';
@@ -32,6 +33,7 @@ export async function sweep(
     .delete(endedSessions)
     .where(lt(endedSessions.expiresAt, now))
     .returning({ id: endedSessions.idHash });
+  await deleteExpiredOauthRecords(db, now);
   await db.delete(sessionWishes).where(lt(sessionWishes.expiresAt, now));
   return { calls, sessions: sessions.length };
 }

@@ -140,6 +140,7 @@ export const serverActions: Record<string, Way & { input?: (name: string) => unk
   signInAction: { kind: 'open', because: 'the password is the credential' },
   signInCodeAction: { kind: 'open', because: 'the code is the credential' },
   setUpAction: { kind: 'open', because: 'the one-time token is the credential' },
+  decideConsentAction: { kind: 'elsewhere', test: 'tests/integration/oauth/flow.test.ts' },
   signOutAction: { kind: 'open', because: 'it ends the own session' },
   createGroupAction: { kind: 'some', right: ['group', 'create'], input: (name) => ({ name: `act-${name}-g` }) },
   updateGroupAction: {
@@ -187,6 +188,7 @@ export const pages: Record<string, Way> = {
   '(auth)/setup': { kind: 'open', because: 'the one-time token is the credential' },
   '(auth)/signin': { kind: 'open', because: 'it is where a password is given' },
   '(auth)/invite': { kind: 'open', because: 'the token of the invite is the credential' },
+  '(auth)/consent/[id]': { kind: 'account' },
   '(auth)/reset': { kind: 'open', because: 'the token of the link is the credential' },
   '(dashboard)/account': { kind: 'some', right: ['user', 'update'] },
   '(dashboard)/users': { kind: 'some', right: ['user', 'read'], scope: 'all' },
