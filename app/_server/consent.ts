@@ -1,6 +1,6 @@
 // What an MCP client asks a user to allow. Its request belongs to the browser that it began in: the authorization server
 // gave that one a cookie, which nobody can be lent with a link.
-import { cookies } from 'next/headers';
+import { headers } from 'next/headers';
 import type { Ctx } from '@/lib/access';
 import type { ConsentView } from '@/lib/access/schema';
 import { HubError } from '@/lib/errors';
@@ -11,7 +11,8 @@ const cookieName = 'mcphub_consent';
 
 /** Whether the request with this id began in the browser that asks. */
 export async function beginsHere(id: string): Promise<boolean> {
-  return (await cookies()).get(cookieName)?.value === id;
+  const cookie = (await headers()).get('cookie') ?? '';
+  return cookie.split(/; */).includes(`${cookieName}=${id}`);
 }
 
 /** What to ask, or where to go on without a question. @throws HubError NOT_FOUND for a request that is over */

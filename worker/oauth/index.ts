@@ -5,8 +5,8 @@ import type { IncomingMessage, ServerResponse } from 'node:http';
 import type Provider from 'oidc-provider';
 import { isHubError } from '../../lib/errors';
 import { createRate } from '../gateway/rate';
-import type { Egress } from '../upstream';
-import { createClientDocuments } from './client-documents';
+import { createClientDocuments, type Egress } from '../upstream';
+
 import { type Consents, createConsents } from './consents';
 import { errorPage, errorPagePolicy } from './error-page';
 import { authorizationServerMetadata, metadataPaths } from './metadata';

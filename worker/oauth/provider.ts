@@ -11,7 +11,7 @@ import type { Db } from '../../lib/db/types';
 import { HubError, messageOf } from '../../lib/errors';
 import type { Bus } from '../../lib/events/bus';
 import type { Log } from '../../lib/log';
-import type { FetchDocument } from './client-documents';
+import type { FetchDocument } from '../upstream';
 import { readClientMetadata } from './client-rules';
 import { errorPage, errorPagePolicy } from './error-page';
 

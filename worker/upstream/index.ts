@@ -22,6 +22,7 @@ import type {
   UpstreamTarget,
 } from './types';
 
+export { createClientDocuments, type FetchDocument } from './client-documents';
 export { createEgress, type Egress } from './egress';
 export { childEnvironment, markerName } from './environment';
 export { eraOf } from './era';

@@ -1,5 +1,5 @@
 'use client';
-// The own account: password, second factor, and where one is signed in.
+// The own account: password, second factor, where one is signed in, and which clients may act for one.
 import { useQueryClient } from '@tanstack/react-query';
 import { type FormEvent, useState } from 'react';
 import { ApiError, api } from '@/app/_ui/api';
@@ -10,7 +10,8 @@ import { ErrorNotice } from '@/app/_ui/notice';
 import { PageHeader } from '@/app/_ui/page-header';
 import { Panel, PanelBody, PanelHeader } from '@/app/_ui/panel';
 import { toast } from '@/app/_ui/toaster';
-import type { SecondFactorView, SessionView, UserView } from '@/lib/access/schema';
+import type { GrantView, SecondFactorView, SessionView, UserView } from '@/lib/access/schema';
+import { ConnectedApps } from '../users/connected-apps';
 import { SessionList } from '../users/session-list';
 import { SecondFactor } from './second-factor';
 
@@ -18,9 +19,10 @@ export interface AccountViewProps {
   user: UserView;
   factor: SecondFactorView;
   sessions: SessionView[];
+  grants: GrantView[];
 }
 
-export function AccountView({ user, factor, sessions }: AccountViewProps) {
+export function AccountView({ user, factor, sessions, grants }: AccountViewProps) {
   return (
     <>
       <PageHeader
@@ -31,6 +33,7 @@ export function AccountView({ user, factor, sessions }: AccountViewProps) {
         <PasswordPanel />
         <SecondFactor initial={factor} />
         <SessionList initial={sessions} path="/me/sessions" />
+        <ConnectedApps initial={grants} userId={user.id} />
       </div>
     </>
   );

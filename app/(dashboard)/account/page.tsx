@@ -1,7 +1,7 @@
 import type { Metadata } from 'next';
 import { notFound } from 'next/navigation';
 import { context } from '@/app/_server';
-import { getSecondFactor, getUser, listSessions } from '@/lib/access';
+import { getSecondFactor, getUser, listGrants, listSessions } from '@/lib/access';
 import { can } from '@/lib/access/can';
 import { AccountView } from './account-view';
 
@@ -12,10 +12,11 @@ export default async function AccountPage() {
   const { userId } = ctx.actor;
   const own = { type: 'user', ownerId: userId } as const;
   if (!userId || !can(ctx.actor, 'read', own) || !can(ctx.actor, 'update', own)) notFound();
-  const [user, factor, sessions] = await Promise.all([
+  const [user, factor, sessions, grants] = await Promise.all([
     getUser(ctx, userId),
     getSecondFactor(ctx),
     listSessions(ctx, userId),
+    listGrants(ctx, userId),
   ]);
-  return <AccountView user={user} factor={factor} sessions={sessions} />;
+  return <AccountView user={user} factor={factor} sessions={sessions} grants={grants} />;
 }

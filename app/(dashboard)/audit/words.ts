@@ -39,6 +39,10 @@ const words: Record<string, string> = {
   'invite.accepted': 'Joined by an invite',
   'invite.revoked': 'Revoked an invite',
   'invite.refused': 'Used a wrong invite',
+  'grant.created': 'Allowed a client',
+  'grant.updated': 'Allowed a client more',
+  'grant.revoked': 'Ended what a client was allowed',
+  'client.registered': 'Registered as a client',
   'setup.refused': 'Used a wrong setup link',
 };
 

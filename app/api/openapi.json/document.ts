@@ -299,6 +299,17 @@ export const operations: Record<string, Record<string, Operation>> = {
     post: { summary: 'Make an API key', body: 'KeyInput', answer: 'NewKey', status: 201, problems: [403] },
   },
   '/api/v1/keys/{id}': { delete: { summary: 'Revoke an API key', status: 204, problems: [403, 404] } },
+  '/api/v1/grants': {
+    get: {
+      summary: 'What users allowed MCP clients: the own, and those of others where the caller may change users',
+      query: page.extend({ user: z.uuid().optional().meta({ description: 'Id of the user' }) }),
+      answer: 'GrantList',
+      problems: [403, 404],
+    },
+  },
+  '/api/v1/grants/{id}': {
+    delete: { summary: 'End what a client was allowed, with all its tokens', status: 204, problems: [404] },
+  },
   '/api/v1/roles': {
     get: { summary: 'Roles, and who has them', query: page, answer: 'RoleList', problems: [403] },
     post: {

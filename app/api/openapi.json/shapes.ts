@@ -3,6 +3,7 @@ import { z } from 'zod';
 import {
   actions,
   type FactorStart,
+  type GrantView,
   type InviteView,
   type KeyView,
   keyScopeSchema,
@@ -344,6 +345,18 @@ const browserSession = z.object({
   expiresAt: time,
 }) satisfies z.ZodType<SessionView>;
 
+const grant = z.object({
+  id: z.uuid(),
+  user: z.string(),
+  client: z.string().meta({ description: 'As the client calls itself' }),
+  clientId: z.string(),
+  resource: z.string().meta({ description: 'URL of the MCP endpoint' }),
+  scopes: z.array(z.string()),
+  createdAt: time,
+  lastUsedAt: timeOrNull,
+  expiresAt: timeOrNull.meta({ description: 'Unless it is used before' }),
+}) satisfies z.ZodType<GrantView>;
+
 const invite = z.object({
   id: z.uuid(),
   note: z.string(),
@@ -438,6 +451,7 @@ export const answers = {
   OneTimeLink: oneTimeLink,
   SessionList: listOf(browserSession),
   SessionsEnded: z.object({ ended: z.number().int() }),
+  GrantList: listOf(grant),
   InviteList: listOf(invite),
   NewInvite: z.object({ invite, link: oneTimeLink }),
   SecondFactor: secondFactor,

@@ -92,6 +92,8 @@ export const routes: Record<string, Way> = {
     body: { subject: 'key', target: '*', perMinute: 1_000_000 },
   },
   'DELETE /api/v1/limits': limitsTest,
+  'GET /api/v1/grants': { kind: 'some', right: ['user', 'update'] },
+  'DELETE /api/v1/grants/{id}': { kind: 'elsewhere', test: 'tests/integration/access/grants.test.ts' },
   'GET /api/v1/roles': { kind: 'some', right: ['role', 'read'] },
   'POST /api/v1/roles': {
     kind: 'some',
@@ -188,7 +190,7 @@ export const pages: Record<string, Way> = {
   '(auth)/setup': { kind: 'open', because: 'the one-time token is the credential' },
   '(auth)/signin': { kind: 'open', because: 'it is where a password is given' },
   '(auth)/invite': { kind: 'open', because: 'the token of the invite is the credential' },
-  '(auth)/consent/[id]': { kind: 'account' },
+  '(auth)/consent/[id]': { kind: 'open', because: 'without the cookie of a request it says that there is none' },
   '(auth)/reset': { kind: 'open', because: 'the token of the link is the credential' },
   '(dashboard)/account': { kind: 'some', right: ['user', 'update'] },
   '(dashboard)/users': { kind: 'some', right: ['user', 'read'], scope: 'all' },

@@ -18,6 +18,7 @@ import {
   createResetLink,
   createRole,
   createUser,
+  giveGrant,
   issueSetupToken,
   requireSecretsRotation,
   signInWithCode,
@@ -77,6 +78,13 @@ interface Scenario {
   verb?: (ctx: Ctx) => Promise<unknown>;
 }
 
+const gift = {
+  clientId: 'c',
+  clientName: 'Client',
+  resource: `${origin}/api/mcp`,
+  scopes: ['mcp:read'],
+  redirectUri: 'http://127.0.0.1/cb',
+};
 const existing = async (root: Ctx) => {
   await createServer(root, stdio('there'));
   return { params: { name: 'there' } };
@@ -264,6 +272,10 @@ const scenarios: Record<string, Scenario> = {
       return { body: { password } };
     },
   },
+  'DELETE /api/v1/grants/{id}': {
+    action: 'grant.revoked',
+    prepare: async (root) => ({ params: { id: await giveGrant(root, gift) } }),
+  },
   'POST /api/v1/settings/secrets/rotate': {
     action: 'secrets.rotated',
     verb: (ctx) => rotateSecrets(ctx.db, keyring(), requireSecretsRotation(ctx)),
@@ -286,6 +298,7 @@ const actionVerbs: Record<string, string | null> = {
   signInCodeAction: 'user.signed-in',
   setUpAction: 'user.created',
   signOutAction: 'user.signed-out',
+  decideConsentAction: 'grant.created',
   createGroupAction: 'group.created',
   updateGroupAction: 'group.updated',
   deleteGroupAction: 'group.deleted',

@@ -13,7 +13,8 @@ import { PageHeader } from '@/app/_ui/page-header';
 import { Panel, PanelBody, PanelHeader } from '@/app/_ui/panel';
 import { RelativeTime } from '@/app/_ui/relative-time';
 import { toast } from '@/app/_ui/toaster';
-import type { OneTimeLink as Link, SessionView, UserPatch, UserView } from '@/lib/access/schema';
+import type { GrantView, OneTimeLink as Link, SessionView, UserPatch, UserView } from '@/lib/access/schema';
+import { ConnectedApps } from '../connected-apps';
 import { GrantFields, type Grants } from '../grants';
 import type { UserContext } from '../load';
 import { OneTimeLink } from '../one-time-link';
@@ -23,10 +24,12 @@ export interface UserPageProps {
   initial: UserView;
   /** Null where they are not the visitor's to see. */
   sessions: SessionView[] | null;
+  /** As sessions. */
+  apps: GrantView[] | null;
   around: UserContext;
 }
 
-export function UserPage({ initial, sessions, around }: UserPageProps) {
+export function UserPage({ initial, sessions, apps, around }: UserPageProps) {
   const client = useQueryClient();
   const router = useRouter();
   const queryKey = ['users', initial.id];
@@ -67,6 +70,7 @@ export function UserPage({ initial, sessions, around }: UserPageProps) {
         <GrantsPanel key={user.version} user={user} around={around} onSave={change} />
         {around.rights.update && <SignInPanel user={user} isSelf={isSelf} path={path} queryKey={queryKey} />}
         {sessions && <SessionList initial={sessions} path={`${path}/sessions`} />}
+        {apps && <ConnectedApps initial={apps} userId={user.id} />}
         {around.rights.delete && !isSelf && (
           <Panel>
             <PanelBody className="flex flex-wrap items-center gap-3">

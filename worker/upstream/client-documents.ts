@@ -2,9 +2,9 @@
 // only public ones are asked, whatever else the hub may reach; a proxy of the settings is used like everywhere.
 import type { LookupAddress, LookupAllOptions } from 'node:dns';
 import { HubError } from '../../lib/errors';
-import { createEgress, type Egress } from '../upstream/egress';
-import { openOriginPool } from '../upstream/origin-pool';
-import type { TlsSettings } from '../upstream/types';
+import { createEgress, type Egress } from './egress';
+import { openOriginPool } from './origin-pool';
+import type { TlsSettings } from './types';
 
 const documentMaxBytes = 64 * 1024;
 const fetchMs = 5_000;
