@@ -5,6 +5,8 @@ export const mcpPath = '/api/mcp';
 /** No server or group can be called so: below an endpoint it is HTTP+SSE. */
 const ssePath = '/sse';
 const endpointName = /^[A-Za-z0-9][A-Za-z0-9_-]{0,62}$/;
+/** Before the name of an endpoint, or alone for the one over everything: the same with a search in place of its list. */
+const smart = '$smart';
 
 /**
  * The key of the endpoint with this path: its name in lower case, "" for the one over everything, null for a path that no
@@ -14,7 +16,15 @@ export function endpointOfPath(path: string): string | null {
   if (path === mcpPath) return '';
   if (!path.startsWith(`${mcpPath}/`)) return null;
   const name = path.slice(mcpPath.length + 1);
-  return endpointName.test(name) ? name.toLowerCase() : null;
+  if (name === smart) return smartKeyOf('');
+  if (!name.startsWith(`${smart}/`)) return endpointName.test(name) ? name.toLowerCase() : null;
+  const behind = name.slice(smart.length + 1);
+  return endpointName.test(behind) ? smartKeyOf(behind.toLowerCase()) : null;
+}
+
+/** The key of the smart endpoint over another. */
+export function smartKeyOf(key: string): string {
+  return key === '' ? smart : `${smart}/${key}`;
 }
 
 /** As endpointOfPath, for the paths of HTTP+SSE: `/api/mcp/sse` and `/api/mcp/{name}/sse`. */

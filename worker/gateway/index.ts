@@ -17,7 +17,8 @@ import type { Supervisor } from '../supervisor/types';
 import { type CallRecord, createCalls } from './call';
 import { type CatalogDeps, createCatalog } from './catalog/catalog';
 import { allKey, type Endpoint } from './catalog/endpoints';
-import { createViews, type View } from './catalog/view';
+import type { View } from './catalog/view';
+import { createViews } from './catalog/views';
 import { createHttp, type HttpLimits } from './http/http';
 import type { ProtectedResource } from './http/protected-resource';
 import { pathOf } from './http/request';
@@ -39,6 +40,7 @@ import { createSse } from './sessions/sse';
 import { createStreams, type StreamLimits } from './sessions/streams';
 import { createWishKeeper } from './sessions/wish-keeper';
 import type { Wishes, WishStore } from './sessions/wishes';
+import { createSmart } from './smart/smart';
 import { createListeners } from './stateless/listeners';
 import { createModern } from './stateless/modern';
 import { createParking, type ParkingLimits } from './stateless/parking';
@@ -289,7 +291,12 @@ export function createGateway(deps: GatewayDeps): Gateway {
     self,
   });
   const calls = createCalls({ relay, inputs, tasks, limiter: deps.limiter, record: deps.recordCall, report });
-  const methods = createMethods({ calls, relay, inputs, news, tasks });
+  const smart = createSmart({
+    calls,
+    search: async (view, question) => ({ hits: await searcher.search(view, question), mode: 'lexical' }),
+    record: deps.recordCall,
+  });
+  const methods = createMethods({ calls, smart, relay, inputs, news, tasks });
   const states = createRequestStates(keyring, deps.now ?? Date.now);
   const parking = createParking(states, limits, self);
   const listeners = createListeners({
@@ -393,7 +400,7 @@ export function createGateway(deps: GatewayDeps): Gateway {
     async start() {
       await catalog.start();
       gate.open();
-      const open = [...catalog.endpoints.byKey.values()].filter(({ resource }) => resource?.open);
+      const open = [...catalog.endpoints.byKey.values()].filter(({ resource, isSmart }) => resource?.open && !isSmart);
       const paths = open.map(({ key }) => pathOf(key));
       if (open.length > 0) log.warn({ paths }, 'open to everybody: these endpoints ask for no credential');
     },

@@ -10,6 +10,7 @@ import type { Relay } from './relay';
 import { progressTokenOf, type RpcRequest } from './rpc-request';
 import { type InputRounds, wantsInput } from './sessions/input-rounds';
 import { credentialOf, type Session } from './sessions/sessions';
+import type { Smart } from './smart/smart';
 import type { Tasks } from './tasks/tasks';
 
 /** @returns null when the request was cancelled. @throws HubError, also by the promise */
@@ -23,13 +24,15 @@ const completionsPerSecond = 20;
 
 export interface MethodsDeps {
   calls: Calls;
+  /** Answers in their place on smart endpoints. */
+  smart: Smart;
   relay: Relay;
   inputs: InputRounds;
   news: News;
   tasks: Pick<Tasks, 'methods'>;
 }
 
-export function createMethods({ calls, relay, inputs, news, tasks }: MethodsDeps) {
+export function createMethods({ calls, smart, relay, inputs, news, tasks }: MethodsDeps) {
   const completionRate = createRate(completionsAtOnce, completionsPerSecond);
 
   function list(kind: ListKind): Method {
@@ -79,7 +82,7 @@ export function createMethods({ calls, relay, inputs, news, tasks }: MethodsDeps
     ['resources/list', list('resources')],
     ['resources/templates/list', list('resourceTemplates')],
     ['prompts/list', list('prompts')],
-    ['tools/call', calls.callTool],
+    ['tools/call', (request) => (request.view.endpoint.isSmart ? smart : calls).callTool(request)],
     [
       'resources/read',
       (request) => {

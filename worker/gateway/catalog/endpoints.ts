@@ -1,6 +1,7 @@
 // The endpoints that exist: servers, groups and who contains what, with the questions for `can` made ready. Knows no
 // caller; the view of a caller is made from this in view.ts.
 import type { Resource } from '../../../lib/access/can';
+import { smartKeyOf } from '../../../lib/access/endpoints';
 import type { EndpointRows } from '../../../lib/servers/catalog';
 
 export interface ServerNode {
@@ -41,6 +42,8 @@ export interface Endpoint {
   resource: Resource | null;
   /** Oldest server first. */
   members: readonly EndpointMember[];
+  /** In place of its tools it lists a search among them. */
+  isSmart?: true;
 }
 
 export interface Endpoints {
@@ -49,7 +52,11 @@ export interface Endpoints {
 }
 
 /** How an endpoint presents itself: the `serverInfo` of both eras. */
-export function serverInfoOf({ kind, name }: Endpoint, version: string): Record<string, string> {
+export function serverInfoOf({ kind, name, isSmart }: Endpoint, version: string): Record<string, string> {
+  if (isSmart) {
+    const of = kind === 'all' ? '' : `: ${name}`;
+    return { name: `mcphub/$smart${of && `/${name}`}`, title: `MCPHub, smart routing${of}`, version };
+  }
   if (kind === 'all') return { name: 'mcphub', title: 'MCPHub', version };
   return { name: `mcphub/${name}`, title: `MCPHub: ${name}`, version };
 }
@@ -115,6 +122,10 @@ export function buildEndpoints({ servers, groups }: EndpointRows): Endpoints {
     });
     const resource: Resource = { type: 'group', ownerId, open: anonymous, groups: [{ id, name }] };
     byKey.set(key, { key, kind: 'group', name, prefix, resource, members });
+  }
+  for (const endpoint of [...byKey.values()]) {
+    const key = smartKeyOf(endpoint.key);
+    byKey.set(key, { ...endpoint, key, isSmart: true });
   }
   return { byKey, servers: nodes };
 }

@@ -1,7 +1,6 @@
 // What one caller sees on one endpoint at one version of the catalogue: the names and where they lead, the pages of each
 // list as finished bytes, and the answer to `initialize`. Made once and shared by all callers with the same rights.
 import { createHash } from 'node:crypto';
-import { LRUCache } from 'lru-cache';
 import { can, type Resource } from '../../../lib/access/can';
 import type { Keyring } from '../../../lib/access/keyring';
 import type { Actor } from '../../../lib/access/schema';
@@ -16,7 +15,7 @@ export type ListKind = 'tools' | 'resources' | 'resourceTemplates' | 'prompts';
 export const listKinds: readonly ListKind[] = ['tools', 'resources', 'resourceTemplates', 'prompts'];
 
 /** What is needed of the keyring: cursors are sealed. */
-type Seals = Pick<Keyring, 'seal' | 'open'>;
+export type Seals = Pick<Keyring, 'seal' | 'open'>;
 
 /** Where an exposed name leads. */
 export interface Target {
@@ -128,6 +127,11 @@ export class View {
   /** The tool behind an exposed name, or behind an original name that exactly one visible server has. */
   tool(name: string): Item | undefined {
     return this.tools.get(name) ?? this.#bareTools.get(name) ?? undefined;
+  }
+
+  /** The tool that a tools/call is about. */
+  called(params: Record<string, unknown> | undefined): Item | undefined {
+    return typeof params?.name === 'string' ? this.tool(params.name) : undefined;
   }
 
   /**
@@ -339,37 +343,3 @@ export function mapAppUris(value: unknown, map: (uri: string) => string): unknow
   }
   return { ...value, _meta: meta };
 }
-
-/** Listed items that all cached views may hold together. */
-const cacheWeight = 100_000;
-
-/** Views by rights, endpoint and version. Two keys with the same rights share one. */
-export function createViews(keyring: Seals) {
-  const cache = new LRUCache<string, View>({ maxSize: cacheWeight, sizeCalculation: (view) => view.weight });
-  const fingerprints = new WeakMap<Actor, string>();
-
-  function fingerprintOf(actor: Actor): string {
-    const known = fingerprints.get(actor);
-    if (known) return known;
-    const { kind, userId, permissions, groupIds, keyScope } = actor;
-    // Of these two the rights are in their kind.
-    const special = kind === 'system' || kind === 'anonymous' ? kind : null;
-    const text = JSON.stringify([special, userId, permissions, groupIds, keyScope]);
-    const fingerprint = createHash('sha256').update(text).digest('base64url');
-    fingerprints.set(actor, fingerprint);
-    return fingerprint;
-  }
-
-  return {
-    viewOf(actor: Actor, endpoint: Endpoint, version: number, listings: ReadonlyMap<string, Listing>): View {
-      const key = `${fingerprintOf(actor)}/${endpoint.key}`;
-      const known = cache.get(key);
-      if (known && known.version === version) return known;
-      const view = new View(version, actor, endpoint, listings, keyring);
-      cache.set(key, view);
-      return view;
-    },
-  };
-}
-
-export type Views = ReturnType<typeof createViews>;

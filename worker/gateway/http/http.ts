@@ -152,9 +152,9 @@ export function createHttp(deps: HttpDeps) {
   /** Looked at before anything is answered, because clients ask for more by the status of the answer (RFC 6750, 3.1). */
   function checkScopes({ actor, endpoint }: Visit, body: unknown): void {
     for (const message of Array.isArray(body) ? body : [body]) {
-      const { method, params } = (message ?? {}) as { method?: unknown; params?: { name?: unknown } };
-      if (method !== 'tools/call' || typeof params?.name !== 'string') continue;
-      const tool = viewOf(actor, endpoint).tool(params.name);
+      const { method, params } = (message ?? {}) as { method?: unknown; params?: Record<string, unknown> };
+      if (method !== 'tools/call') continue;
+      const tool = viewOf(actor, endpoint).called(params);
       const scope = tool && missingScope(actor, tool.resource);
       if (scope) throw insufficient(scope);
     }

@@ -110,7 +110,8 @@ export function createModern(deps: ModernDeps) {
   }
 
   function checkToolHeaders({ request }: Visit, view: View, params: Record<string, unknown> | undefined): void {
-    const tool = typeof params?.name === 'string' ? view.tool(params.name) : undefined;
+    // A tool behind a smart endpoint is not listed there, so that no header repeats its parameters.
+    const tool = view.endpoint.isSmart ? undefined : view.called(params);
     if (tool) checkParamHeaders(request.headers, tool.definition, params?.arguments);
   }
 
@@ -304,7 +305,7 @@ function answersIn(params: Record<string, unknown> | undefined): Record<string, 
 /** What a request is about: a tool, a prompt or a resource. */
 function targetOf({ method, params }: Asking, view: View): Target | undefined {
   const { name, uri } = params ?? {};
-  if (method === 'tools/call') return view.tool(String(name));
+  if (method === 'tools/call') return view.called(params);
   return method === 'prompts/get' ? view.prompts.get(String(name)) : view.resource(String(uri));
 }
 

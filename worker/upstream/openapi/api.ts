@@ -1,11 +1,11 @@
 // Carries calls out: arguments checked, request made, credentials added, sent, answer turned into a result.
 import type { HubError } from '../../../lib/errors';
 import type { OpenApiSettings } from '../../../lib/openapi/schema';
+import { type ArgumentCheck, createAnswerCheck, createArgumentCheck } from '../../argument-check';
 import type { Egress } from '../egress';
 import { reservedHeaders } from '../http';
 import { parseUrl, statusError } from '../http-faults';
 import type { UpstreamTarget } from '../types';
-import { type ArgumentCheck, createAnswerCheck, createArgumentCheck } from './arguments';
 import { createHttpClient, type HttpAnswer } from './client';
 import { createCredentials } from './credentials';
 import type { DocumentPlan, OperationPlan } from './model';

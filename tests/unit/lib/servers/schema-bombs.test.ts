@@ -2,9 +2,9 @@
 import { describe, expect, it } from 'vitest';
 import { isDeeperThan } from '../../../../lib/json-depth';
 import { checkSchema } from '../../../../lib/servers/schema-check';
+import { createArgumentCheck } from '../../../../worker/argument-check';
 import { listAll, type Upstream } from '../../../../worker/upstream';
 import { readHeaderParams } from '../../../../worker/upstream/header-params';
-import { createArgumentCheck } from '../../../../worker/upstream/openapi/arguments';
 
 type Keyword = 'anyOf' | 'properties' | 'not' | 'items';
 

@@ -4,7 +4,7 @@ import { createRequire } from 'node:module';
 import { dirname, join } from 'node:path';
 import { Ajv2020 } from 'ajv/dist/2020.js';
 import { describe, expect, it } from 'vitest';
-import { createArgumentCheck } from '../../../../../worker/upstream/openapi/arguments';
+import { createArgumentCheck } from '../../../../../worker/argument-check';
 import { parseText } from '../../../../../worker/upstream/openapi/document';
 import { readOperations } from '../../../../../worker/upstream/openapi/operations';
 

@@ -1,7 +1,7 @@
 // Holds the arguments of a call against the tool's schema, before anything is sent: it guards the making of the request
 // and lets a model mend its own. What costs unbounded time (patterns, unique items) is left to the API itself.
 import { type Schema, Validator } from '@cfworker/json-schema';
-import { isObject, type JsonObject } from './model';
+import { isObject, type JsonObject } from './upstream/openapi/model';
 
 /** The API decides these: patterns of somebody else may take exponential time, comparing items quadratic time. */
 const left = new Set(['pattern', 'format', 'uniqueItems', 'examples', 'default', 'description', 'title', 'deprecated']);

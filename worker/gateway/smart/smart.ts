@@ -1,0 +1,179 @@
+// tools/call on a smart endpoint: the search among its tools, their definitions, and the call of one of them, which takes
+// the very path of a direct call from the name on.
+
+import { can } from '../../../lib/access/can';
+import { HubError } from '../../../lib/errors';
+import type { ToolHit, ToolSearchAnswer } from '../../../lib/routing/schema';
+import type { Definition } from '../../../lib/servers/catalog';
+import { createArgumentCheck } from '../../argument-check';
+import type { Question } from '../../search';
+import { type CallRecord, type Calls, errorReply } from '../call';
+import type { Item, View } from '../catalog/view';
+import type { Reply } from '../http/exchange';
+import { pathOf } from '../http/request';
+import type { RpcRequest } from '../rpc-request';
+import { isMetaTool, type MetaTool, metaArguments, type SearchResult } from './meta-tools';
+import { signatureOf } from './signature';
+
+export interface SmartDeps {
+  calls: Pick<Calls, 'callTool'>;
+  search(view: View, question: Question): Promise<{ hits: ToolHit[]; mode: ToolSearchAnswer['mode'] }>;
+  record(entry: CallRecord): void;
+}
+
+/** Of a hit; the whole text is what describe_tool is for. */
+const shortChars = 240;
+
+export function createSmart({ calls, search, record }: SmartDeps) {
+  /** @throws HubError BUSY, LIMIT_EXCEEDED, UNAVAILABLE, CANCELLED; what a model can mend is an answer */
+  async function callTool(request: RpcRequest): Promise<NonNullable<Reply>> {
+    const { params, view } = request;
+    const name = params?.name;
+    if (!isMetaTool(name)) {
+      note(request, null, performance.now(), 'denied');
+      return errorReply(notListed(name), 'tools/call', request.requestId);
+    }
+    const parsed = metaArguments[name].safeParse(params?.arguments ?? {});
+    if (!parsed.success) {
+      const faults = parsed.error.issues.map(({ path, message }) => `${path.join('.') || 'arguments'}: ${message}`);
+      return failure(`The arguments of ${name} do not fit. ${faults.join('; ')}`);
+    }
+    if (name === 'call_tool') return callFound(request, parsed.data as Arguments<'call_tool'>);
+    const startedAtMs = performance.now();
+    let outcome = 'ok';
+    try {
+      if (name === 'describe_tool') return tellDefinitions(request, parsed.data as Arguments<'describe_tool'>);
+      return await searchTools(view, parsed.data as Arguments<'search_tools'>);
+    } catch (error) {
+      outcome = 'unavailable';
+      throw error;
+    } finally {
+      note(request, name, startedAtMs, outcome);
+    }
+  }
+
+  async function searchTools(view: View, question: Arguments<'search_tools'>): Promise<NonNullable<Reply>> {
+    const { hits, mode } = await search(view, question);
+    const result: SearchResult = {
+      hits: hits.map(({ id, description, score }) => ({
+        id,
+        signature: signatureOf(id, view.tools.get(id)?.definition ?? {}),
+        description: shortened(description),
+        score,
+      })),
+      mode,
+    };
+    return answer(JSON.stringify(result), { structuredContent: result });
+  }
+
+  function tellDefinitions({ actor, view }: RpcRequest, { ids }: Arguments<'describe_tool'>): NonNullable<Reply> {
+    const found: Definition[] = [];
+    for (const id of ids) {
+      const item = view.tools.get(id);
+      if (!item || !can(actor, 'call', item.resource)) return failure(unknown(id));
+      found.push(described(id, item));
+    }
+    return answer(JSON.stringify(found));
+  }
+
+  async function callFound(
+    request: RpcRequest,
+    { id, arguments: args }: Arguments<'call_tool'>,
+  ): Promise<NonNullable<Reply>> {
+    const { actor, view, params } = request;
+    const item = view.tool(id);
+    // The call itself asks again, refuses it alike, and is recorded.
+    const isCallable = item !== undefined && can(actor, 'call', item.resource);
+    const faults = isCallable ? faultsOf(item, args) : null;
+    if (faults)
+      return failure(`${faults.join(' ')} The schema of ${id}: ${JSON.stringify(item?.definition.inputSchema)}`);
+    const reply = await calls.callTool({ ...request, params: { ...params, name: id, arguments: args } });
+    return isCallable || reply.kind === 'result' ? reply : failure(unknown(id));
+  }
+
+  function note(
+    { actor, view, params, requestId, clientName, bodyBytes }: RpcRequest,
+    tool: MetaTool | null,
+    startedAtMs: number,
+    outcome: string,
+  ): void {
+    record({
+      at: new Date(),
+      requestId,
+      userId: actor.userId,
+      keyId: actor.kind === 'key' ? actor.id : null,
+      actor: actor.name,
+      client: clientName,
+      endpoint: pathOf(view.endpoint.key),
+      serverId: null,
+      server: null,
+      tool,
+      outcome,
+      errorCode: null,
+      errorMessage: null,
+      durationMs: performance.now() - startedAtMs,
+      requestBytes: bodyBytes,
+      responseBytes: 0,
+      arguments: tool
+        ? params?.arguments
+        : { name: String(params?.name ?? '').slice(0, 128), arguments: params?.arguments },
+    });
+  }
+
+  return { callTool };
+}
+
+type Arguments<N extends MetaTool> = ReturnType<(typeof metaArguments)[N]['parse']>;
+
+const checks = new WeakMap<Definition, ReturnType<typeof createArgumentCheck> | null>();
+
+/** Sentences, or null where the arguments fit, or where the schema cannot be understood: then its server decides. */
+function faultsOf({ definition }: Item, args: Record<string, unknown>): string[] | null {
+  let check = checks.get(definition);
+  if (check === undefined) {
+    try {
+      check = createArgumentCheck(definition.inputSchema as Parameters<typeof createArgumentCheck>[0]);
+    } catch {
+      check = null;
+    }
+    checks.set(definition, check);
+  }
+  try {
+    return check?.(args) ?? null;
+  } catch {
+    return null;
+  }
+}
+
+function notListed(name: unknown): HubError {
+  if (typeof name !== 'string') return new HubError('INVALID_INPUT', 'tools/call needs the "name" of a tool.');
+  const shown = JSON.stringify(name.slice(0, 128));
+  return new HubError(
+    'NOT_FOUND',
+    `There is no tool ${shown} on the list: find it with search_tools, run it with call_tool.`,
+  );
+}
+
+function described(id: string, { server, definition }: Item): Definition {
+  const { name: _name, icons: _icons, _meta, ...rest } = definition;
+  return { id, server: server.name, ...rest };
+}
+
+function shortened(text: string): string {
+  const line = text.replace(/\s+/g, ' ').trim();
+  return line.length <= shortChars ? line : `${line.slice(0, shortChars - 1)}…`;
+}
+
+function unknown(id: string): string {
+  return `There is no tool ${JSON.stringify(id)} here: look for one with search_tools.`;
+}
+
+function answer(text: string, more: object = {}): NonNullable<Reply> {
+  return { kind: 'result', body: JSON.stringify({ content: [{ type: 'text', text }], ...more }) };
+}
+
+function failure(text: string): NonNullable<Reply> {
+  return answer(text, { isError: true });
+}
+
+export type Smart = ReturnType<typeof createSmart>;
