@@ -5,6 +5,7 @@ import { can } from '../../lib/access/can';
 import type { Actor } from '../../lib/access/schema';
 import { asHubError, type ErrorCode, HubError, toRpc } from '../../lib/errors';
 import type { Admission, Limiter } from '../../lib/limits';
+import { withoutQuote } from '../../lib/servers/program-output';
 import type { UpstreamAnswer } from '../upstream/types';
 import { mapResultUris, mayHoldUris } from './catalog/rewrite';
 import type { Item, Target, View } from './catalog/view';
@@ -163,7 +164,8 @@ function outcomeOfAnswer({ kind, value }: UpstreamAnswer): string {
 function faultOf(end: UpstreamAnswer | HubError): { code: number | null; message: string | null } | null {
   if ('extras' in end) {
     const outcome = toRpc(end, '');
-    return 'error' in outcome ? { code: outcome.error.code, message: end.message } : null;
+    // Records of calls are read by others than the log of the server.
+    return 'error' in outcome ? { code: outcome.error.code, message: withoutQuote(end.message) } : null;
   }
   if (end.kind === 'error') {
     const { code, message } = (end.value ?? {}) as { code?: unknown; message?: unknown };

@@ -1,7 +1,9 @@
 // Sends one request of a client on to a server and watches over it until its answer: place in the server's queue,
 // progress, cancellation, time limits. Knows neither names nor HTTP.
+import { can } from '../../lib/access/can';
 import type { Actor } from '../../lib/access/schema';
 import { HubError, isHubError } from '../../lib/errors';
+import { quoteOfStderr, withoutQuote } from '../../lib/servers/program-output';
 import { Slots, type Slotted } from '../slots';
 import type { Supervisor } from '../supervisor/types';
 import type { Caller, CallOptions, ClientSide, UpstreamAnswer } from '../upstream/types';
@@ -187,7 +189,7 @@ export function createRelay(supervisor: Pick<Supervisor, 'upstreamOf'>, limits: 
       }
     } catch (error) {
       if (isStopping && isHubError(error) && error.code === 'CANCELLED') throw stopped(server);
-      throw running.end ?? error;
+      throw running.end ?? tellable(error, origin.actor, server);
     } finally {
       if (session?.calls.get(id) === running) session.calls.delete(id);
       if (abort) signal.removeEventListener('abort', abort);
@@ -245,6 +247,13 @@ export function createRelay(supervisor: Pick<Supervisor, 'upstreamOf'>, limits: 
     forget: (serverId: string) => void lanes.delete(serverId),
     close: () => clearInterval(sweep),
   };
+}
+
+/** What a program printed last is part of its log: it is for those who may read that log. */
+function tellable(error: unknown, actor: Actor | undefined, { resource }: ServerNode): unknown {
+  if (!isHubError(error) || !error.message.includes(quoteOfStderr)) return error;
+  if (actor && can(actor, 'read', { ...resource, type: 'log' })) return error;
+  return new HubError(error.code, withoutQuote(error.message), error.extras);
 }
 
 function stopped({ name }: ServerNode): HubError {

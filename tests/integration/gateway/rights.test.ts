@@ -7,6 +7,8 @@ import {
 } from '@modelcontextprotocol/sdk/types.js';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import type { Permission } from '../../../lib/access/schema';
+import { HubError } from '../../../lib/errors';
+import { quoteOfStderr } from '../../../lib/servers/program-output';
 import { readEvents } from '../../support/event-reader';
 import {
   initialize,
@@ -23,11 +25,14 @@ import { until } from '../../support/until';
 const page = 'ui://app/page';
 let hub: TestGateway;
 let cancelled: string[];
+/** What every call and read fails with; null: they do not. */
+let failure: HubError | null = null;
 
 function server(tag: string) {
   return memoryUpstream(
     { tools: {}, resources: { subscribe: true }, prompts: {}, completions: {} },
     (method, params, _options, signal) => {
+      if (failure && (method === 'tools/call' || method === 'resources/read')) throw failure;
       switch (method) {
         case 'tools/list':
           return {
@@ -84,6 +89,7 @@ async function start(offers: Record<string, Tools>): Promise<void> {
 
 beforeEach(() => {
   cancelled = [];
+  failure = null;
 });
 afterEach(() => hub.close());
 
@@ -333,4 +339,33 @@ it('a request whose body comes after the rights changed is asked about again', a
     await hub.bus.emit('access.changed', { userId: 'user-u' });
   });
   expect(error?.code).toBe(-32602);
+});
+
+it('what a server printed last is quoted in its failure to those who may read its log, and to nobody else', async () => {
+  await start({ one: null });
+  const line = 'cannot open /srv/payroll.db';
+  failure = new HubError('UPSTREAM_UNAVAILABLE', `The server "one" is crashed: It ended.${quoteOfStderr}${line}`, {
+    server: 'one',
+    reason: 'exited',
+  });
+  hub.keys.set('member', member('member', 'team'));
+  const asked: [string, object][] = [
+    ['tools/call', { name: 'echo', arguments: {} }],
+    ['resources/read', { uri: 'demo://one' }],
+  ];
+  for (const [method, params] of asked) {
+    const told = async (key: string) => {
+      const session = await hub.session('/api/mcp/team', key);
+      const legacy = await (await hub.post(rpc(method, params), { path: '/api/mcp/team', key, session })).text();
+      const modern = await (await modernPost(hub, method, { ...params }, { path: '/api/mcp/team', key })).text();
+      return [legacy, modern];
+    };
+    for (const text of await told('key-a')) expect([method, text]).toEqual([method, expect.stringContaining(line)]);
+    for (const text of await told('member')) {
+      expect([method, text]).toEqual([method, expect.stringMatching(/"code":1001.*It ended\./)]);
+      expect(text).not.toContain('payroll');
+    }
+  }
+  expect(hub.records.filter(({ outcome }) => outcome === 'unavailable')).toHaveLength(4);
+  expect(JSON.stringify(hub.records)).not.toContain('payroll');
 });
