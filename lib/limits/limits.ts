@@ -8,6 +8,7 @@ import type { Db, Tx } from '../db/types';
 import { HubError } from '../errors';
 import { parseInput } from '../input';
 import { writeAudit } from '../telemetry/audit';
+import { checkVersion, type VersionCheck } from '../telemetry/versions';
 import {
   eachOfKind,
   type LimitInput,
@@ -50,9 +51,9 @@ export async function listLimits(ctx: Ctx): Promise<LimitView[]> {
 /**
  * Sets the limits of one thing, whole: what is not given does not limit. Doing it twice is no fault. Workers follow within a
  * second.
- * @throws HubError FORBIDDEN, INVALID_INPUT, also for what does not exist
+ * @throws HubError FORBIDDEN, INVALID_INPUT, also for what does not exist; STALE_VERSION, also for limits that are gone
  */
-export async function setLimit(ctx: Ctx, input: LimitInput): Promise<LimitView> {
+export async function setLimit(ctx: Ctx, input: LimitInput, check: VersionCheck = {}): Promise<LimitView> {
   if (!can(ctx.actor, 'update', { type: 'setting' })) throw new HubError('FORBIDDEN');
   const { subject, target, perMinute = null, concurrent = null, perDay = null } = parseInput(limitInputSchema, input);
   if (perMinute === null && concurrent === null && perDay === null) {
@@ -69,6 +70,8 @@ export async function setLimit(ctx: Ctx, input: LimitInput): Promise<LimitView> 
     }
     const { subjectId } = known;
     const [before] = await tx.select().from(callLimits).where(isRow(subject, subjectId)).for('update');
+    if (before) await checkVersion(tx, versionOf(before, known), check);
+    else if (check.ifVersion !== undefined) throw gone();
     const values = { perMinute, concurrent, perDay };
     const [written] = await tx
       .insert(callLimits)
@@ -100,15 +103,17 @@ export async function setLimit(ctx: Ctx, input: LimitInput): Promise<LimitView> 
   return viewOf(row, found, usage?.calls ?? null);
 }
 
-/** Takes the limits of one thing away; those for "each" of its kind then hold for it. @throws HubError FORBIDDEN, NOT_FOUND */
-export async function removeLimit(ctx: Ctx, input: LimitRef): Promise<void> {
+/** Takes the limits of one thing away; those for "each" of its kind then hold for it. @throws HubError FORBIDDEN, NOT_FOUND, STALE_VERSION */
+export async function removeLimit(ctx: Ctx, input: LimitRef, check: VersionCheck = {}): Promise<void> {
   if (!can(ctx.actor, 'update', { type: 'setting' })) throw new HubError('FORBIDDEN');
   const { subject, target } = parseInput(limitRefSchema, input);
   await ctx.db.transaction(async (tx) => {
     // What was limited may be gone; then its id is all that is left to name it by.
-    const subjectId = (await find(tx, { subject, target }))?.subjectId ?? target;
+    const known = await find(tx, { subject, target });
+    const subjectId = known?.subjectId ?? target;
     const [removed] = await tx.delete(callLimits).where(isRow(subject, subjectId)).returning();
     if (!removed) throw new HubError('NOT_FOUND', 'There is no such limit.');
+    await checkVersion(tx, versionOf(removed, known), check);
     await writeAudit(tx, ctx, {
       action: 'limit.removed',
       resourceType: 'limit',
@@ -123,6 +128,16 @@ export async function removeLimit(ctx: Ctx, input: LimitRef): Promise<void> {
 /** All rows, for the limiter. */
 export function loadLimits(db: Db): Promise<LimitRow[]> {
   return db.select().from(callLimits);
+}
+
+const gone = () =>
+  new HubError('STALE_VERSION', 'These limits were taken away since you read them.', {
+    hint: 'Read them again and repeat the change.',
+  });
+
+/** What versions are compared of. */
+function versionOf({ subject, subjectId, version }: LimitRow, found: Found | null) {
+  return { id: `${subject}:${subjectId}`, name: `${subject} ${found?.label ?? subjectId}`, version };
 }
 
 function isRow(subject: LimitSubject, subjectId: string) {
@@ -141,6 +156,7 @@ function viewOf(row: LimitRow, found: Found | null, today: number | null): Limit
     ...numbersOf(row),
     today: row.perDay === null || row.subjectId === eachOfKind ? null : (today ?? 0),
     updatedAt: row.updatedAt.toISOString(),
+    version: row.version,
   };
 }
 

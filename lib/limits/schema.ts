@@ -35,4 +35,5 @@ export interface LimitView extends LimitRef {
   /** Calls of this day in UTC, as of some seconds ago; null without `perDay`, and for "*". */
   today: number | null;
   updatedAt: string;
+  version: number;
 }

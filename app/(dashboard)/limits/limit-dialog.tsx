@@ -1,6 +1,7 @@
 'use client';
 // Sets the limits of one key, user, server or tool, or of each of them.
 import { useState } from 'react';
+import { answered } from '@/app/_ui/answered';
 import { Button } from '@/app/_ui/button';
 import { Dialog, DialogBody, DialogClose, DialogContent, DialogFooter } from '@/app/_ui/dialog';
 import { Field } from '@/app/_ui/field';
@@ -47,7 +48,8 @@ export function LimitDialog({ known, edited, onClose, onSaved }: LimitDialogProp
   async function save() {
     setBusy(true);
     const numbers = Object.fromEntries(amounts.map(({ name }) => [name, numberOf(values[name])]));
-    const answer = await setLimitAction({ subject, target, ...numbers });
+    const versionRead = edited ? { ifVersion: edited.version } : {};
+    const answer = await answered(setLimitAction({ subject, target, ...numbers, ...versionRead }));
     setBusy(false);
     if (!answer.ok) return setRefusal(answer);
     onSaved();

@@ -3,6 +3,7 @@
 import { useQuery, useQueryClient } from '@tanstack/react-query';
 import { Gauge, Plus } from 'lucide-react';
 import { useState } from 'react';
+import { answered } from '@/app/_ui/answered';
 import { api, type Page } from '@/app/_ui/api';
 import { Button } from '@/app/_ui/button';
 import { ConfirmDialog } from '@/app/_ui/confirm-dialog';
@@ -41,7 +42,7 @@ export function LimitsView({ initial, known }: { initial: LimitView[]; known: Kn
     <>
       <PageHeader
         title="Limits"
-        description="How often tools may be called. A call must fit into the limits of its key, its user, its server and its tool."
+        description="How often tools may be called. A call must fit into the limits of its key, its user, its server and its tool. With several workers, those at once hold in each worker."
         actions={limits.length > 0 && newButton}
       />
       {error && <ErrorNotice error={error} />}
@@ -150,7 +151,8 @@ function Removal({ limit, onRemoved }: { limit: LimitView; onRemoved: () => void
       title={`Remove limit of ${name}?`}
       confirm="Remove"
       onConfirm={async () => {
-        const answer = await removeLimitAction({ subject: limit.subject, target: limit.target });
+        const { subject, target, version } = limit;
+        const answer = await answered(removeLimitAction({ subject, target, ifVersion: version }));
         if (!answer.ok) throw new Error(answer.message);
         toast('Limit removed');
         onRemoved();

@@ -439,9 +439,16 @@ export const operations: Record<string, Record<string, Operation>> = {
         'Limit the calls of a key or user, or to a server or tool; "*" for each of the kind without limits of its own',
       body: 'LimitInput',
       answer: 'Limit',
-      problems: [403],
+      versioned: 'both',
+      problems: [403, 412],
     },
-    delete: { summary: 'Take a limit away', query: limitRefSchema, status: 204, problems: [403, 404] },
+    delete: {
+      summary: 'Take a limit away',
+      query: limitRefSchema,
+      status: 204,
+      versioned: 'if-match',
+      problems: [403, 404, 412],
+    },
   },
   '/api/v1/me': { get: { summary: 'Who the caller is, and what it may do', answer: 'Me' } },
   '/api/v1/me/password': {

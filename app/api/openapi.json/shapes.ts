@@ -311,6 +311,7 @@ const limit = limitRefSchema.extend({
   perDay: count.nullable(),
   today: count.nullable().meta({ description: 'Calls of this day in UTC, as of some seconds ago' }),
   updatedAt: time,
+  version: z.number().int(),
 }) satisfies z.ZodType<LimitView>;
 
 const user = z.object({

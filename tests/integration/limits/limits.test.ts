@@ -63,6 +63,22 @@ eachDatabase('limits of calls', (kind) => {
     expect(actions.filter((action) => action === 'limit.removed')).toHaveLength(5);
   });
 
+  it('are changed and taken away in the version that was read, if one is named', async () => {
+    const each = { subject: 'key', target: '*' } as const;
+    const { version } = await setLimit(root, { ...each, perMinute: 600 });
+    expect(await setLimit(root, { ...each, perMinute: 500 }, { ifVersion: version })).toMatchObject({ perMinute: 500 });
+    const stale = { ifVersion: version };
+    await expect(setLimit(root, { ...each, perMinute: 400 }, stale)).rejects.toMatchObject({
+      code: 'STALE_VERSION',
+      message: expect.stringMatching(/"key each" was changed by root at .*version 1, it is at version 2/),
+    });
+    await expect(removeLimit(root, each, stale)).rejects.toMatchObject({ code: 'STALE_VERSION' });
+    expect(await listLimits(root)).toMatchObject([{ perMinute: 500, version: version + 1 }]);
+    await removeLimit(root, each, { ifVersion: version + 1 });
+    await expect(setLimit(root, { ...each, perMinute: 1 }, stale)).rejects.toMatchObject({ code: 'STALE_VERSION' });
+    expect(await listLimits(root)).toEqual([]);
+  });
+
   it('can be taken away when what they limit is gone', async () => {
     await setLimit(root, { subject: 'server', target: 'github', perDay: 7 });
     await root.db.execute(sql`truncate servers cascade`);
