@@ -297,6 +297,35 @@ eachDatabase('secrets at rest', (kind) => {
     expect(await stored('program')).toEqual(after);
   });
 
+  it('a start that is cut short while it seals has changed nothing, and the next one seals all', async () => {
+    const text = { env: { PASSWORD: inEnv }, secrets: { KEY: inSecrets } };
+    for (const name of ['first', 'second', 'third']) {
+      const { id } = await createServer(ctx(admin), program(name));
+      await use().db.update(servers).set(text).where(eq(servers.id, id));
+    }
+    let sealed = 0;
+    const dying = {
+      ...vault,
+      async sealer(db: Parameters<typeof vault.sealer>[0]) {
+        const sealer = await vault.sealer(db);
+        const seal: typeof sealer.seal = (...given) => {
+          // Each row has two: it ends in the middle of the second.
+          if (++sealed > 3) throw new Error('the power is gone');
+          return sealer.seal(...given);
+        };
+        return { ...sealer, seal };
+      },
+    };
+    await expect(prepare({ vault: dying })).rejects.toThrow('the power is gone');
+    expect(sealed).toBe(4);
+    for (const name of ['first', 'second', 'third']) expect(await stored(name)).toMatchObject(text);
+    await prepare();
+    for (const name of ['first', 'second', 'third']) {
+      expect(JSON.stringify(await stored(name))).not.toContain('planted');
+      expect(await desired(name, createOpener(keyring))).toMatchObject({ env: text.env, fault: null });
+    }
+  });
+
   it('with the wrong master key the hub begins, flags what does not open, and what is entered again works', async () => {
     await createServer(ctx(admin), program());
     const wrong = { vault: createVault(other), keyring: other };
