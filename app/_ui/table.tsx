@@ -3,9 +3,15 @@
 import type { ComponentProps } from 'react';
 import { cn } from './cn';
 
-export function Table({ className, ...rest }: ComponentProps<'table'>) {
+export interface TableProps extends ComponentProps<'table'> {
+  /** Names the frame, which then can be scrolled by keyboard: for a table in which nothing takes the focus. */
+  frameLabel?: string;
+}
+
+export function Table({ frameLabel, className, ...rest }: TableProps) {
+  const focusable = frameLabel === undefined ? {} : { tabIndex: 0, role: 'region', 'aria-label': frameLabel };
   return (
-    <div className="overflow-x-auto rounded-panel border border-border bg-card">
+    <div className="overflow-x-auto rounded-panel border border-border bg-card" {...focusable}>
       <table className={cn('w-full border-collapse text-left text-table', className)} {...rest} />
     </div>
   );

@@ -43,6 +43,7 @@ const words: Record<string, string> = {
   'grant.updated': 'Allowed a client more',
   'grant.revoked': 'Ended what a client was allowed',
   'client.registered': 'Registered as a client',
+  'secrets.rotated': 'Put stored secrets under a new key',
   'setup.refused': 'Used a wrong setup link',
 };
 

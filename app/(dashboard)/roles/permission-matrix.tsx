@@ -39,7 +39,7 @@ interface MatrixProps {
 
 export function PermissionMatrix({ rows, value, onChange }: MatrixProps) {
   return (
-    <Table>
+    <Table frameLabel="Permissions">
       <caption className="sr-only">What the role may do, and on which things</caption>
       <TableHead>
         <TableRow>

@@ -12,6 +12,7 @@ const names: Record<string, string> = {
   audit: 'Audit',
   keys: 'Keys',
   limits: 'Limits',
+  secrets: 'Secrets',
   users: 'Users',
   account: 'Account',
   roles: 'Roles',

@@ -6,6 +6,7 @@ import {
   Gauge,
   KeyRound,
   LayoutDashboard,
+  LockKeyhole,
   type LucideIcon,
   ScrollText,
   Server,
@@ -30,6 +31,7 @@ const icons: Record<PageIcon, LucideIcon> = {
   keys: KeyRound,
   users: Users,
   limits: Gauge,
+  secrets: LockKeyhole,
   roles: ShieldCheck,
   audit: FileClock,
 };

@@ -12,6 +12,7 @@ export type PageIcon =
   | 'keys'
   | 'users'
   | 'limits'
+  | 'secrets'
   | 'roles'
   | 'audit';
 
@@ -49,6 +50,7 @@ const blocks: readonly NavBlock[] = [
       { href: '/users', label: 'Users', icon: 'users', needs: ['read', 'user'], all: true },
       { href: '/roles', label: 'Roles', icon: 'roles', needs: ['read', 'role'] },
       { href: '/limits', label: 'Limits', icon: 'limits', needs: ['read', 'setting'] },
+      { href: '/secrets', label: 'Secrets', icon: 'secrets', needs: ['read', 'setting'] },
       { href: '/audit', label: 'Audit', icon: 'audit', needs: ['read', 'audit'] },
     ],
   },

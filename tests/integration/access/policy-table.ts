@@ -207,6 +207,7 @@ export const pages: Record<string, Way> = {
   '(dashboard)/keys': { kind: 'some', right: ['key', 'read'] },
   '(dashboard)/roles': { kind: 'some', right: ['role', 'read'] },
   '(dashboard)/roles/[name]': one('role', 'read'),
+  '(dashboard)/secrets': { kind: 'some', right: ['setting', 'read'] },
   '(dashboard)/limits': { kind: 'some', right: ['setting', 'read'] },
   '(dashboard)/audit': { kind: 'some', right: ['audit', 'read'] },
 };

@@ -9,6 +9,7 @@ import { Button, buttonClass } from '@/app/_ui/button';
 import { ConfirmDialog } from '@/app/_ui/confirm-dialog';
 import { CopyButton } from '@/app/_ui/copy-button';
 import { plural } from '@/app/_ui/format';
+import { Notice } from '@/app/_ui/notice';
 import { PageHeader } from '@/app/_ui/page-header';
 import { Panel } from '@/app/_ui/panel';
 import { toast } from '@/app/_ui/toaster';
@@ -67,6 +68,13 @@ export function GroupView({ group, around }: { group: Group; around: GroupContex
         <code className="min-w-0 rounded-control bg-sunken px-2 py-1 font-mono text-[0.75rem] break-all">{url}</code>
         <CopyButton text={url} label="Copy the URL" />
       </div>
+      {group.anonymous && (
+        <Notice
+          className="mb-4 max-w-3xl"
+          tone="warn"
+          title="This group is open to everybody: callers without a key reach at once what you add here."
+        />
+      )}
       <Panel className="max-w-3xl pt-3">
         <GroupForm
           values={valuesOf(group)}

@@ -77,6 +77,13 @@ function Fix({ server, state, onRetry }: FaultNoticeProps) {
       </Link>
     );
   }
+  if (server.needsReentry.length > 0) {
+    return (
+      <Link href="?tab=config" className={buttonClass('secondary', 'sm')}>
+        Enter the values again
+      </Link>
+    );
+  }
   if (state === 'degraded') {
     return (
       <Link href="?tab=logs" className={buttonClass('secondary', 'sm')}>
