@@ -11,6 +11,17 @@ import { singleton } from './singleton';
 
 const port = z.coerce.number().int().min(1).max(65535);
 const httpUrl = z.url({ protocol: /^https?$/, error: 'must be an http or https URL' });
+/** Of somebody whose word on who a person is counts: what comes from there must not be another's (OpenID Connect Core, 3.1.2.1). */
+const trustedUrl = httpUrl.refine(
+  (text) => {
+    if (!URL.canParse(text)) return true; // told above
+    const { protocol, hostname } = new URL(text);
+    return protocol === 'https:' || /^(localhost|127(\.\d+){3}|\[::1\])$/.test(hostname);
+  },
+  { error: 'must be https; http is for this machine alone' },
+);
+const clientId = z.string().trim().min(1).max(500);
+const clientSecret = z.string().min(1).max(2000);
 
 /** What OAuth takes for addresses of others: https, and plain http on this machine alone. */
 export function isSecureUrl(text: string): boolean {
@@ -110,6 +121,30 @@ export const envSchema = z.object({
     .max(1_000_000)
     .default(120)
     .describe('Requests in a minute from one address without a credential, where an endpoint is open to everybody'),
+  MCPHUB_PASSWORD_SIGN_IN: z
+    .enum(['true', 'false'], { error: 'must be true or false' })
+    .default('true')
+    .describe('Whether people sign in with a password; false takes a sign-in provider'),
+  MCPHUB_OIDC_ISSUER: trustedUrl.optional().describe('Sign-in by OpenID Connect: the issuer, an https URL'),
+  MCPHUB_OIDC_CLIENT_ID: clientId.optional().describe('The client id that the issuer gave the hub'),
+  MCPHUB_OIDC_CLIENT_SECRET: clientSecret.optional().describe('The client secret that the issuer gave the hub'),
+  MCPHUB_OIDC_NAME: z
+    .string()
+    .trim()
+    .min(1)
+    .max(40)
+    .default('single sign-on')
+    .describe('What the button on the sign-in page calls it'),
+  MCPHUB_OIDC_SCOPES: z
+    .string()
+    .regex(/^[\x21\x23-\x5b\x5d-\x7e]+( [\x21\x23-\x5b\x5d-\x7e]+)*$/, 'must be scopes with one space between them')
+    .default('openid profile email')
+    .describe('The scopes that are asked for'),
+  MCPHUB_GITHUB_CLIENT_ID: clientId.optional().describe('Sign-in with GitHub: the client id of the OAuth app'),
+  MCPHUB_GITHUB_CLIENT_SECRET: clientSecret.optional().describe('The client secret of the OAuth app'),
+  MCPHUB_GITHUB_URL: trustedUrl.default('https://github.com').describe('Another URL for GitHub Enterprise Server'),
+  MCPHUB_GOOGLE_CLIENT_ID: clientId.optional().describe('Sign-in with Google: the client id'),
+  MCPHUB_GOOGLE_CLIENT_SECRET: clientSecret.optional().describe('The client secret for Google'),
   LOG_LEVEL: z
     .enum(['trace', 'debug', 'info', 'warn', 'error', 'silent'])
     .default('info')
@@ -125,6 +160,9 @@ export const fileSettings = [
   'UPSTASH_REDIS_REST_TOKEN',
   'MCPHUB_MASTER_KEY',
   'MCPHUB_PREVIOUS_MASTER_KEY',
+  'MCPHUB_OIDC_CLIENT_SECRET',
+  'MCPHUB_GITHUB_CLIENT_SECRET',
+  'MCPHUB_GOOGLE_CLIENT_SECRET',
 ] as const;
 
 export interface Env extends Omit<z.infer<typeof envSchema>, 'MCPHUB_PUBLIC_URL'> {
@@ -186,6 +224,7 @@ export function parseEnv(
     if (values[key] && !values.MCPHUB_OAUTH_ISSUER)
       faults.push(`${key} is about the tokens of MCPHUB_OAUTH_ISSUER: set it too`);
   }
+  faults.push(...signInFaults(values));
   for (const key of ['MCPHUB_MASTER_KEY', 'MCPHUB_PREVIOUS_MASTER_KEY'] as const) {
     const fault = values[key] ? masterKeyFault(values[key]) : null;
     // A guessable key is one to change, so it may be the previous one.
@@ -200,6 +239,24 @@ export function parseEnv(
     MCPHUB_DATA_DIR: resolve(MCPHUB_DATA_DIR),
     MCPHUB_PUBLIC_URL: (MCPHUB_PUBLIC_URL ?? `http://${shownHost}:${PORT}`).replace(/\/+$/, ''),
   };
+}
+
+/** What belongs together to sign in at a provider. */
+const providerSettings = [
+  ['MCPHUB_OIDC_ISSUER', 'MCPHUB_OIDC_CLIENT_ID', 'MCPHUB_OIDC_CLIENT_SECRET'],
+  ['MCPHUB_GITHUB_CLIENT_ID', 'MCPHUB_GITHUB_CLIENT_SECRET'],
+  ['MCPHUB_GOOGLE_CLIENT_ID', 'MCPHUB_GOOGLE_CLIENT_SECRET'],
+];
+
+function signInFaults(values: Record<string, string>): string[] {
+  const isSet = (name: string) => Boolean(values[name]);
+  const faults = providerSettings
+    .filter((names) => names.some(isSet) && !names.every(isSet))
+    .map((names) => `${names.slice(0, -1).join(', ')} and ${names.at(-1)} belong together: set all or none`);
+  if (values.MCPHUB_PASSWORD_SIGN_IN === 'false' && !providerSettings.some((names) => names.every(isSet))) {
+    faults.push('MCPHUB_PASSWORD_SIGN_IN=false would leave no way to sign in: set up a sign-in provider first');
+  }
+  return faults;
 }
 
 const keyMaker = 'make one with: openssl rand -base64 32';

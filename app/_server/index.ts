@@ -3,6 +3,7 @@ export { type Action, type ActionResult, defineAction } from './action';
 export { context, currentActor, requireActor, sentActor } from './actor';
 export { beginsHere, decideConsent, readConsent } from './consent';
 export { cache, keyring, log, readDocument, settings, worker } from './hub';
+export { readTicket } from './link-cookie';
 export { nextAuth } from './next-auth';
 export { ownPath } from './own-path';
 export {
@@ -17,6 +18,7 @@ export {
 } from './rest';
 export {
   acceptInvite,
+  beginLink,
   changePassword,
   isInviteOpen,
   isSetupNeeded,
@@ -25,6 +27,7 @@ export {
   signInWithPassword,
   signOut,
   userOfResetLink,
+  waysIn,
 } from './sign-in';
 export { whileSignedIn } from './signed-in';
 export { visitorOrigin } from './visitor';

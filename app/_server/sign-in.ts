@@ -10,9 +10,13 @@ import {
   findInvite,
   findResetLink,
   needsSetup,
+  proveRecently,
   type SignedIn,
+  signInProviders,
   signOutOf,
+  type WaysIn,
 } from '@/lib/access';
+import type { LinkStart } from '@/lib/access/external/schema';
 import type {
   CodeInput,
   InviteAccept,
@@ -21,7 +25,9 @@ import type {
   SignInInput,
   SignInMethod,
 } from '@/lib/access/schema';
-import { database, keyring } from './hub';
+import { HubError } from '@/lib/errors';
+import { database, keyring, settings } from './hub';
+import { dropTicket, rememberLink } from './link-cookie';
 import { endSession, startSession } from './session';
 
 /**
@@ -29,6 +35,7 @@ import { endSession, startSession } from './session';
  * @returns a ticket for the second step, null once signed in. @throws HubError UNAUTHENTICATED, LIMIT_EXCEEDED
  */
 export async function signInWithPassword(ctx: Ctx, input: SignInInput): Promise<{ ticket: string | null }> {
+  mustTakePasswords();
   const { user, ticket } = await checkPassword(partsOf(ctx), input);
   if (user) await begin(ctx, user, 'password');
   return { ticket };
@@ -36,7 +43,9 @@ export async function signInWithPassword(ctx: Ctx, input: SignInInput): Promise<
 
 /** The second step. @throws HubError UNAUTHENTICATED, LIMIT_EXCEEDED */
 export async function signInWithCode(ctx: Ctx, input: CodeInput): Promise<{ username: string }> {
-  return begin(ctx, await checkCode(partsOf(ctx), input), 'password');
+  const { method, ...user } = await checkCode(partsOf(ctx), input);
+  await dropTicket();
+  return begin(ctx, user, method);
 }
 
 /** Makes the first admin and signs this browser in. @throws HubError NOT_FOUND, UNAUTHENTICATED, INVALID_INPUT */
@@ -75,6 +84,28 @@ export async function isInviteOpen(token: string): Promise<boolean> {
 /** Whose password a link changes; null for one that is not valid any more. */
 export async function userOfResetLink(token: string): Promise<string | null> {
   return (await findResetLink((await database()).db, token))?.username ?? null;
+}
+
+/** How people can sign in here, as the settings say. */
+export function waysIn(): WaysIn {
+  return { providers: signInProviders(settings()), passwords: settings().MCPHUB_PASSWORD_SIGN_IN === 'true' };
+}
+
+/**
+ * Has this browser's next visit to a provider link an identity instead of signing in.
+ * @throws HubError NOT_FOUND for a provider that is not set up, and as proveRecently
+ */
+export async function beginLink(ctx: Ctx, { provider, ...proof }: LinkStart): Promise<void> {
+  await proveRecently(ctx, proof);
+  const isKnown = waysIn().providers.some(({ id }) => id === provider);
+  if (!isKnown || !ctx.sessionId) throw new HubError('NOT_FOUND', 'This sign-in provider is not set up.');
+  await rememberLink(keyring(), { userId: ctx.actor.id, sessionId: ctx.sessionId, provider });
+}
+
+/** @throws HubError FORBIDDEN where the settings switched passwords off */
+export function mustTakePasswords(): void {
+  if (settings().MCPHUB_PASSWORD_SIGN_IN === 'true') return;
+  throw new HubError('FORBIDDEN', 'Signing in with a password is switched off on this hub.');
 }
 
 function partsOf({ db, requestId, address = 'unknown' }: Ctx) {

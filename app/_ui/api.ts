@@ -41,13 +41,28 @@ export interface ApiOptions {
  * Asks `/api/v1` + `path`.
  * @throws ApiError for every answer that is not 2xx, and with status 0 when the hub cannot be reached
  */
-export async function api<T>(path: string, { method = 'GET', body, ifMatch, signal }: ApiOptions = {}): Promise<T> {
+export function api<T>(path: string, options: ApiOptions = {}): Promise<T> {
+  return ask<T>(`/api/v1${path}`, options);
+}
+
+/**
+ * Begins a sign-in at a provider. @param next path to go to afterwards
+ * @returns the address of the provider's page
+ * @throws ApiError as `api`
+ */
+export async function beginSignIn(provider: string, next: string): Promise<string> {
+  const { csrfToken } = await ask<{ csrfToken: string }>('/api/auth/csrf');
+  const body = { csrfToken, callbackUrl: next, json: 'true' };
+  return (await ask<{ url: string }>(`/api/auth/signin/${provider}`, { method: 'POST', body })).url;
+}
+
+async function ask<T>(url: string, { method = 'GET', body, ifMatch, signal }: ApiOptions = {}): Promise<T> {
   const headers: Record<string, string> = { accept: 'application/json' };
   if (body !== undefined) headers['content-type'] = 'application/json';
   if (ifMatch !== undefined) headers['if-match'] = `"${ifMatch}"`;
   let response: Response;
   try {
-    response = await fetch(`/api/v1${path}`, {
+    response = await fetch(url, {
       method,
       headers,
       signal,

@@ -27,6 +27,26 @@ export { canGive, canSome, describeActor, type Resource } from './can';
 export type { Ctx } from './context';
 export { createRole, deleteRole, duplicateRole, getRole, listRoles, updateRole } from './custom-roles';
 export {
+  createSignInRule,
+  deleteSignInRule,
+  getSignInRule,
+  getSignInSetting,
+  linkIdentity,
+  listOwnIdentities,
+  listSignInRules,
+  noteFailedProof,
+  type Proof,
+  proveRecently,
+  setSignInSetting,
+  signInProviders,
+  signInWithProof,
+  trySignInRules,
+  unlinkIdentity,
+  updateSignInRule,
+  type WaysIn,
+  withoutSlash,
+} from './external';
+export {
   endGrant,
   findGrant,
   type GrantGift,

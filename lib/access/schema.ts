@@ -213,7 +213,11 @@ export interface OneTimeLink {
   expiresAt: string;
 }
 
-export type SignInMethod = 'password' | 'setup' | 'invite';
+/** Where people sign in beside the hub's own passwords; more of them is in external/schema.ts. */
+export const providerIds = ['oidc', 'github', 'google'] as const;
+export type ProviderId = (typeof providerIds)[number];
+
+export type SignInMethod = 'password' | 'setup' | 'invite' | ProviderId;
 
 /** Where somebody is signed in with a browser. */
 export interface SessionView {

@@ -10,7 +10,14 @@ import type { Keyring } from './keyring';
 import { type Lockout, lockout as processLockout, unlocked } from './lockout';
 import { verifyPassword } from './passwords';
 import { noteLockOut, noteRefusal } from './refusals';
-import { type CodeInput, codeInputSchema, type SignInInput, signInSchema } from './schema';
+import {
+  type CodeInput,
+  codeInputSchema,
+  type ProviderId,
+  providerIds,
+  type SignInInput,
+  signInSchema,
+} from './schema';
 import { spendCode } from './second-factor';
 
 /** What a browser session is made of. */
@@ -33,7 +40,13 @@ export interface SignInParts {
 }
 
 const ticketMs = 5 * 60_000;
-const ticketSchema = z.object({ userId: z.string(), sessionVersion: z.number(), at: z.number() });
+const ticketSchema = z.object({
+  userId: z.string(),
+  sessionVersion: z.number(),
+  at: z.number(),
+  /** How the first step was done. */
+  method: z.enum(['password', ...providerIds]).default('password'),
+});
 
 /**
  * Checks a user name and password.
@@ -64,8 +77,7 @@ export async function signInWithPassword(parts: SignInParts, input: SignInInput)
   if (user.totpSecret && user.totpConfirmedAt) {
     // Not forgiven whole: who has the password could else guess at codes without end.
     await lockout.refund(db, user.id);
-    const { userId, sessionVersion } = signedIn;
-    return { user: null, ticket: keyring.seal('sign-in', { userId, sessionVersion, at: Date.now() }) };
+    return { user: null, ticket: ticketFor(keyring, signedIn, 'password') };
   }
   await noteSignIn(parts, user);
   return { user: signedIn, ticket: null };
@@ -76,14 +88,17 @@ export async function signInWithPassword(parts: SignInParts, input: SignInInput)
  * @throws HubError UNAUTHENTICATED for a wrong code; with reason "ticket" where it takes the password again;
  * LIMIT_EXCEEDED with retryAfterMs; INVALID_INPUT
  */
-export async function signInWithCode(parts: SignInParts, input: CodeInput): Promise<SignedIn> {
+export async function signInWithCode(
+  parts: SignInParts,
+  input: CodeInput,
+): Promise<SignedIn & { method: 'password' | ProviderId }> {
   const { db, keyring, address, requestId, lockout = processLockout() } = parts;
   const { ticket, code } = parseInput(codeInputSchema, input);
   const opened = ticketSchema.safeParse(keyring.open('sign-in', ticket));
   const isFresh = opened.success && Date.now() - opened.data.at < ticketMs;
   const [user] = isFresh ? await db.select().from(users).where(eq(users.id, opened.data.userId)) : [];
   if (!user || user.disabled || user.sessionVersion !== opened.data?.sessionVersion) {
-    throw new HubError('UNAUTHENTICATED', 'This took too long: enter the password again.', { reason: 'ticket' });
+    throw new HubError('UNAUTHENTICATED', 'This took too long: sign in again.', { reason: 'ticket' });
   }
   const source = { db, requestId, address };
   await noteLockOut(source, lockout.attempt(db, user, user.username), async () => auditOf(user));
@@ -92,8 +107,18 @@ export async function signInWithCode(parts: SignInParts, input: CodeInput): Prom
     await noteRefusal(source, () => ({ action: 'user.code-refused', ...auditOf(user) }));
     throw new HubError('UNAUTHENTICATED', 'The code is wrong, or was used already.');
   }
-  await noteSignIn(parts, user, { secondFactor: used });
-  return signedInAs(user);
+  const { method } = opened.data;
+  await noteSignIn(parts, user, { secondFactor: used, ...(method !== 'password' && { provider: method }) });
+  return { ...signedInAs(user), method };
+}
+
+/** What the second step takes beside a code: good for five minutes. @param method how the first one was done */
+export function ticketFor(
+  keyring: Pick<Keyring, 'seal'>,
+  { userId, sessionVersion }: SignedIn,
+  method: 'password' | ProviderId,
+): string {
+  return keyring.seal('sign-in', { userId, sessionVersion, at: Date.now(), method });
 }
 
 async function noteSignIn(

@@ -7,17 +7,42 @@ import { Input } from '@/app/_ui/input';
 import { Notice } from '@/app/_ui/notice';
 import type { ActionFailure } from '@/lib/errors';
 import { signInAction, signInCodeAction } from '../actions';
+import { type ProviderButton, ProviderButtons } from './provider-buttons';
 
 type Refusal = Pick<ActionFailure, 'code' | 'message' | 'hint'>;
 
-export function SignInForm({ next }: { next: string }) {
-  const [ticket, setTicket] = useState<string | null>(null);
+export interface SignInFormProps {
+  next: string;
+  providers: readonly ProviderButton[];
+  /** Of somebody whom a provider has proved: then only the code is due. */
+  firstTicket: string | null;
+  passwords: boolean;
+}
+
+export function SignInForm({ next, providers, firstTicket, passwords }: SignInFormProps) {
+  const [ticket, setTicket] = useState<string | null>(firstTicket);
   const [refusal, setRefusal] = useState<Refusal | null>(null);
   // A whole page load: nothing that was cached for nobody stays.
   const enter = () => location.assign(next);
 
   return ticket === null ? (
-    <PasswordStep refusal={refusal} onRefusal={setRefusal} onTicket={setTicket} onDone={enter} />
+    <>
+      {passwords ? (
+        <PasswordStep refusal={refusal} onRefusal={setRefusal} onTicket={setTicket} onDone={enter} />
+      ) : (
+        <RefusalNotice refusal={refusal} />
+      )}
+      {providers.length > 0 && (
+        <div className="mt-4">
+          {passwords && (
+            <p className="mb-4 flex items-center gap-3 text-caption font-normal text-muted-foreground before:h-px before:flex-1 before:bg-border after:h-px after:flex-1 after:bg-border">
+              or
+            </p>
+          )}
+          <ProviderButtons providers={providers} next={next} />
+        </div>
+      )}
+    </>
   ) : (
     <CodeStep
       ticket={ticket}

@@ -10,9 +10,11 @@ import { ErrorNotice } from '@/app/_ui/notice';
 import { PageHeader } from '@/app/_ui/page-header';
 import { Panel, PanelBody, PanelHeader } from '@/app/_ui/panel';
 import { toast } from '@/app/_ui/toaster';
+import type { OwnIdentitiesView } from '@/lib/access/external/schema';
 import type { GrantView, SecondFactorView, SessionView, UserView } from '@/lib/access/schema';
 import { ConnectedApps } from '../users/connected-apps';
 import { SessionList } from '../users/session-list';
+import { Identities, type LinkOutcome } from './identities';
 import { SecondFactor } from './second-factor';
 
 export interface AccountViewProps {
@@ -20,9 +22,12 @@ export interface AccountViewProps {
   factor: SecondFactorView;
   sessions: SessionView[];
   grants: GrantView[];
+  identities: OwnIdentitiesView;
+  linkOutcome: LinkOutcome;
 }
 
-export function AccountView({ user, factor, sessions, grants }: AccountViewProps) {
+export function AccountView({ user, factor, sessions, grants, identities, linkOutcome }: AccountViewProps) {
+  const { hasPassword } = identities;
   return (
     <>
       <PageHeader
@@ -30,12 +35,27 @@ export function AccountView({ user, factor, sessions, grants }: AccountViewProps
         description={`Signed in as ${user.username}, with the ${user.roles.length === 1 ? 'role' : 'roles'} ${user.roles.join(', ') || '–'}.`}
       />
       <div className="flex max-w-[48rem] flex-col gap-4">
-        <PasswordPanel />
-        <SecondFactor initial={factor} />
+        {hasPassword ? <PasswordPanel /> : <NoPassword />}
+        {(identities.providers.length > 0 || identities.identities.length > 0) && (
+          <Identities initial={identities} outcome={linkOutcome} />
+        )}
+        {(hasPassword || factor.enabledAt !== null) && <SecondFactor initial={factor} />}
         <SessionList initial={sessions} path="/me/sessions" />
         <ConnectedApps initial={grants} userId={user.id} />
       </div>
     </>
+  );
+}
+
+/** Of an account that a sign-in at a provider made: its second factor, too, is the provider's matter. */
+function NoPassword() {
+  return (
+    <Panel>
+      <PanelHeader
+        title="Password"
+        description="This account has none: you sign in at a provider. An administrator can make a link by which you choose one."
+      />
+    </Panel>
   );
 }
 

@@ -17,7 +17,12 @@ const names: Record<string, string> = {
   account: 'Account',
   roles: 'Roles',
   connect: 'Connect a client',
+  settings: 'Settings',
+  'sign-in': 'Sign-in',
 };
+
+/** Folders without a page of their own. */
+const pageless: ReadonlySet<string> = new Set(['/settings']);
 
 function nameOf(segment: string): string {
   // The page itself says whose id it is.
@@ -36,7 +41,7 @@ export function Breadcrumb() {
       ? [{ href: '/', label: 'Overview' }]
       : segments.map((segment, index) => ({
           href: `/${segments.slice(0, index + 1).join('/')}`,
-          label: (index === 0 && names[segment]) || nameOf(segment),
+          label: ((index === 0 || segments[0] === 'settings') && names[segment]) || nameOf(segment),
         }));
   return (
     <nav aria-label="Breadcrumb" className="min-w-0">
@@ -49,9 +54,13 @@ export function Breadcrumb() {
                 <span aria-current="page">{label}</span>
               ) : (
                 <>
-                  <Link href={href} className="hover:text-foreground hover:underline">
-                    {label}
-                  </Link>
+                  {pageless.has(href) ? (
+                    label
+                  ) : (
+                    <Link href={href} className="hover:text-foreground hover:underline">
+                      {label}
+                    </Link>
+                  )}
                   <span aria-hidden className="pl-1.5">
                     /
                   </span>

@@ -7,6 +7,7 @@ import {
   KeyRound,
   LayoutDashboard,
   LockKeyhole,
+  LogIn,
   type LucideIcon,
   ScrollText,
   Server,
@@ -32,6 +33,7 @@ const icons: Record<PageIcon, LucideIcon> = {
   users: Users,
   limits: Gauge,
   secrets: LockKeyhole,
+  'sign-in': LogIn,
   roles: ShieldCheck,
   audit: FileClock,
 };

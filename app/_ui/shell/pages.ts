@@ -13,6 +13,7 @@ export type PageIcon =
   | 'users'
   | 'limits'
   | 'secrets'
+  | 'sign-in'
   | 'roles'
   | 'audit';
 
@@ -51,6 +52,7 @@ const blocks: readonly NavBlock[] = [
       { href: '/roles', label: 'Roles', icon: 'roles', needs: ['read', 'role'] },
       { href: '/limits', label: 'Limits', icon: 'limits', needs: ['read', 'setting'] },
       { href: '/secrets', label: 'Secrets', icon: 'secrets', needs: ['read', 'setting'] },
+      { href: '/settings/sign-in', label: 'Sign-in', icon: 'sign-in', needs: ['read', 'setting'] },
       { href: '/audit', label: 'Audit', icon: 'audit', needs: ['read', 'audit'] },
     ],
   },

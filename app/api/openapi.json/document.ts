@@ -32,6 +32,7 @@ import {
 } from '@/lib/servers/schema';
 import { auditExportSchema, auditQuerySchema, callQuerySchema } from '@/lib/telemetry/schema';
 import { type AnswerName, answers } from './shapes';
+import { signInBodies } from './sign-in-shapes';
 
 const bodies = {
   ServerInput: serverInputSchema,
@@ -59,6 +60,7 @@ const bodies = {
   UserPatch: userPatchSchema,
   InviteInput: inviteInputSchema,
   InviteAccept: inviteAcceptSchema,
+  ...signInBodies,
 } satisfies Record<string, z.ZodType>;
 
 const page = z.object({
@@ -208,6 +210,45 @@ export const operations: Record<string, Record<string, Operation>> = {
     post: {
       summary: 'Put all stored secrets under a new key, for administrators; no server restarts',
       answer: 'SecretsRotation',
+      problems: [403],
+    },
+  },
+  '/api/v1/settings/sign-in': {
+    get: { summary: 'Whether new people get an account at sign-in', answer: 'SignInSetting', problems: [403] },
+    patch: {
+      summary: 'Change it by a JSON merge patch',
+      body: 'SignInSettingPatch',
+      answer: 'SignInSetting',
+      problems: [403],
+    },
+  },
+  '/api/v1/sign-in-rules': {
+    get: { summary: 'Rules of sign-in at providers', query: page, answer: 'SignInRuleList', problems: [403] },
+    post: {
+      summary: 'Add a rule: who has a claim of a value gets roles and groups; nobody can give what he has not',
+      body: 'SignInRuleInput',
+      answer: 'SignInRule',
+      status: 201,
+      versioned: 'etag',
+      problems: [403, 409],
+    },
+  },
+  '/api/v1/sign-in-rules/{id}': {
+    get: { summary: 'One rule', answer: 'SignInRule', versioned: 'etag', problems: [404] },
+    patch: {
+      summary: 'Change a rule by a JSON merge patch; roles and groups are replaced whole',
+      body: 'SignInRulePatch',
+      answer: 'SignInRule',
+      versioned: 'both',
+      problems: [403, 404, 412],
+    },
+    delete: { summary: 'Remove a rule', status: 204, versioned: 'if-match', problems: [403, 404, 412] },
+  },
+  '/api/v1/sign-in-rules/try': {
+    post: {
+      summary: 'What the rules would give somebody with these claims; changes nothing',
+      body: 'RuleTrial',
+      answer: 'RuleTrialResult',
       problems: [403],
     },
   },
@@ -459,6 +500,25 @@ export const operations: Record<string, Record<string, Operation>> = {
     delete: { summary: 'Sign out every browser but this one', answer: 'SessionsEnded', problems: [404] },
   },
   '/api/v1/me/sessions/{id}': { delete: { summary: 'Sign out one browser', status: 204, problems: [404] } },
+  '/api/v1/me/identities': {
+    get: { summary: "The caller's identities at sign-in providers", answer: 'OwnIdentities', problems: [403] },
+  },
+  '/api/v1/me/identities/link': {
+    post: {
+      summary: 'Have the next visit of this browser to a provider link an identity',
+      body: 'LinkStart',
+      status: 204,
+      problems: [403, 404, 429],
+    },
+  },
+  '/api/v1/me/identities/{id}/remove': {
+    post: {
+      summary: 'Unlink an identity that is not the only way in',
+      body: 'IdentityProof',
+      status: 204,
+      problems: [403, 404, 409, 429],
+    },
+  },
   '/api/v1/me/second-factor': {
     get: { summary: 'Whether the caller has a second factor', answer: 'SecondFactor', problems: [403] },
     post: {

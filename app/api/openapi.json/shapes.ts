@@ -9,6 +9,7 @@ import {
   keyScopeSchema,
   type MeView,
   type OneTimeLink,
+  providerIds,
   type RoleView,
   resources,
   type SecondFactorView,
@@ -52,6 +53,7 @@ import {
   type Overview,
   outcomes,
 } from '@/lib/telemetry/schema';
+import { signInAnswers } from './sign-in-shapes';
 
 const time = z.iso.datetime();
 const timeOrNull = time.nullable();
@@ -337,7 +339,7 @@ const oneTimeLink = z.object({
 
 const browserSession = z.object({
   id: z.uuid(),
-  method: z.enum(['password', 'setup', 'invite']),
+  method: z.enum(['password', 'setup', 'invite', ...providerIds]),
   address: z.string().nullable(),
   userAgent: z.string().nullable(),
   isCurrent: z.boolean(),
@@ -460,6 +462,7 @@ export const answers = {
   RecoveryCodes: z.object({ recoveryCodes: z.array(z.string()).meta({ description: 'Shown this once' }) }),
   Me: me,
   SignedIn: z.object({ username: z.string() }),
+  ...signInAnswers,
 } satisfies Record<string, z.ZodType>;
 
 export type AnswerName = keyof typeof answers;

@@ -37,6 +37,7 @@ const stdio = (name: string) => ({ name, type: 'stdio', command: 'true', enabled
 const limitsTest: Way = { kind: 'elsewhere', test: 'tests/integration/limits/limits.test.ts' };
 const connectionsTest: Way = { kind: 'elsewhere', test: 'tests/integration/credentials/connections.test.ts' };
 const usersTest: Way = { kind: 'elsewhere', test: 'tests/integration/access/users.test.ts' };
+const providersTest: Way = { kind: 'elsewhere', test: 'tests/integration/access/external.test.ts' };
 const signInTest: Way = { kind: 'elsewhere', test: 'tests/integration/access/sign-in.test.ts' };
 
 export const routes: Record<string, Way> = {
@@ -104,6 +105,22 @@ export const routes: Record<string, Way> = {
   'PATCH /api/v1/roles/{name}': one('role', 'update', { body: { description: 'x' } }),
   'DELETE /api/v1/roles/{name}': one('role', 'delete'),
   'POST /api/v1/roles/{name}/duplicate': one('role', 'create', { body: { name: 'copy' } }),
+  'GET /api/v1/settings/sign-in': { kind: 'some', right: ['setting', 'read'] },
+  'PATCH /api/v1/settings/sign-in': { kind: 'some', right: ['setting', 'update'], body: { newAccounts: 'never' } },
+  'GET /api/v1/sign-in-rules': { kind: 'some', right: ['setting', 'read'] },
+  'POST /api/v1/sign-in-rules': {
+    kind: 'some',
+    right: ['setting', 'update'],
+    body: { claim: 'team', value: 'a', roles: ['user'] },
+  },
+  'GET /api/v1/sign-in-rules/{id}': providersTest,
+  'PATCH /api/v1/sign-in-rules/{id}': providersTest,
+  'DELETE /api/v1/sign-in-rules/{id}': providersTest,
+  'POST /api/v1/sign-in-rules/try': {
+    kind: 'some',
+    right: ['setting', 'read'],
+    body: { provider: 'oidc', claims: {} },
+  },
   'GET /api/v1/users': { kind: 'some', right: ['user', 'read'] },
   'POST /api/v1/users': { kind: 'some', right: ['user', 'create'], body: (actor) => ({ username: `made-${actor}` }) },
   'GET /api/v1/users/{id}': one('user', 'read'),
@@ -122,6 +139,9 @@ export const routes: Record<string, Way> = {
   'GET /api/v1/me/sessions': usersTest,
   'DELETE /api/v1/me/sessions': usersTest,
   'DELETE /api/v1/me/sessions/{id}': usersTest,
+  'GET /api/v1/me/identities': { kind: 'account', refused: true, because: 'it is for browsers' },
+  'POST /api/v1/me/identities/link': providersTest,
+  'POST /api/v1/me/identities/{id}/remove': providersTest,
   'GET /api/v1/me/second-factor': { kind: 'account', refused: true, because: 'it is for browsers' },
   'POST /api/v1/me/second-factor': signInTest,
   'POST /api/v1/me/second-factor/confirm': signInTest,
@@ -209,6 +229,7 @@ export const pages: Record<string, Way> = {
   '(dashboard)/roles/[name]': one('role', 'read'),
   '(dashboard)/secrets': { kind: 'some', right: ['setting', 'read'] },
   '(dashboard)/limits': { kind: 'some', right: ['setting', 'read'] },
+  '(dashboard)/settings/sign-in': { kind: 'some', right: ['setting', 'read'] },
   '(dashboard)/audit': { kind: 'some', right: ['audit', 'read'] },
 };
 

@@ -9,7 +9,7 @@ import { TOTP } from 'otpauth';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { keyring } from '../../../app/_server/hub';
 import { operations } from '../../../app/api/openapi.json/document';
-import { auditLogs, endpointNames, servers, users } from '../../../drizzle/schema';
+import { auditLogs, endpointNames, servers, userIdentities, users } from '../../../drizzle/schema';
 import {
   type Ctx,
   confirmSecondFactor,
@@ -17,6 +17,7 @@ import {
   createKey,
   createResetLink,
   createRole,
+  createSignInRule,
   createUser,
   giveGrant,
   issueSetupToken,
@@ -106,6 +107,8 @@ const existingRole = async (root: Ctx) => {
   await createRole(root, { name: 'reader', permissions: [] });
   return { params: { name: 'reader' } };
 };
+const signInRule = { claim: 'team', value: 'a', roles: ['user'] };
+const existingRule = async (root: Ctx) => ({ params: { id: (await createSignInRule(root, signInRule)).id } });
 /** A user with a session. */
 const otherUser = async (root: Ctx) => {
   const { user } = await createUser(root, { username: 'other' });
@@ -181,6 +184,25 @@ const scenarios: Record<string, Scenario> = {
     action: 'role.created',
     prepare: existingRole,
     asked: { body: { name: 'copy' } },
+  },
+  'PATCH /api/v1/settings/sign-in': { action: 'setting.changed', asked: { body: { newAccounts: 'always' } } },
+  'POST /api/v1/sign-in-rules': { action: 'sign-in-rule.created', asked: { body: signInRule } },
+  'PATCH /api/v1/sign-in-rules/{id}': {
+    action: 'sign-in-rule.updated',
+    prepare: existingRule,
+    asked: { body: { value: 'b' } },
+  },
+  'DELETE /api/v1/sign-in-rules/{id}': { action: 'sign-in-rule.deleted', prepare: existingRule },
+  'POST /api/v1/sign-in-rules/try': { action: null, because: 'it changes nothing' },
+  'POST /api/v1/me/identities/link': { action: null, because: 'the link itself is an entry' },
+  'POST /api/v1/me/identities/{id}/remove': {
+    action: 'user.identity-unlinked',
+    asBrowser: true,
+    prepare: async (root) => {
+      const identity = { provider: 'oidc', issuer: 'https://idp.test', subject: 's', userId: root.actor.id };
+      const [row] = await root.db.insert(userIdentities).values(identity).returning();
+      return { params: { id: row?.id ?? '' }, body: { password } };
+    },
   },
   'POST /api/v1/keys': { action: 'key.created', asked: { body: { name: 'another' } } },
   'DELETE /api/v1/keys/{id}': {

@@ -39,4 +39,27 @@ describe('the settings', () => {
       expect(() => parseEnv({ [key]: 'x' })).toThrow(/set it too/);
     }
   });
+
+  it('take a sign-in provider whole or not at all, and passwords away only where there is one', () => {
+    const oidc = {
+      MCPHUB_OIDC_ISSUER: 'https://idp.example.org',
+      MCPHUB_OIDC_CLIENT_ID: 'hub',
+      MCPHUB_OIDC_CLIENT_SECRET: 'x',
+    };
+    const github = { MCPHUB_GITHUB_CLIENT_ID: 'a', MCPHUB_GITHUB_CLIENT_SECRET: 'b' };
+    const google = { MCPHUB_GOOGLE_CLIENT_ID: 'a', MCPHUB_GOOGLE_CLIENT_SECRET: 'b' };
+    for (const whole of [oidc, github, google]) {
+      expect(parseEnv({ ...whole, MCPHUB_PASSWORD_SIGN_IN: 'false' })).toMatchObject(whole);
+      for (const left of Object.keys(whole)) {
+        expect(() => parseEnv({ ...whole, [left]: '' })).toThrow(/belong together/);
+      }
+    }
+    expect(() => parseEnv({ MCPHUB_PASSWORD_SIGN_IN: 'false' })).toThrow(/no way to sign in/);
+    expect(() => parseEnv({ MCPHUB_PASSWORD_SIGN_IN: 'no' })).toThrow(/must be true or false/);
+    expect(() => parseEnv({ ...oidc, MCPHUB_OIDC_ISSUER: 'http://idp.example.org' })).toThrow(/must be https/);
+    expect(parseEnv({ ...oidc, MCPHUB_OIDC_ISSUER: 'http://127.0.0.1:9000' }).MCPHUB_OIDC_SCOPES).toBe(
+      'openid profile email',
+    );
+    expect(() => parseEnv({ ...oidc, MCPHUB_OIDC_SCOPES: 'openid "all"' })).toThrow(/MCPHUB_OIDC_SCOPES/);
+  });
 });
