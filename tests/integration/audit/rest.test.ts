@@ -168,6 +168,7 @@ const scenarios: Record<string, Scenario> = {
     asked: { body: { description: 'other' } },
   },
   'DELETE /api/v1/groups/{name}': { action: 'group.deleted', prepare: existingGroup },
+  'POST /api/v1/tools/search': { action: null, because: 'a search changes nothing' },
   'POST /api/v1/tools/call': { action: null, because: 'a tool call is recorded in the call log' },
   'POST /api/v1/import': {
     action: 'server.created',
