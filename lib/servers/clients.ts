@@ -26,6 +26,8 @@ export interface ClientGuide {
   link?(connection: Connection): string;
   /** Plain sentences: what to know before, and what to do after. */
   notes: string[];
+  /** How to connect without a key, where the client signs in by OAuth: what to enter, and what happens then. */
+  signIn?: { code(connection: Pick<Connection, 'name' | 'url'>): string; then: string };
 }
 
 export const keyPlaceholder = 'YOUR_MCPHUB_KEY';
@@ -47,6 +49,10 @@ export const clientGuides: readonly ClientGuide[] = [
       'The command is the short way. The snippet also fits a .mcp.json in the root of a project.',
       'Type /mcp in Claude Code to see the connection.',
     ],
+    signIn: {
+      code: ({ name, url }) => `claude mcp add --transport http --scope user ${name} ${quoted(url)}`,
+      then: 'Then type /mcp in Claude Code, choose the entry and Authenticate.',
+    },
   },
   {
     id: 'claude-desktop',
@@ -71,6 +77,10 @@ export const clientGuides: readonly ClientGuide[] = [
       'Claude Desktop starts local programs only: this file takes no URL. The entry starts mcp-remote, which passes everything on to the hub. It needs Node.js on this computer.',
       'Quit Claude Desktop completely and open it again after the change.',
     ],
+    signIn: {
+      code: ({ url }) => url,
+      then: 'Enter it under Settings, Connectors, Add custom connector. Claude connects from its cloud: that takes an https address which is reached from the internet.',
+    },
   },
   {
     id: 'cursor',
@@ -86,6 +96,10 @@ export const clientGuides: readonly ClientGuide[] = [
       `The link carries no key: replace ${keyPlaceholder} in Cursor after the install.`,
       'A .cursor/mcp.json in a project works the same, for that project alone.',
     ],
+    signIn: {
+      code: ({ name, url }) => json({ mcpServers: { [name]: { url } } }),
+      then: 'Then choose Connect beside the entry in the settings of Cursor.',
+    },
   },
   {
     id: 'vscode',
@@ -109,6 +123,10 @@ export const clientGuides: readonly ClientGuide[] = [
       'With the link VS Code asks for the key and keeps it in its own secret store.',
       'For a .vscode/mcp.json that is shared with others, use the snippet without a key.',
     ],
+    signIn: {
+      code: ({ name, url }) => json({ servers: { [name]: { type: 'http', url } } }),
+      then: 'VS Code asks to sign in when the server starts.',
+    },
   },
   {
     id: 'other',
@@ -126,6 +144,10 @@ export const clientGuides: readonly ClientGuide[] = [
       'Any client that speaks streamable HTTP can connect: give it the URL and the header.',
       'The command asks the hub to open a session, to see that URL and key are right.',
     ],
+    signIn: {
+      code: ({ url }) => url,
+      then: 'A client that supports OAuth needs the URL alone and opens a page of this hub to be allowed.',
+    },
   },
 ];
 

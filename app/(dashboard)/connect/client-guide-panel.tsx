@@ -78,6 +78,17 @@ export function ClientGuidePanel({ url, endpoint, secret, system, client, onClie
               <li key={note}>{note}</li>
             ))}
           </ul>
+          {guide.signIn && (
+            <div className="flex flex-col gap-2 border-t border-border pt-4">
+              <CodeBlock
+                code={guide.signIn.code(connection)}
+                caption="Or without a key: sign in"
+                copyLabel="Copy what it takes without a key"
+                wrap
+              />
+              <p className="text-table text-muted-foreground">{guide.signIn.then}</p>
+            </div>
+          )}
         </TabPanel>
       ))}
     </Tabs>

@@ -31,7 +31,7 @@ export function ConnectView({ data }: { data: ConnectData }) {
     <>
       <PageHeader
         title="Connect a client"
-        description="One URL and one key give an MCP client all the tools you may use."
+        description="One URL gives an MCP client all the tools you may use, with a key or by signing in."
       />
       <div className="flex max-w-[52rem] flex-col gap-4">
         <Panel>
@@ -134,7 +134,9 @@ function FreshKey({ mayCreate, client, onMade }: FreshKeyProps) {
           <KeyRound aria-hidden />
           Make a key for {label === 'Other' ? 'this client' : label}
         </Button>
-        <p className="text-table text-muted-foreground">Or use one that you have: the snippets show where it goes.</p>
+        <p className="text-table text-muted-foreground">
+          Or use one that you have: the snippets show where it goes. A client that can sign in needs none.
+        </p>
       </div>
       {refusal && <Notice tone="bad" title={refusal.message} hint={refusal.hint} />}
     </div>

@@ -18,6 +18,20 @@ function guide(id: ClientGuide['id']): ClientGuide {
 }
 
 describe('client guides', () => {
+  it('each client can sign in without a key, and is then given none', () => {
+    for (const { label, signIn } of clientGuides) {
+      const code = signIn?.code(connection) ?? '';
+      expect([label, code]).toEqual([label, expect.stringContaining(url)]);
+      for (const word of ['mh_secret', keyPlaceholder, 'Authorization']) expect(code).not.toContain(word);
+    }
+    expect(guide('claude-code').signIn?.code(connection)).toBe(
+      `claude mcp add --transport http --scope user mcphub "${url}"`,
+    );
+    expect(JSON.parse(guide('vscode').signIn?.code(connection) ?? '')).toEqual({
+      servers: { mcphub: { type: 'http', url } },
+    });
+  });
+
   it('Claude Code: an http entry and the command that adds it', () => {
     expect(JSON.parse(guide('claude-code').snippet(connection))).toEqual({
       mcpServers: { mcphub: { type: 'http', url, headers: { Authorization: 'Bearer mh_secret' } } },
