@@ -35,7 +35,7 @@ export interface ControlDeps {
   filled(server: ServerInput, serverId: string): Promise<ServerInput>;
   /** Puts all stored secrets under a new key. */
   rotateSecrets(source: AuditSource): Promise<Rotation>;
-  consents: Consents;
+  consents: Consents | null;
   /** Hands an event to the handlers of this worker, and to the other workers. */
   deliver: Bus['deliver'];
   metrics: Pick<Metrics, 'values'>;
@@ -70,6 +70,11 @@ type Run<N extends ControlName> = (
 ) => ControlAnswer<N> | Promise<ControlAnswer<N>>;
 
 export function createControl(deps: ControlDeps): Control {
+  /** @throws HubError NOT_FOUND where the hub gives no tokens, and so asks nobody */
+  const theConsents = (): Consents => {
+    if (!deps.consents) throw new HubError('NOT_FOUND');
+    return deps.consents;
+  };
   const { socketPath, gateway, supervisor, reports, doctor, readDocument, deliver, metrics, log, hub, peers } = deps;
   const runs: { [N in ControlName]: Run<N> } = {
     'events.deliver': async ({ name, payload }) => {
@@ -90,8 +95,8 @@ export function createControl(deps: ControlDeps): Control {
     'openapi.read': ({ source, settings }) => readDocument(source, settings),
     'tools.call': ({ actor, ...call }, signal) => gateway.callTool({ ...call, actor: actor as Actor, signal }),
     'tools.search': ({ actor, search }) => gateway.searchTools(actor as Actor, search),
-    'oauth.consent': ({ id, userId }) => deps.consents.read(id, userId),
-    'oauth.decide': (answer) => deps.consents.decide(answer),
+    'oauth.consent': ({ id, userId }) => theConsents().read(id, userId),
+    'oauth.decide': (answer) => theConsents().decide(answer),
     'hub.stats': async ({ own }) => {
       const parts = [gateway.stats(), ...(peers && !own ? await peers.stats() : [])];
       const sum = (of: 'sessions' | 'inflight') => parts.reduce((total, part) => total + part[of], 0);

@@ -42,8 +42,8 @@ export interface DoorDeps {
   };
   /** What stands in the way of serving; empty when ready. Answered without I/O. */
   failing(): Failing[];
-  /** The authorization server. */
-  oauth: { owns(path: string): boolean; handle(request: IncomingMessage, response: ServerResponse): void };
+  /** The authorization server; null where there is another one. */
+  oauth: { owns(path: string): boolean; handle(request: IncomingMessage, response: ServerResponse): void } | null;
   metrics: Metrics;
   /** For /metrics from other machines. */
   resolveActor(token: string, address?: string): Actor | null | Promise<Actor | null>;
@@ -115,7 +115,7 @@ export function createDoor(deps: DoorDeps): Door {
     response.on('error', ignoreErrors);
     const refusal = refusalOf(request, url, path);
     // What comes from web keeps its own headers, some of them twice, which Node would make one beside headers set here.
-    const isOfOauth = oauth.owns(path);
+    const isOfOauth = oauth?.owns(path) ?? false;
     const isOfWeb = !refusal && !ownPaths.has(path) && !isLive(path) && !isMetadata(path) && !isOfOauth;
     if (isOfWeb && webPort !== null) {
       toWeb(request, response, url, webPort);
@@ -128,7 +128,7 @@ export function createDoor(deps: DoorDeps): Door {
     else if (path === '/metrics') void answerMetrics(request, response);
     else if (isMetadata(path)) protectedResource.handle(request, response);
     else if (isLive(path)) live.handleRequest(request, response);
-    else if (isOfOauth) oauth.handle(request, response);
+    else if (isOfOauth) oauth?.handle(request, response);
     else answerWebDown(request, response);
   }
 

@@ -179,15 +179,18 @@ export async function startWorkerHub(options: WorkerOptions): Promise<WorkerHub>
     log,
     src: randomBytes(6).toString('base64url'),
   });
-  const oauth = createOauth({
-    db,
-    bus,
-    keyring,
-    log,
-    issuer: env.MCPHUB_PUBLIC_URL,
-    egress,
-    processEnv: options.processEnv,
-  });
+  // Where another issuer gives the tokens the hub gives none.
+  const oauth = foreign
+    ? null
+    : createOauth({
+        db,
+        bus,
+        keyring,
+        log,
+        issuer: env.MCPHUB_PUBLIC_URL,
+        egress,
+        processEnv: options.processEnv,
+      });
   const door = createDoor({
     gateway,
     protectedResource,
@@ -218,7 +221,7 @@ export async function startWorkerHub(options: WorkerOptions): Promise<WorkerHub>
     readDocument: (source, settings) => readDocument(source, settings, { egress, userAgent }),
     filled: (server, serverId) => openStandIns(db, opener, serverId, server),
     rotateSecrets: (source) => rotateSecrets(db, keyring, source),
-    consents: oauth.consents,
+    consents: oauth?.consents ?? null,
     metrics,
     deliver: async (event) => {
       await bus.deliver(event);

@@ -27,7 +27,7 @@ export interface ClientGuide {
   /** Plain sentences: what to know before, and what to do after. */
   notes: string[];
   /** How to connect without a key, where the client signs in by OAuth: what to enter, and what happens then. */
-  signIn?: { code(connection: Pick<Connection, 'name' | 'url'>): string; then: string };
+  signIn?: { code(connection: Pick<Connection, 'name' | 'url'>): string; after: string };
 }
 
 export const keyPlaceholder = 'YOUR_MCPHUB_KEY';
@@ -51,7 +51,7 @@ export const clientGuides: readonly ClientGuide[] = [
     ],
     signIn: {
       code: ({ name, url }) => `claude mcp add --transport http --scope user ${name} ${quoted(url)}`,
-      then: 'Then type /mcp in Claude Code, choose the entry and Authenticate.',
+      after: 'Then type /mcp in Claude Code, choose the entry and Authenticate.',
     },
   },
   {
@@ -79,7 +79,8 @@ export const clientGuides: readonly ClientGuide[] = [
     ],
     signIn: {
       code: ({ url }) => url,
-      then: 'Enter it under Settings, Connectors, Add custom connector. Claude connects from its cloud: that takes an https address which is reached from the internet.',
+      after:
+        'Enter it under Settings, Connectors, Add custom connector. Claude connects from its cloud: that takes an https address which is reached from the internet.',
     },
   },
   {
@@ -98,7 +99,7 @@ export const clientGuides: readonly ClientGuide[] = [
     ],
     signIn: {
       code: ({ name, url }) => json({ mcpServers: { [name]: { url } } }),
-      then: 'Then choose Connect beside the entry in the settings of Cursor.',
+      after: 'Then choose Connect beside the entry in the settings of Cursor.',
     },
   },
   {
@@ -125,7 +126,7 @@ export const clientGuides: readonly ClientGuide[] = [
     ],
     signIn: {
       code: ({ name, url }) => json({ servers: { [name]: { type: 'http', url } } }),
-      then: 'VS Code asks to sign in when the server starts.',
+      after: 'VS Code asks to sign in when the server starts.',
     },
   },
   {
@@ -146,7 +147,7 @@ export const clientGuides: readonly ClientGuide[] = [
     ],
     signIn: {
       code: ({ url }) => url,
-      then: 'A client that supports OAuth needs the URL alone and opens a page of this hub to be allowed.',
+      after: 'A client that supports OAuth needs the URL alone and opens a page of this hub to be allowed.',
     },
   },
 ];

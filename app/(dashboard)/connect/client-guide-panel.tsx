@@ -86,7 +86,7 @@ export function ClientGuidePanel({ url, endpoint, secret, system, client, onClie
                 copyLabel="Copy what it takes without a key"
                 wrap
               />
-              <p className="text-table text-muted-foreground">{guide.signIn.then}</p>
+              <p className="text-table text-muted-foreground">{guide.signIn.after}</p>
             </div>
           )}
         </TabPanel>
