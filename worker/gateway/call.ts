@@ -1,7 +1,7 @@
 // tools/call: from a tool's name to its answer, for MCP clients and for the dashboard alike. Every call leaves one
 // record, also one that was refused.
 import type { requestLogs } from '../../drizzle/schema';
-import { can } from '../../lib/access/can';
+import { can, missingScope } from '../../lib/access/can';
 import type { Actor } from '../../lib/access/schema';
 import { asHubError, type ErrorCode, HubError, toRpc } from '../../lib/errors';
 import type { Admission, Limiter } from '../../lib/limits';
@@ -40,6 +40,7 @@ const outcomeOf: Partial<Record<ErrorCode, string>> = {
   INTERRUPTED: 'interrupted',
   NOT_FOUND: 'denied',
   FORBIDDEN: 'denied',
+  INSUFFICIENT_SCOPE: 'denied',
   UPSTREAM_UNAVAILABLE: 'unavailable',
   UPSTREAM_NEEDS_AUTH: 'unavailable',
   UNAVAILABLE: 'unavailable',
@@ -125,11 +126,15 @@ export function createCalls({ relay, inputs, tasks, limiter, record, report }: C
   return { callTool };
 }
 
-/** @throws HubError NOT_FOUND, alike for what does not exist and for what is not the caller's */
+/** @throws HubError NOT_FOUND, alike for what does not exist and for what is not the caller's; INSUFFICIENT_SCOPE */
 function findTool(actor: Actor, view: View, name: unknown): Item {
   if (typeof name !== 'string') throw new HubError('INVALID_INPUT', 'tools/call needs the "name" of a tool.');
   const target = view.tool(name);
-  if (target && can(actor, 'call', target.resource)) return target;
+  if (target && can(actor, 'call', target.resource)) {
+    // Refused before, where HTTP could say so; whatever leads here another way is refused too.
+    if (actor.token && missingScope(actor, target.resource)) throw new HubError('INSUFFICIENT_SCOPE');
+    return target;
+  }
   const shown = JSON.stringify(name.slice(0, recordedNameChars));
   throw new HubError('NOT_FOUND', `There is no tool ${shown} here: see tools/list.`);
 }
