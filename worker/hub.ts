@@ -39,7 +39,7 @@ import { createReports } from './reports';
 import { createSupervision } from './supervision';
 import { createProcessTrees } from './supervisor';
 import { usageOf } from './supervisor/usage';
-import { createEgress, readDocument } from './upstream';
+import { createClientDocuments, createEgress, readDocument } from './upstream';
 
 export interface WorkerHub {
   /** The port that is open. */
@@ -188,8 +188,7 @@ export async function startWorkerHub(options: WorkerOptions): Promise<WorkerHub>
         keyring,
         log,
         issuer: env.MCPHUB_PUBLIC_URL,
-        egress,
-        processEnv: options.processEnv,
+        fetchDocument: createClientDocuments({ egress, env: options.processEnv }),
       });
   const door = createDoor({
     gateway,

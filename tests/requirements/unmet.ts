@@ -6,17 +6,13 @@ const noOauth = 'Credentials are API keys; OAuth is neither offered nor used yet
 const noOauthClient = 'The hub signs in nowhere by OAuth on behalf of users, and reads no metadata of issuers.';
 
 export const unmet: Record<string, string> = {
-  'N-AUTH-08': noOauth,
   'N-AUTH-09': noOauth,
   'N-AUTH-10': noOauth,
   'N-AUTH-11': noOauth,
   'N-AUTH-12': noOauth,
-  'N-AUTH-13': noOauth,
   'F-HTTP-06': noOauth,
   'F-HUB-05': 'There are no plugins yet.',
   'T-START-05': noOauthClient,
-  'T-SSRF-05': 'No stranger can name a document: OAuth clients by metadata document are not offered.',
   'T-PIN-01': 'Definitions are hashed and their changes noticed, but none waits for an approval yet.',
   'T-OAUTH-01': noOauthClient,
-  'T-OAUTH-02': noOauth,
 };

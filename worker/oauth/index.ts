@@ -5,7 +5,6 @@ import type { IncomingMessage, ServerResponse } from 'node:http';
 import type Provider from 'oidc-provider';
 import { isHubError } from '../../lib/errors';
 import { createRate } from '../gateway/rate';
-import { createClientDocuments, type Egress } from '../upstream';
 
 import { type Consents, createConsents } from './consents';
 import { errorPage, errorPagePolicy } from './error-page';
@@ -14,12 +13,6 @@ import { createProvider, type ProviderDeps } from './provider';
 import { type OauthAnswer, refusal, register } from './registration';
 
 export type { Consents } from './consents';
-
-export interface OauthDeps extends Omit<ProviderDeps, 'fetchDocument' | 'beforeFetch'> {
-  egress: Egress;
-  /** Where the variables of proxies are read. */
-  processEnv: Record<string, string | undefined>;
-}
 
 export interface Oauth {
   /** Whether a path (without query) is answered here. */
@@ -30,7 +23,7 @@ export interface Oauth {
 
 const tokenPaths: ReadonlySet<string> = new Set(['/oauth/token', '/oauth/revoke']);
 
-export function createOauth(deps: OauthDeps): Oauth {
+export function createOauth(deps: ProviderDeps): Oauth {
   const { issuer, db, log } = deps;
   const metadata = JSON.stringify(authorizationServerMetadata(issuer));
   const published = metadataPaths(issuer);
@@ -39,12 +32,10 @@ export function createOauth(deps: OauthDeps): Oauth {
   const registrations = createRate(30, 0.5);
   const authorizations = createRate(120, 4);
   const exchanges = createRate(300, 20);
-  const documents = createRate(30, 1);
-  const fetchDocument = createClientDocuments({ egress: deps.egress, env: deps.processEnv });
 
   let loading: Promise<Provider> | null = null;
   function load(): Promise<Provider> {
-    loading ??= createProvider({ ...deps, fetchDocument, beforeFetch: () => documents.take('') }).catch((error) => {
+    loading ??= createProvider(deps).catch((error) => {
       loading = null;
       throw error;
     });

@@ -1,6 +1,7 @@
 // oidc-provider as an OAuth 2.1 server for MCP clients: what it may do, how long things live, where they are kept. It is
 // loaded with the first request, because it costs memory that a hub with API keys alone does not need.
 import { generateKeyPairSync, randomUUID } from 'node:crypto';
+import { LRUCache } from 'lru-cache';
 import type Provider from 'oidc-provider';
 import type { Adapter, AdapterPayload, Configuration, KoaContextWithOIDC } from 'oidc-provider';
 import { createOauthRecords, endGrant, loadUser, systemActor } from '../../lib/access';
@@ -11,6 +12,7 @@ import type { Db } from '../../lib/db/types';
 import { HubError, messageOf } from '../../lib/errors';
 import type { Bus } from '../../lib/events/bus';
 import type { Log } from '../../lib/log';
+import { createRate, type Rate } from '../gateway/rate';
 import type { FetchDocument } from '../upstream';
 import { readClientMetadata } from './client-rules';
 import { errorPage, errorPagePolicy } from './error-page';
@@ -23,8 +25,6 @@ export interface ProviderDeps {
   /** MCPHUB_PUBLIC_URL. */
   issuer: string;
   fetchDocument: FetchDocument;
-  /** @throws HubError LIMIT_EXCEEDED when too many documents are fetched */
-  beforeFetch(): void;
 }
 
 const hour = 60 * 60;
@@ -33,6 +33,8 @@ const refreshTokenSeconds = 30 * 24 * hour;
 const codeSeconds = 60;
 /** As long as people take to sign in and to read. */
 export const interactionSeconds = 30 * 60;
+
+const clientIdMaxChars = 512;
 
 const knownScopes: readonly string[] = tokenScopes;
 /** Kept by nobody: who is signed in is the dashboard's matter, and each request asks it anew. */
@@ -52,6 +54,10 @@ export async function createProvider(deps: ProviderDeps): Promise<Provider> {
     accessTokenTTL: accessTokenSeconds,
     accessTokenFormat: 'opaque',
   };
+
+  /** Clients whose document was asked for a moment ago and led nowhere so far: it is not asked for again at once. */
+  const unusable = new LRUCache<string, true>({ max: 1000, ttl: 10_000 });
+  const documents = createRate(30, 1);
 
   function adapter(model: string): Adapter {
     return {
@@ -153,9 +159,14 @@ export async function createProvider(deps: ProviderDeps): Promise<Provider> {
       clientIdMetadataDocument: {
         enabled: true,
         ack: 'draft-02',
-        allowFetch: (_ctx, clientId) => {
-          deps.beforeFetch();
-          return clientId.length <= 512;
+        allowFetch(_ctx, clientId) {
+          if (clientId.length > clientIdMaxChars || unusable.has(clientId)) return false;
+          unusable.set(clientId, true);
+          return isSeldom(documents);
+        },
+        allowClient(_ctx, { clientId }) {
+          unusable.delete(clientId);
+          return true;
         },
         cacheDuration: { min: 60, max: 24 * hour },
       },
@@ -213,6 +224,15 @@ export async function createProvider(deps: ProviderDeps): Promise<Provider> {
 
 function isRevocation(ctx: KoaContextWithOIDC | undefined): boolean {
   return ctx?.oidc?.route === 'revocation';
+}
+
+function isSeldom(rate: Rate): boolean {
+  try {
+    rate.take('');
+    return true;
+  } catch {
+    return false;
+  }
 }
 
 type Query = Record<string, string | string[] | undefined>;

@@ -8,7 +8,7 @@ import { type Database, openDatabase } from '../../../lib/db';
 import { socketPaths } from '../../../lib/env';
 import { createLog } from '../../../lib/log';
 import { type Hub, startHub } from '../../support/hub';
-import { read } from '../../support/hub-client';
+import { openSession, read } from '../../support/hub-client';
 import {
   authorizationQuery,
   authorize,
@@ -53,7 +53,7 @@ async function tokenRow(token: string) {
 }
 
 describe('metadata', () => {
-  it('names the endpoints from the public URL, PKCE and the issuer in the answer [N-AUTH-06]', async () => {
+  it('names the endpoints from the public URL, PKCE and the issuer in the answer [N-AUTH-08]', async () => {
     const answer = await read(await fetch(`${hub.url}/.well-known/oauth-authorization-server`));
     expect(answer.status).toBe(200);
     expect(answer.json).toMatchObject({
@@ -121,8 +121,11 @@ describe('a client that was allowed', () => {
     const done = await authorize(hub, { clientId, userId });
     const { json } = await exchange(hub.url, done);
     const grantId = (await tokenRow(json.access_token))?.grantId ?? '';
+    const session = await openSession(hub, { key: json.access_token });
+    expect((await session.request('ping')).status).toBe(200);
     expect((await exchange(hub.url, done)).json.error).toBe('invalid_grant');
     expect(await recordsOf(grantId)).toEqual([]);
+    expect((await session.request('ping')).status).toBe(401);
   });
 
   it('may give its token back, which ends the grant', async () => {
@@ -138,7 +141,7 @@ describe('a client that was allowed', () => {
 });
 
 describe('a code', () => {
-  it('is of no use with another verifier, another client or another redirect', async () => {
+  it('is of no use with another verifier, another client or another redirect [T-OAUTH-02]', async () => {
     const other = (await registerClient(hub.url)).json.client_id;
     const wrong: Record<string, string>[] = [
       { code_verifier: newPkce().verifier },
@@ -158,7 +161,7 @@ describe('a request', () => {
   const begin = async (changes: Record<string, string | undefined>, id = clientId) =>
     new Browser(hub.url).get(`/oauth/authorize?${authorizationQuery(id, newPkce(), changes)}`);
 
-  it('without PKCE, or with a plain one, is refused', async () => {
+  it('without PKCE, or with a plain one, is refused [N-AUTH-08]', async () => {
     const plain = await begin({ code_challenge_method: 'plain' });
     const none = await begin({ code_challenge: undefined, code_challenge_method: undefined });
     for (const { headers } of [plain, none]) {
@@ -167,7 +170,7 @@ describe('a request', () => {
     }
   });
 
-  it('with a redirect that is not registered ends on a page of ours', async () => {
+  it('with a redirect that is not registered ends on a page of ours [T-OAUTH-02]', async () => {
     for (const redirect of [
       'https://evil.example/callback',
       'http://127.0.0.1:33418/other',
@@ -227,7 +230,7 @@ describe('a request', () => {
     ]);
   });
 
-  it('goes on only in the browser in which it began', async () => {
+  it('goes on only in the browser in which it began [T-OAUTH-02]', async () => {
     const id = consentIdOf(await begin({}));
     const { returnTo } = await control().call('oauth.decide', { id, userId, allow: true, requestId: 'test' });
     const answer = await new Browser(hub.url).get(returnTo);
@@ -242,7 +245,7 @@ describe('a request', () => {
     await expect(control().call('oauth.consent', { id, userId })).rejects.toMatchObject({ code: 'NOT_FOUND' });
   });
 
-  it('of a client with an address on the web is not asked about twice, but for more', async () => {
+  it('of a client with an address on the web is not asked about twice, but for more [T-OAUTH-02]', async () => {
     const redirect = 'https://client.example/callback';
     const { json } = await registerClient(hub.url, { redirect_uris: [redirect] });
     const request = { clientId: json.client_id, userId, redirect_uri: redirect, scope: 'mcp:read' };

@@ -61,7 +61,7 @@ export function ConsentForm({ id, view, user }: ConsentFormProps) {
             ) : (
               <li>Call tools that only read.</li>
             )}
-            <li>See your tools, resources and prompts, and read what is in them.</li>
+            <li>See your tools, and read your resources and prompts.</li>
           </ul>
         </Row>
         <Row label="Where">
