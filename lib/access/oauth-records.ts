@@ -22,6 +22,8 @@ export interface OauthRecords {
   /** @returns false if it was used before, or is gone */
   consume(model: string, id: string): Promise<boolean>;
   remove(model: string, id: string): Promise<void>;
+  /** Whether somebody allowed this client something. */
+  isAllowedAnything(clientId: string): Promise<boolean>;
 }
 
 export function createOauthRecords(db: Db): OauthRecords {
@@ -69,6 +71,14 @@ export function createOauthRecords(db: Db): OauthRecords {
     },
     async remove(model, id) {
       await db.delete(oauthRecords).where(keyOf(model, id));
+    },
+    async isAllowedAnything(clientId) {
+      const known = await db
+        .select({ model: oauthRecords.model })
+        .from(oauthRecords)
+        .where(and(eq(oauthRecords.model, 'Grant'), eq(oauthRecords.clientId, clientId)))
+        .limit(1);
+      return known.length > 0;
     },
   };
 }

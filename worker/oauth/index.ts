@@ -27,9 +27,9 @@ export function createOauth(deps: ProviderDeps): Oauth {
   const { issuer, db, log } = deps;
   const metadata = JSON.stringify(authorizationServerMetadata(issuer));
   const published = metadataPaths(issuer);
-  const protocol = new URL(issuer).protocol.slice(0, -1);
+  const { protocol, host, pathname } = new URL(issuer);
   // By address, and behind a proxy all have one: wide enough for an office, too narrow to fill a table.
-  const registrations = createRate(30, 0.5);
+  const registrations = createRate(60, 0.2);
   const authorizations = createRate(120, 4);
   const exchanges = createRate(300, 20);
 
@@ -64,8 +64,10 @@ export function createOauth(deps: ProviderDeps): Oauth {
   }
 
   async function pass(request: IncomingMessage, response: ServerResponse): Promise<void> {
-    // It learns from this header alone whether cookies may be secure; the host it takes from the issuer.
-    request.headers['x-forwarded-proto'] = protocol;
+    // It makes addresses and cookies by these; what the request says of itself is not believed.
+    request.headers['x-forwarded-proto'] = protocol.slice(0, -1);
+    request.headers['x-forwarded-host'] = host;
+    Object.assign(request, { baseUrl: pathname.replace(/\/$/, '') });
     const provider = await load();
     await provider.callback()(request, response);
   }

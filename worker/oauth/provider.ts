@@ -93,6 +93,15 @@ export async function createProvider(deps: ProviderDeps): Promise<Provider> {
     };
   }
 
+  /**
+   * Whether an answer that no user was asked about would take the browser to a site which nobody here ever allowed
+   * anything: anybody can register a client, and must not get a way to redirect with it (OAuth 2.1, 7.12.2).
+   */
+  async function leadsToStranger(location: string | undefined, clientId: unknown): Promise<boolean> {
+    if (!location?.startsWith('https:') || location.startsWith(`${issuer}/`)) return false;
+    return typeof clientId !== 'string' || !(await records.isAllowedAnything(clientId));
+  }
+
   async function end(grantId: string): Promise<void> {
     const ctx = ProviderClass.ctx;
     const source = {
@@ -203,10 +212,8 @@ export async function createProvider(deps: ProviderDeps): Promise<Provider> {
     revokeGrantPolicy: () => true,
     clientBasedCORS: () => false,
     renderError(ctx, out, error) {
-      ctx.type = 'html';
-      ctx.set('content-security-policy', errorPagePolicy);
       const isLost = error instanceof errors.SessionNotFound;
-      ctx.body = errorPage(isLost ? 'session_not_found' : out.error, out.error_description);
+      showPage(ctx, isLost ? 'session_not_found' : out.error, out.error_description);
     },
   };
 
@@ -214,12 +221,25 @@ export async function createProvider(deps: ProviderDeps): Promise<Provider> {
   provider.proxy = true;
   provider.silent = true;
   provider.use(async (ctx, next) => {
-    if (ctx.path === '/oauth/authorize') ctx.query = normalQuery(ctx.query);
+    const isBeginning = ctx.path === '/oauth/authorize';
+    if (isBeginning) ctx.query = normalQuery(ctx.query);
     await next();
+    if (isBeginning && (await leadsToStranger(ctx.response.get('location'), ctx.query.client_id))) {
+      const error = new URL(ctx.response.get('location')).searchParams.get('error') ?? '';
+      ctx.remove('location');
+      ctx.status = 400;
+      showPage(ctx, error);
+    }
   });
   provider.on('server_error', (_ctx, err) => log.error({ err }, 'the authorization server failed'));
   provider.on('error' as never, ((err: unknown) => log.error({ err }, 'the authorization server failed')) as never);
   return provider;
+}
+
+function showPage(ctx: Koa, code: string, description?: string): void {
+  ctx.type = 'html';
+  ctx.set('content-security-policy', errorPagePolicy);
+  ctx.body = errorPage(code, description);
 }
 
 function isRevocation(ctx: KoaContextWithOIDC | undefined): boolean {
@@ -235,6 +255,7 @@ function isSeldom(rate: Rate): boolean {
   }
 }
 
+type Koa = Pick<KoaContextWithOIDC, 'type' | 'set' | 'body'>;
 type Query = Record<string, string | string[] | undefined>;
 
 /**

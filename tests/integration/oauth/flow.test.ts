@@ -2,7 +2,7 @@
 import { hash } from 'node:crypto';
 import { eq } from 'drizzle-orm';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { auditLogs, oauthRecords } from '../../../drizzle/schema';
+import { auditLogs, oauthRecords, users } from '../../../drizzle/schema';
 import { createControlClient } from '../../../lib/control';
 import { type Database, openDatabase } from '../../../lib/db';
 import { socketPaths } from '../../../lib/env';
@@ -117,6 +117,18 @@ describe('a client that was allowed', () => {
     expect(await recordsOf(grantId)).toEqual([]);
   });
 
+  it('gets nothing more for a user who was disabled', async () => {
+    const { db } = database;
+    const [ada] = await db.insert(users).values({ username: 'ada' }).returning();
+    const done = await authorize(hub, { clientId, userId: ada?.id ?? '' });
+    const waiting = await authorize(hub, { clientId, userId: ada?.id ?? '' });
+    const { json } = await exchange(hub.url, done);
+    await db.update(users).set({ disabled: true }).where(eq(users.username, 'ada'));
+    expect((await refresh(hub.url, clientId, json.refresh_token)).json.error).toBe('invalid_grant');
+    expect((await exchange(hub.url, waiting)).json.error).toBe('invalid_grant');
+    await expect(authorize(hub, { clientId, userId: ada?.id ?? '' })).rejects.toMatchObject({ code: 'NOT_FOUND' });
+  });
+
   it('loses everything when its code comes again', async () => {
     const done = await authorize(hub, { clientId, userId });
     const { json } = await exchange(hub.url, done);
@@ -188,6 +200,17 @@ describe('a request', () => {
   it('may name another port of the loopback address', async () => {
     const answer = await begin({ redirect_uri: 'http://127.0.0.1:5/callback' });
     expect(consentIdOf(answer)).toMatch(/^[\w-]{20,}$/);
+  });
+
+  it('that is faulty takes no browser to a site that nobody ever allowed anything', async () => {
+    const redirect = 'https://stranger.example/callback';
+    const { json } = await registerClient(hub.url, { redirect_uris: [redirect] });
+    const first = await begin({ redirect_uri: redirect, prompt: 'none' }, json.client_id);
+    expect([first.status, first.headers.get('location')]).toEqual([400, null]);
+    expect(first.text).toContain('Not connected');
+    await authorize(hub, { clientId: json.client_id, userId, redirect_uri: redirect });
+    const later = await begin({ redirect_uri: redirect, prompt: 'none' }, json.client_id);
+    expect(later.headers.get('location')?.startsWith(redirect)).toBe(true);
   });
 
   it('of an unknown client ends on a page of ours', async () => {
