@@ -297,6 +297,10 @@ export const servers = pgTable('servers', {
   healthCheck: json().$type<{ intervalSeconds: number; timeoutSeconds?: number }>(),
   /** A call of a read-only or idempotent tool whose connection broke is sent once more. */
   repeatSafeCalls: boolean().notNull().default(false),
+  /** What becomes of a tool that its server defines anew: taken as it is, shown, or kept from callers until it is approved. */
+  definitionChanges: text({ enum: ['allow', 'warn', 'hold'] })
+    .notNull()
+    .default('warn'),
   /** Which operations of the document become tools, and how they are called. */
   openapi: json().$type<Record<string, unknown>>(),
   /** Tool names on this server's own endpoint: as they are (never) or with the server's name (always). */
@@ -548,6 +552,26 @@ export const tools = pgTable(
     changedAt: at().notNull().defaultNow(),
   },
   (table) => [uniqueIndex('tools_server_name_key').on(table.serverId, table.name)],
+);
+
+/**
+ * The definition of each tool as it was first seen or last approved. Kept when the tool goes: one that comes back with
+ * another definition is no new one.
+ */
+export const toolPins = pgTable(
+  'tool_pins',
+  {
+    serverId: uuid()
+      .notNull()
+      .references(() => servers.id, { onDelete: 'cascade' }),
+    /** The name as the server gave it. */
+    name: text().notNull(),
+    definition: json().$type<Record<string, unknown>>().notNull(),
+    /** As `tools.definitionHash`. */
+    definitionHash: text().notNull(),
+    pinnedAt: createdAt(),
+  },
+  (table) => [primaryKey({ columns: [table.serverId, table.name] })],
 );
 
 /** Embeddings as float32 bytes. Where pgvector exists a column `embedding vector` is added beside them at start. */

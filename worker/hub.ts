@@ -20,7 +20,7 @@ import { createRedisTransport } from '../lib/events/redis';
 import { createLimiter, createUsageStore, loadLimits } from '../lib/limits';
 import type { Log } from '../lib/log';
 import { documentStore, listDesired, listWatchable, loadLives, openStandIns, storeLife } from '../lib/servers';
-import { loadCatalogs, loadEndpoints, storeCatalog } from '../lib/servers/catalog';
+import { loadCatalogs, loadEndpoints, noDiff, storeCatalog } from '../lib/servers/catalog';
 import { prepareVault, rotateSecrets } from '../lib/servers/resealing';
 import { createCallLog, metrics as processMetrics } from '../lib/telemetry';
 import { createControl } from './control';
@@ -148,9 +148,7 @@ export async function startWorkerHub(options: WorkerOptions): Promise<WorkerHub>
       load: () => loadCatalogs(db),
       // Every worker lists what it reaches; one of them writes it down.
       store: async (serverId, listing) =>
-        supervision.answersFor(serverId)
-          ? storeCatalog(db, serverId, listing)
-          : { added: [], removed: [], changed: [] },
+        supervision.answersFor(serverId) ? storeCatalog(db, serverId, listing) : noDiff,
     },
     loadEndpoints: () => loadEndpoints(db),
     keyring,

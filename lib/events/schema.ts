@@ -22,6 +22,17 @@ export const eventSchemas = {
     removed: z.number().int(),
     changed: z.number().int(),
   }),
+  /** Tools are not as they were first seen or last approved. */
+  'tools.drift': z.object({
+    id: z.string(),
+    name: z.string(),
+    /** Some of them. */
+    tools: z.array(z.string()),
+    count: z.number().int(),
+    /** Whether callers are kept from them. */
+    held: z.boolean(),
+  }),
+  'tools.approved': named,
   'key.created': z.object({ id: z.string(), userId: z.string() }),
   /** Its expiry changed: what is cached of it is void. */
   'key.updated': z.object({ id: z.string(), userId: z.string(), secretHash: z.string() }),

@@ -1,10 +1,13 @@
 // The stored catalogue: what each server last said of itself. Written after a listing, read once at start, so that a
 // sleeping or restarting server keeps its tools. Also the rows that say which server and group is reachable where.
-import { createHash } from 'node:crypto';
+import { createHash, randomUUID } from 'node:crypto';
 import { asc, eq, inArray, sql } from 'drizzle-orm';
-import { groupServers, groups, serverCatalogs, servers, tools } from '../../drizzle/schema';
+import { groupServers, groups, serverCatalogs, servers, type toolPins, tools } from '../../drizzle/schema';
+import { systemActor } from '../access/identities';
 import { canonicalJson } from '../canonical-json';
-import type { Db } from '../db/types';
+import type { Db, Tx } from '../db/types';
+import { writeAudit } from '../telemetry/audit';
+import { readPins, readPinsOf, writePins } from './pins';
 
 /** A tool, resource, template or prompt exactly as its server defined it. */
 export type Definition = Record<string, unknown>;
@@ -41,7 +44,11 @@ export interface CatalogDiff {
   added: string[];
   removed: string[];
   changed: string[];
+  /** Those of them that are not as they were first seen or last approved, where somebody is to look at that. */
+  drifted: string[];
 }
+
+export const noDiff: Readonly<CatalogDiff> = { added: [], removed: [], changed: [], drifted: [] };
 
 /** SHA-256 (hex) over what a model sees of a tool and what its caller must send. The order of keys does not matter. */
 export function definitionHash(tool: Definition): string {
@@ -57,15 +64,20 @@ export function definitionHash(tool: Definition): string {
  */
 export async function storeCatalog(db: Db, serverId: string, listing: Listing): Promise<CatalogDiff> {
   return db.transaction(async (tx) => {
-    const nothing: CatalogDiff = { added: [], removed: [], changed: [] };
-    const [server] = await tx.select({ id: servers.id }).from(servers).where(eq(servers.id, serverId)).for('update');
-    if (!server) return nothing;
+    const [server] = await tx
+      .select({ id: servers.id, name: servers.name, policy: servers.definitionChanges })
+      .from(servers)
+      .where(eq(servers.id, serverId))
+      .for('update');
+    if (!server) return noDiff;
+    const pins = await readPins(tx, serverId);
     const stored = await tx
       .select({ name: tools.name, hash: tools.definitionHash, position: tools.position, definition: tools.definition })
       .from(tools)
       .where(eq(tools.serverId, serverId));
     const before = new Map(stored.map((tool) => [tool.name, tool]));
-    const diff = nothing;
+    const diff: CatalogDiff = { added: [], removed: [], changed: [], drifted: [] };
+    const newPins: (typeof toolPins.$inferInsert)[] = [];
     const writes: (typeof tools.$inferInsert)[] = [];
     listing.tools.forEach((asListed, position) => {
       const definition = storable(asListed);
@@ -75,6 +87,11 @@ export async function storeCatalog(db: Db, serverId: string, listing: Listing): 
       const hash = definitionHash(definition);
       const old = before.get(name);
       before.delete(name);
+      const pin = pins.get(name);
+      if (pin === undefined || (pin !== hash && server.policy === 'allow')) {
+        pins.set(name, hash);
+        newPins.push({ serverId, name, definition, definitionHash: hash });
+      } else if (pin !== hash && old?.hash !== hash) diff.drifted.push(name);
       if (!old) diff.added.push(name);
       else if (old.hash !== hash) diff.changed.push(name);
       else if (old.position === position && JSON.stringify(old.definition) === JSON.stringify(definition)) return;
@@ -109,13 +126,29 @@ export async function storeCatalog(db: Db, serverId: string, listing: Listing): 
           },
         });
     }
+    await writePins(tx, newPins);
     const { tools: _tools, ttlMs: _ttlMs, ...rest } = listing;
     const row = { ...storable(rest), listedAt: new Date() };
     await tx
       .insert(serverCatalogs)
       .values({ serverId, ...row })
       .onConflictDoUpdate({ target: serverCatalogs.serverId, set: row });
+    if (diff.drifted.length > 0) await noteDrift(tx, { id: serverId, name: server.name }, diff.drifted);
     return diff;
+  });
+}
+
+/** How many names an entry of the audit trail holds. */
+const notedTools = 100;
+
+async function noteDrift(tx: Tx, server: { id: string; name: string }, drifted: string[]): Promise<void> {
+  const source = { actor: systemActor('catalogue'), requestId: randomUUID() };
+  await writeAudit(tx, source, {
+    action: 'server.tools-drifted',
+    resourceType: 'server',
+    resourceId: server.id,
+    resourceName: server.name,
+    after: { tools: drifted.slice(0, notedTools), count: drifted.length },
   });
 }
 
@@ -162,6 +195,8 @@ export interface EndpointServer {
   repeatSafeCalls: boolean;
   /** Original names of tools that an administrator switched off. */
   disabledTools: string[];
+  /** Of a server whose tools are held when they change: the hash that each has to have; null for all others. */
+  pins: Record<string, string> | null;
 }
 
 export interface EndpointGroup {
@@ -195,6 +230,7 @@ export async function loadEndpoints(db: Db): Promise<EndpointRows> {
         timeoutMs: servers.timeoutMs,
         limits: servers.limits,
         repeatSafeCalls: servers.repeatSafeCalls,
+        policy: servers.definitionChanges,
       })
       .from(servers)
       .orderBy(asc(servers.createdAt), sql`lower(${servers.name})`),
@@ -211,9 +247,12 @@ export async function loadEndpoints(db: Db): Promise<EndpointRows> {
     db.select().from(groupServers),
     db.select({ serverId: tools.serverId, name: tools.name }).from(tools).where(eq(tools.enabled, false)),
   ]);
+  const holding = serverRows.filter(({ policy }) => policy === 'hold').map(({ id }) => id);
+  const pins = await readPinsOf(db, holding);
   return {
-    servers: serverRows.map((server) => ({
+    servers: serverRows.map(({ policy: _policy, ...server }) => ({
       ...server,
+      pins: pins.get(server.id) ?? null,
       disabledTools: disabled.filter((tool) => tool.serverId === server.id).map((tool) => tool.name),
     })),
     groups: groupRows.map((group) => ({

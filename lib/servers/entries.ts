@@ -36,6 +36,7 @@ const words: Record<string, readonly string[]> = {
   endpoints: ['endpoints'],
   balancing: ['balancing'],
   repeatSafeCalls: ['repeatSafeCalls'],
+  definitionChanges: ['definitionChanges'],
   isolation: ['isolation'],
   startOnDemand: ['startOnDemand'],
   idleStopSeconds: ['idleStopSeconds'],

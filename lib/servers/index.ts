@@ -25,4 +25,4 @@ export {
   updateServer,
 } from './servers';
 export { desiredOfInput, requireConfigTest, requireServerTest, type Tested } from './tests';
-export { listTools } from './tools';
+export { approveTools, listTools } from './tools';

@@ -122,9 +122,17 @@ export function likenessOf(name: string): string {
   return lookOf(name).replace(/rn/g, 'm').replace(/vv/g, 'w').replace(/-/g, '');
 }
 
+const hidden = /[\p{Cc}\p{Cf}\u115f\u1160\u3164]/gu;
+
+/** Whether a text holds characters that nobody sees, or that turn it around. Line ends and tabs are meant to be there. */
+export function hidesCharacters(text: string): boolean {
+  // In emoji and in scripts that join letters these two are part of what is seen.
+  return (text.match(hidden) ?? []).some((each) => !/[\t\n\r\u200c\u200d]/.test(each));
+}
+
 /** A foreign name as people may see it: without characters that are invisible or turn the text around. */
 export function labelOf(foreign: string): string {
-  return foreign.replace(/[\p{Cc}\p{Cf}\u115f\u1160\u3164]/gu, '');
+  return foreign.replace(hidden, '');
 }
 
 /** `name`, or the first of name-2, name-3 … that is not taken. */

@@ -181,6 +181,7 @@ export function viewOfServer(ctx: Ctx, { row, memberships }: KnownServer, beside
     endpoints: row.endpoints,
     balancing: row.balancing,
     repeatSafeCalls: row.repeatSafeCalls,
+    definitionChanges: row.definitionChanges,
     isolation: row.isolation,
     startOnDemand: row.startOnDemand,
     idleStopSeconds: row.idleStopSeconds,

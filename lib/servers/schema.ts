@@ -42,6 +42,10 @@ export type Balancing = (typeof balancings)[number];
  * Who shares an instance: all callers, the sessions of one user, or nobody. A client of 2026-07-28 has no session: its
  * instance serves one call with all that belongs to it.
  */
+export const definitionPolicies = ['allow', 'warn', 'hold'] as const;
+/** Of tools that are defined anew: taken, taken and shown, or kept from callers until somebody approves them. */
+export type DefinitionPolicy = (typeof definitionPolicies)[number];
+
 export const isolations = ['shared', 'user', 'session'] as const;
 export type Isolation = (typeof isolations)[number];
 /** Instances of callers that an isolated server runs at most, unless `limits.instances` says otherwise. */
@@ -154,6 +158,8 @@ const serverFields = z.strictObject({
   balancing: z.enum(balancings),
   /** A request of a read-only or idempotent tool, or a read, whose connection broke is sent once more. */
   repeatSafeCalls: z.boolean(),
+  /** What becomes of a tool that the server defines anew. */
+  definitionChanges: z.enum(definitionPolicies),
   isolation: z.enum(isolations),
   /** Not started until somebody needs it. */
   startOnDemand: z.boolean(),
@@ -186,6 +192,7 @@ const mayBeAbsent = {
   endpoints: true,
   balancing: true,
   repeatSafeCalls: true,
+  definitionChanges: true,
   isolation: true,
   startOnDemand: true,
   idleStopSeconds: true,
@@ -204,6 +211,7 @@ const shared = {
   tls: true,
   healthCheck: true,
   repeatSafeCalls: true,
+  definitionChanges: true,
 } as const;
 const launchFields = { command: true, args: true, env: true, cwd: true, replicas: true } as const;
 /** The document says how an API is signed in to. */
@@ -264,6 +272,7 @@ export const serverPatchSchema = serverFields.partial().extend({
   endpoints: serverFields.shape.endpoints.nullable().optional(),
   balancing: serverFields.shape.balancing.nullable().optional(),
   repeatSafeCalls: serverFields.shape.repeatSafeCalls.nullable().optional(),
+  definitionChanges: serverFields.shape.definitionChanges.nullable().optional(),
   isolation: serverFields.shape.isolation.nullable().optional(),
   startOnDemand: serverFields.shape.startOnDemand.nullable().optional(),
   idleStopSeconds: serverFields.shape.idleStopSeconds.nullable().optional(),
@@ -328,6 +337,7 @@ export interface ServerView {
   endpoints: { url: string; weight: number }[];
   balancing: Balancing;
   repeatSafeCalls: boolean;
+  definitionChanges: DefinitionPolicy;
   isolation: Isolation;
   startOnDemand: boolean;
   idleStopSeconds: number | null;
@@ -471,7 +481,36 @@ export interface ToolView {
   annotations: Record<string, unknown> | null;
   enabled: boolean;
   changedAt: string;
+  definitionHash: string;
+  /** The definition that was first seen or last approved, where the present one is another; null where it is the same. */
+  drift: ToolDrift | null;
+  /** What somebody should look at before trusting the text. */
+  suspicions: ToolSuspicion[];
 }
+
+export interface ToolDrift {
+  title: string | null;
+  description: string | null;
+  inputSchema: Record<string, unknown>;
+  outputSchema: Record<string, unknown> | null;
+  annotations: Record<string, unknown> | null;
+  /** RFC 3339. */
+  pinnedAt: string;
+  /** Callers neither see nor call it until it is approved. */
+  held: boolean;
+}
+
+/** Characters that nobody sees, in name or texts; a name that looks like that of another tool of the server. */
+export type ToolSuspicion = 'hidden-characters' | 'look-alike-name';
+
+/** Body of POST /api/v1/servers/{name}/tools/approve. */
+export const toolApprovalSchema = z.strictObject({
+  tools: z
+    .array(z.strictObject({ name: z.string().min(1).max(512), definitionHash: z.string().length(64) }))
+    .min(1)
+    .max(1000),
+});
+export type ToolApproval = z.infer<typeof toolApprovalSchema>;
 
 export const importChoices = ['overwrite', 'skip', 'rename'] as const;
 export type ImportChoice = (typeof importChoices)[number];

@@ -13,6 +13,5 @@ export const unmet: Record<string, string> = {
   'F-HTTP-06': noOauth,
   'F-HUB-05': 'There are no plugins yet.',
   'T-START-05': noOauthClient,
-  'T-PIN-01': 'Definitions are hashed and their changes noticed, but none waits for an approval yet.',
   'T-OAUTH-01': noOauthClient,
 };

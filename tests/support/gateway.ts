@@ -14,7 +14,7 @@ import type { Actor, TokenLimits } from '../../lib/access/schema';
 import { HubError } from '../../lib/errors';
 import { type Bus, createBus } from '../../lib/events/bus';
 import type { Log } from '../../lib/log';
-import type { EndpointRows, EndpointServer, Listing } from '../../lib/servers/catalog';
+import { type EndpointRows, type EndpointServer, type Listing, noDiff } from '../../lib/servers/catalog';
 import {
   type CallRecord,
   createGateway,
@@ -162,6 +162,7 @@ export function serverRow(name: string, changes: Partial<EndpointServer> = {}): 
     limits: {},
     repeatSafeCalls: false,
     disabledTools: [],
+    pins: null,
   };
   return { id: `id-${name}`, name, ...base, ...changes };
 }
@@ -255,7 +256,7 @@ export async function startGateway(options: TestGatewayOptions = {}): Promise<Te
       },
       store: async (serverId, listing) => {
         stored.set(serverId, listing);
-        return { added: [], removed: [], changed: [] };
+        return noDiff;
       },
     },
     loadEndpoints: async () => structuredClone(rows),

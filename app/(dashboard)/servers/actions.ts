@@ -4,6 +4,7 @@ import { z } from 'zod';
 import { defineAction } from '@/app/_server';
 import {
   applyImport,
+  approveTools,
   createServer,
   deleteServer,
   planImport,
@@ -12,7 +13,7 @@ import {
   stopServer,
   updateServer,
 } from '@/lib/servers';
-import { importInputSchema, serverInputSchema, serverPatchSchema } from '@/lib/servers/schema';
+import { importInputSchema, serverInputSchema, serverPatchSchema, toolApprovalSchema } from '@/lib/servers/schema';
 
 const operations = { start: startServer, stop: stopServer, restart: restartServer } as const;
 const named = z.strictObject({ name: z.string() });
@@ -30,6 +31,11 @@ export const updateServerAction = defineAction(
 );
 
 export const deleteServerAction = defineAction(named, (ctx, { name }) => deleteServer(ctx, name));
+
+export const approveToolsAction = defineAction(
+  named.extend({ approval: toolApprovalSchema }),
+  (ctx, { name, approval }) => approveTools(ctx, name, approval),
+);
 
 export const planImportAction = defineAction(importInputSchema.pick({ text: true }), (ctx, { text }) =>
   planImport(ctx, text),

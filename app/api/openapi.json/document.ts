@@ -28,6 +28,7 @@ import {
   serverInputSchema,
   serverPatchSchema,
   serverTestInputSchema,
+  toolApprovalSchema,
   toolCallInputSchema,
 } from '@/lib/servers/schema';
 import { auditExportSchema, auditQuerySchema, callQuerySchema } from '@/lib/telemetry/schema';
@@ -42,6 +43,7 @@ const bodies = {
   ConnectionInput: connectionInputSchema,
   GroupPatch: groupPatchSchema,
   DocumentInput: documentInputSchema,
+  ToolApproval: toolApprovalSchema,
   ToolSearch: toolSearchSchema,
   ToolCallInput: toolCallInputSchema,
   ImportInput: importInputSchema,
@@ -122,6 +124,13 @@ export const operations: Record<string, Record<string, Operation>> = {
   '/api/v1/servers/{name}/start': { post: operate('Start') },
   '/api/v1/servers/{name}/stop': { post: operate('Stop') },
   '/api/v1/servers/{name}/restart': { post: operate('Restart') },
+  '/api/v1/servers/{name}/tools/approve': {
+    post: {
+      summary: 'Take the present definitions of changed tools for good; each is named with its hash',
+      body: 'ToolApproval',
+      problems: [403, 404, 409],
+    },
+  },
   '/api/v1/servers/{name}/tools': {
     get: { summary: 'Tools of a server', query: page, answer: 'ToolList', problems: [404] },
   },

@@ -30,6 +30,7 @@ import { type DocumentChange, documentReadingSchema, openApiSettingsSchema } fro
 import { toolSearchAnswerSchema } from '@/lib/routing/schema';
 import {
   balancings,
+  definitionPolicies,
   type GroupView,
   healthCheckSchema,
   type ImportPlan,
@@ -104,6 +105,9 @@ const server = z.object({
   repeatSafeCalls: z
     .boolean()
     .meta({ description: 'Read-only and idempotent tools, and reads, are asked once more when a connection broke' }),
+  definitionChanges: z.enum(definitionPolicies).meta({
+    description: 'What becomes of a tool that the server defines anew: taken, taken and shown, or held until approved',
+  }),
   isolation: z.enum(isolations).meta({
     description:
       'Who shares an instance: all callers, the sessions of one user, or nobody (a client of 2026-07-28: one call)',
@@ -154,6 +158,20 @@ const tool = z.object({
   annotations: object.nullable(),
   enabled: z.boolean(),
   changedAt: time,
+  definitionHash: z.string().meta({ description: 'SHA-256 (hex); what an approval names' }),
+  drift: z
+    .object({
+      title: z.string().nullable(),
+      description: z.string().nullable(),
+      inputSchema: object,
+      outputSchema: object.nullable(),
+      annotations: object.nullable(),
+      pinnedAt: time,
+      held: z.boolean().meta({ description: 'Callers neither see nor call it until it is approved' }),
+    })
+    .nullable()
+    .meta({ description: 'The definition that was first seen or last approved, where the present one is another' }),
+  suspicions: z.array(z.enum(['hidden-characters', 'look-alike-name'])),
 }) satisfies z.ZodType<ToolView>;
 
 const importPlan = z.object({

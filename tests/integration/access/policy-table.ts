@@ -50,6 +50,9 @@ export const routes: Record<string, Way> = {
   'POST /api/v1/servers/{name}/stop': one('server', 'operate'),
   'POST /api/v1/servers/{name}/restart': one('server', 'operate'),
   'GET /api/v1/servers/{name}/tools': one('server', 'read'),
+  'POST /api/v1/servers/{name}/tools/approve': one('server', 'update', {
+    body: { tools: [{ name: 'none', definitionHash: 'a'.repeat(64) }] },
+  }),
   'GET /api/v1/servers/{name}/logs': one('server', 'read', { also: [['log', 'read']] }),
   'GET /api/v1/servers/{name}/instances': one('server', 'read'),
   'GET /api/v1/servers/{name}/report': one('server', 'read'),
@@ -195,6 +198,10 @@ export const serverActions: Record<string, Way & { input?: (name: string) => unk
   updateServerAction: {
     ...one('server', 'update'),
     input: (name) => ({ name, patch: { description: 'x' }, ifVersion: 999 }),
+  },
+  approveToolsAction: {
+    ...one('server', 'update'),
+    input: (name) => ({ name, approval: { tools: [{ name: 'none', definitionHash: 'a'.repeat(64) }] } }),
   },
   deleteServerAction: { ...one('server', 'delete'), input: (name) => ({ name }) },
   planImportAction: {

@@ -35,6 +35,7 @@ import { parseEnv } from '../../../lib/env';
 import { setLimit } from '../../../lib/limits';
 import type { DocumentReading } from '../../../lib/openapi/schema';
 import { createGroup, createServer, refreshServerDocument, stopServer, updateServer } from '../../../lib/servers';
+import { definitionHash, storeCatalog } from '../../../lib/servers/catalog';
 import { rotateSecrets } from '../../../lib/servers/resealing';
 import { singleton } from '../../../lib/singleton';
 import { verifyChain } from '../../../lib/telemetry';
@@ -129,6 +130,17 @@ const scenarios: Record<string, Scenario> = {
   'POST /api/v1/servers/{name}/start': { action: 'server.started', prepare: existing },
   'POST /api/v1/servers/{name}/stop': { action: 'server.stopped', prepare: existing },
   'POST /api/v1/servers/{name}/restart': { action: 'server.restarted', prepare: existing },
+  'POST /api/v1/servers/{name}/tools/approve': {
+    action: 'server.tools-approved',
+    prepare: async (root) => {
+      const { id } = await createServer(root, stdio('there'));
+      const listing = { protocolVersion: '', serverInfo: { name: 'x' }, capabilities: {}, instructions: null };
+      const lists = { resources: [], resourceTemplates: [], prompts: [], faults: [] };
+      const tool = { name: 'a', inputSchema: { type: 'object' } };
+      await storeCatalog(root.db, id, { ...listing, ...lists, tools: [tool] });
+      return { params: { name: 'there' }, body: { tools: [{ name: 'a', definitionHash: definitionHash(tool) }] } };
+    },
+  },
   'DELETE /api/v1/servers/{name}/connections/{id}': {
     action: 'credential.deleted',
     prepare: async (root) => {
@@ -145,6 +157,7 @@ const scenarios: Record<string, Scenario> = {
   'DELETE /api/v1/connections/{name}': { action: 'credential.deleted', prepare: connected },
   'POST /api/v1/servers/{name}/test': { action: 'server.tested', prepare: existing },
   'POST /api/v1/tests': { action: 'server.tested', asked: { body: stdio('tried') } },
+  'POST /api/v1/tools/search': { action: null, because: 'it finds, and writes nothing' },
   'POST /api/v1/openapi': { action: null, because: 'it shows what a document offers and writes nothing' },
   'POST /api/v1/servers/{name}/document/refresh': {
     action: 'server.document-refreshed',
@@ -335,6 +348,7 @@ const actionVerbs: Record<string, string | null> = {
   setLimitAction: 'limit.set',
   removeLimitAction: 'limit.removed',
   operateServerAction: 'server.started',
+  approveToolsAction: 'server.tools-approved',
   createServerAction: 'server.created',
   updateServerAction: 'server.updated',
   deleteServerAction: 'server.deleted',

@@ -2,7 +2,7 @@
 import { eq } from 'drizzle-orm';
 import { afterAll, beforeAll, beforeEach, expect, it } from 'vitest';
 import { groupServers, groups, servers, tools } from '../../../drizzle/schema';
-import { type Listing, loadCatalogs, loadEndpoints, storeCatalog } from '../../../lib/servers/catalog';
+import { type Listing, loadCatalogs, loadEndpoints, noDiff, storeCatalog } from '../../../lib/servers/catalog';
 import { createEndedSessions } from '../../../worker/gateway';
 import { eachDatabase, openTestDatabase, type TestDatabase } from '../../support/database';
 
@@ -41,7 +41,7 @@ eachDatabase('the stored catalogue', (kind) => {
   const rows = () => database.db.select().from(tools).where(eq(tools.serverId, id)).orderBy(tools.position);
 
   it('comes back as it was listed', async () => {
-    expect(await storeCatalog(database.db, id, listing())).toEqual({ added: ['a', 'b'], removed: [], changed: [] });
+    expect(await storeCatalog(database.db, id, listing())).toEqual({ ...noDiff, added: ['a', 'b'] });
     expect((await loadCatalogs(database.db)).get(id)).toEqual(listing());
   });
 
@@ -50,7 +50,12 @@ eachDatabase('the stored catalogue', (kind) => {
     await database.db.update(tools).set({ enabled: false }).where(eq(tools.name, 'a'));
     const before = await rows();
     const next = listing({ tools: [tool('d'), tool('a'), tool('b', 'other')] });
-    expect(await storeCatalog(database.db, id, next)).toEqual({ added: ['d'], removed: ['c'], changed: ['b'] });
+    expect(await storeCatalog(database.db, id, next)).toEqual({
+      added: ['d'],
+      removed: ['c'],
+      changed: ['b'],
+      drifted: ['b'],
+    });
     const after = await rows();
     expect(after.map(({ name, enabled }) => [name, enabled])).toEqual([
       ['d', true],
@@ -68,7 +73,7 @@ eachDatabase('the stored catalogue', (kind) => {
     const turned = listing({
       tools: [{ inputSchema: { type: 'object' }, 'x-own': 1, description: 'a', name: 'a' }, tool('b')],
     });
-    expect(await storeCatalog(database.db, id, turned)).toEqual({ added: [], removed: [], changed: [] });
+    expect(await storeCatalog(database.db, id, turned)).toEqual(noDiff);
   });
 
   it('text that Postgres cannot hold costs a character, or the one tool that is named so', async () => {

@@ -163,9 +163,21 @@ export function createCatalog({ supervisor, catalogs, loadEndpoints, bus, log, c
 
   async function store(serverId: string, listing: Listing): Promise<void> {
     try {
-      const { added, removed, changed: altered } = await catalogs.store(serverId, listing);
+      const { added, removed, changed: altered, drifted } = await catalogs.store(serverId, listing);
       if (added.length + removed.length + altered.length === 0) return;
-      const name = endpoints.servers.get(serverId)?.name ?? serverId;
+      const node = endpoints.servers.get(serverId);
+      const name = node?.name ?? serverId;
+      if (drifted.length > 0) {
+        log.warn({ server: name, tools: drifted.slice(0, loggedFaults) }, 'a server changed tools that it had before');
+        const held = Boolean(node?.pins);
+        await bus.emit('tools.drift', {
+          id: serverId,
+          name,
+          tools: drifted.slice(0, loggedFaults),
+          count: drifted.length,
+          held,
+        });
+      }
       const counts = { added: added.length, removed: removed.length, changed: altered.length };
       await bus.emit('tools.changed', { id: serverId, name, ...counts });
     } catch (error) {
@@ -213,6 +225,9 @@ export function createCatalog({ supervisor, catalogs, loadEndpoints, bus, log, c
         'group.created',
         'group.updated',
         'group.deleted',
+        // What was seen for the first time is pinned from now on; what was approved is shown.
+        'tools.changed',
+        'tools.approved',
       ] as const) {
         unsubscribe.push(bus.on(event, reload));
       }

@@ -22,6 +22,8 @@ export interface ServerNode {
   /** For `can`: what comes with the server as a whole (resources, prompts), which only reads. */
   wholeResource: Resource;
   disabledTools: ReadonlySet<string>;
+  /** Hash that each tool has to have, where changed ones are held; a tool without one was not seen before. */
+  pins: ReadonlyMap<string, string> | null;
 }
 
 export interface EndpointMember {
@@ -85,6 +87,7 @@ export function buildEndpoints({ servers, groups }: EndpointRows): Endpoints {
       queuedCalls: row.limits.queuedCalls ?? null,
       repeatSafeCalls: row.repeatSafeCalls,
       disabledTools: new Set(row.disabledTools),
+      pins: row.pins && new Map(Object.entries(row.pins)),
       resource: { ...base, type: 'server', groups: offers.map(groupOf) },
       toolResource: (tool, readOnly) => ({
         type: 'tool',

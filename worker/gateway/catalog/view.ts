@@ -6,7 +6,7 @@ import type { Keyring } from '../../../lib/access/keyring';
 import type { Actor } from '../../../lib/access/schema';
 import { canonicalJson } from '../../../lib/canonical-json';
 import { HubError } from '../../../lib/errors';
-import { type Definition, isReadOnly, type Listing } from '../../../lib/servers/catalog';
+import { type Definition, definitionHash, isReadOnly, type Listing, storable } from '../../../lib/servers/catalog';
 import { shownTool, type TaskOffers, type TaskSupport, taskOffersOf, taskSupportOf } from '../tasks/task-offers';
 import type { Endpoint, ServerNode } from './endpoints';
 import { clashUri, exposeNames, parseClashUri, templateMatcher } from './naming';
@@ -88,6 +88,7 @@ export class View {
       for (const definition of listing.tools) {
         const name = String(definition.name);
         if (server.disabledTools.has(name) || (member.tools && !member.tools.has(name))) continue;
+        if (server.pins && isHeld(server.pins, name, definition)) continue;
         const resource = server.toolResource(name, isReadOnly(definition));
         if (mayUse(resource)) {
           tools.push({ server, name, resource, definition, taskSupport: taskSupportOf(listing, definition) });
@@ -288,6 +289,20 @@ function toolQuestion(actor: Actor): (tool: Resource) => boolean {
     known.set(tool.groups, answer);
     return answer;
   };
+}
+
+const hashes = new WeakMap<Definition, string>();
+
+/** Whether a tool is another than the one that was first seen or last approved. */
+function isHeld(pins: ReadonlyMap<string, string>, name: string, definition: Definition): boolean {
+  const pin = pins.get(name);
+  if (pin === undefined) return false;
+  let hash = hashes.get(definition);
+  if (hash === undefined) {
+    hash = definitionHash(storable(definition));
+    hashes.set(definition, hash);
+  }
+  return hash !== pin;
 }
 
 /** The listed resources that are pages of these tools; who may call the tool may read them. */

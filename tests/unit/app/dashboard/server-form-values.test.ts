@@ -29,6 +29,7 @@ const view: ServerView = {
   endpoints: [],
   balancing: 'round-robin',
   repeatSafeCalls: false,
+  definitionChanges: 'warn',
   isolation: 'shared',
   startOnDemand: false,
   idleStopSeconds: null,
