@@ -3,11 +3,11 @@
 import { ChevronDown, ChevronUp } from 'lucide-react';
 import { Button } from '@/app/_ui/button';
 import { CopyButton } from '@/app/_ui/copy-button';
+import { FieldChangesList } from '@/app/_ui/field-changes-list';
 import { formatAbsolute } from '@/app/_ui/format';
 import { KeyValues } from '@/app/_ui/key-values';
 import { Sheet, SheetContent } from '@/app/_ui/sheet';
 import type { AuditView } from '@/lib/telemetry/schema';
-import { Changes } from './changes';
 import { actionWords } from './words';
 
 export interface AuditPanelProps {
@@ -78,7 +78,7 @@ function Details({ entry }: { entry: AuditView }) {
       />
       <section className="flex flex-col gap-2">
         <h3 className="text-table font-medium">Changes</h3>
-        <Changes before={entry.before} after={entry.after} />
+        <FieldChangesList before={entry.before} after={entry.after} />
         <p className="text-caption font-normal text-muted-foreground">Secrets are masked before they are recorded.</p>
       </section>
       <KeyValues

@@ -1,6 +1,7 @@
 // What the form of a server holds, and the way to and from the shapes of lib/servers.
 import type {
   Balancing,
+  DefinitionPolicy,
   Isolation,
   ServerEra,
   ServerInput,
@@ -49,6 +50,7 @@ export interface ServerFormValues {
   idleStopSeconds: string;
   warmInstances: string;
   repeatSafeCalls: boolean;
+  definitionChanges: DefinitionPolicy;
 }
 
 const limitTexts = (limits: ServerLimits) =>
@@ -82,6 +84,7 @@ export const emptyServerForm: ServerFormValues = {
   idleStopSeconds: '',
   warmInstances: '',
   repeatSafeCalls: false,
+  definitionChanges: 'warn',
 };
 
 export function valuesOf(server: ServerView): ServerFormValues {
@@ -113,6 +116,7 @@ export function valuesOf(server: ServerView): ServerFormValues {
     idleStopSeconds: String(server.idleStopSeconds ?? ''),
     warmInstances: server.warmInstances > 0 ? String(server.warmInstances) : '',
     repeatSafeCalls: server.repeatSafeCalls,
+    definitionChanges: server.definitionChanges,
   };
 }
 
@@ -136,6 +140,7 @@ export function inputOf(values: ServerFormValues): ServerInput {
     ...(values.secrets.length > 0 && { secrets: recordOf(values.secrets) }),
     enabled: values.enabled,
     ...(values.repeatSafeCalls && { repeatSafeCalls: true }),
+    ...(values.definitionChanges !== 'warn' && { definitionChanges: values.definitionChanges }),
   };
   if (values.type === 'openapi') {
     return { ...common, type: 'openapi', headers: recordOf(values.headers), ...tlsOf(values), openapi: {} };
@@ -189,6 +194,7 @@ export function patchOf(server: ServerView, values: ServerFormValues): ServerPat
     enabled: values.enabled,
     healthCheck: input.healthCheck ?? null,
     repeatSafeCalls: values.repeatSafeCalls,
+    definitionChanges: values.definitionChanges,
   };
   if (input.type === 'openapi') return { ...common, ...remotePatch(server, input) };
   const shared = {

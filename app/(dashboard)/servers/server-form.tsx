@@ -272,6 +272,23 @@ export function ServerForm(props: ServerFormProps) {
           />
         )}
       </Field>
+      <Field
+        label="Tools that change"
+        hint="A tool that is not as it was first seen or last approved: its text is what models go by."
+      >
+        {(control) => (
+          <Select
+            {...control}
+            className="w-full"
+            options={[
+              { value: 'warn', label: 'Serve and mark them' },
+              { value: 'hold', label: 'Hold them until somebody approves' },
+              { value: 'allow', label: 'Serve them as they are' },
+            ]}
+            {...register('definitionChanges')}
+          />
+        )}
+      </Field>
       <Field label="Enabled" className="flex-row items-center justify-between">
         {(control) => (
           <Switch

@@ -157,7 +157,6 @@ const scenarios: Record<string, Scenario> = {
   'DELETE /api/v1/connections/{name}': { action: 'credential.deleted', prepare: connected },
   'POST /api/v1/servers/{name}/test': { action: 'server.tested', prepare: existing },
   'POST /api/v1/tests': { action: 'server.tested', asked: { body: stdio('tried') } },
-  'POST /api/v1/tools/search': { action: null, because: 'it finds, and writes nothing' },
   'POST /api/v1/openapi': { action: null, because: 'it shows what a document offers and writes nothing' },
   'POST /api/v1/servers/{name}/document/refresh': {
     action: 'server.document-refreshed',

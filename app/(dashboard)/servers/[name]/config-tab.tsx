@@ -20,6 +20,12 @@ import { ServerForm } from '../server-form';
 import { patchOf, type ServerFormValues, valuesOf } from '../server-form-values';
 import { type ShownServer, typeWords } from '../shown-server';
 
+const changeWords = {
+  allow: 'Served as they are',
+  warn: null,
+  hold: 'Held until somebody approves',
+} as const;
+
 export interface ConfigTabProps {
   server: ShownServer;
   mayUpdate: boolean;
@@ -158,6 +164,7 @@ function ReadOnly({ server, reason, hint }: { server: ShownServer; reason: strin
               ['Start', demandText(server)],
               ['Balancing', server.balancing === 'round-robin' ? null : server.balancing],
               ['Safe calls', server.repeatSafeCalls ? 'Sent once more when the connection breaks' : null],
+              ['Tools that change', changeWords[server.definitionChanges]],
               ['Certificates', server.tls?.ca && mono(server.tls.ca)],
               ['Certificate name', server.tls?.serverName && mono(server.tls.serverName)],
               ['Health check', server.healthCheck && `Every ${server.healthCheck.intervalSeconds} s`],

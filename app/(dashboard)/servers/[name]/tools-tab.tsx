@@ -1,30 +1,39 @@
 'use client';
 // The tools of a server with their schemas. Texts come from the server and are shown as text, never as HTML.
-import { useQuery } from '@tanstack/react-query';
+import { useQuery, useQueryClient } from '@tanstack/react-query';
 import { ChevronRight, Wrench } from 'lucide-react';
 import dynamic from 'next/dynamic';
 import Link from 'next/link';
 import { parseAsString, useQueryState } from 'nuqs';
 import { useState } from 'react';
+import { answered } from '@/app/_ui/answered';
 import { api, type Page } from '@/app/_ui/api';
 import { Badge } from '@/app/_ui/badge';
-import { buttonClass } from '@/app/_ui/button';
+import { Button, buttonClass } from '@/app/_ui/button';
 import { CopyButton } from '@/app/_ui/copy-button';
 import { EmptyState } from '@/app/_ui/empty-state';
+import { plural } from '@/app/_ui/format';
 import { Input } from '@/app/_ui/input';
+import { Notice } from '@/app/_ui/notice';
 import { Panel } from '@/app/_ui/panel';
+import { toast } from '@/app/_ui/toaster';
 import type { ToolView } from '@/lib/servers/schema';
+import { approveToolsAction } from '../actions';
 import type { ShownServer } from '../shown-server';
+import { suspicionWords } from './suspicion-words';
 
+/** With the library that compares texts: few servers need it. */
+const DriftDetails = dynamic(() => import('./tool-drift').then(({ DriftDetails }) => DriftDetails), { ssr: false });
 const JsonView = dynamic(() => import('@/app/_ui/json-view').then(({ JsonView }) => JsonView), { ssr: false });
 
 export interface ToolsTabProps {
   server: ShownServer;
   initial: ToolView[];
   mayCall: boolean;
+  mayApprove: boolean;
 }
 
-export function ToolsTab({ server, initial, mayCall }: ToolsTabProps) {
+export function ToolsTab({ server, initial, mayCall, mayApprove }: ToolsTabProps) {
   const [filter, setFilter] = useQueryState('tool', parseAsString.withDefault(''));
   const { data: tools } = useQuery({
     queryKey: ['tools', server.name],
@@ -45,8 +54,21 @@ export function ToolsTab({ server, initial, mayCall }: ToolsTabProps) {
   const shown = tools.filter((tool) =>
     `${tool.name} ${tool.title ?? ''} ${tool.description ?? ''}`.toLowerCase().includes(wanted),
   );
+  const drifted = tools.filter(({ drift }) => drift !== null);
   return (
     <div className="flex flex-col gap-3">
+      {drifted.length > 0 && (
+        <Notice
+          tone="warn"
+          title={`${plural(drifted.length, 'tool')} changed after ${drifted.length === 1 ? 'it was' : 'they were'} first seen or approved`}
+          hint={
+            drifted[0]?.drift?.held
+              ? 'Clients neither see nor call them until they are approved. Open each to see what is new.'
+              : 'They are served as they are now. Open each to see what is new.'
+          }
+          actions={mayApprove && <ApproveButton server={server.name} tools={drifted} />}
+        />
+      )}
       <Input
         type="search"
         aria-label="Filter tools"
@@ -58,7 +80,7 @@ export function ToolsTab({ server, initial, mayCall }: ToolsTabProps) {
       <Panel>
         <ul className="hairlines">
           {shown.map((tool) => (
-            <ToolRow key={tool.id} tool={tool} mayCall={mayCall} />
+            <ToolRow key={tool.id} tool={tool} mayCall={mayCall} mayApprove={mayApprove} />
           ))}
           {shown.length === 0 && (
             <li className="px-4 py-3 text-table text-muted-foreground">No tool matches “{filter}”.</li>
@@ -77,7 +99,33 @@ const hints = [
   ['openWorldHint', 'open world'],
 ] as const;
 
-function ToolRow({ tool, mayCall }: { tool: ToolView; mayCall: boolean }) {
+/** Approves exactly the definitions that are shown. */
+function ApproveButton({ server, tools }: { server: string; tools: readonly ToolView[] }) {
+  const client = useQueryClient();
+  const [busy, setBusy] = useState(false);
+  async function approve() {
+    setBusy(true);
+    const approved = tools.map(({ name, definitionHash }) => ({ name, definitionHash }));
+    const answer = await answered(approveToolsAction({ name: server, approval: { tools: approved } }));
+    await client.invalidateQueries({ queryKey: ['tools', server] });
+    setBusy(false);
+    if (answer.ok) toast(`Approved ${tools.length === 1 ? tools[0]?.name : plural(tools.length, 'tool')}`);
+    else toast.error(answer.message);
+  }
+  return (
+    <Button size="sm" busy={busy} onClick={() => void approve()}>
+      {tools.length === 1 ? `Approve ${tools[0]?.name}` : `Approve all ${tools.length}`}
+    </Button>
+  );
+}
+
+interface ToolRowProps {
+  tool: ToolView;
+  mayCall: boolean;
+  mayApprove: boolean;
+}
+
+function ToolRow({ tool, mayCall, mayApprove }: ToolRowProps) {
   const [open, setOpen] = useState(false);
   const tryHref = `/playground?${new URLSearchParams({ server: tool.server, tool: tool.name })}`;
   return (
@@ -93,6 +141,12 @@ function ToolRow({ tool, mayCall }: { tool: ToolView; mayCall: boolean }) {
               <span className="font-mono text-[0.75rem] font-medium break-all">{tool.name}</span>
               {tool.title && tool.title !== tool.name && <span className="text-muted-foreground">{tool.title}</span>}
               {hints.map(([key, word]) => tool.annotations?.[key] === true && <Badge key={key}>{word}</Badge>)}
+              {tool.drift && <Badge tone="warn">{tool.drift.held ? 'changed, held' : 'changed'}</Badge>}
+              {tool.suspicions.map((each) => (
+                <Badge key={each} tone="bad">
+                  {suspicionWords[each]}
+                </Badge>
+              ))}
               {!tool.enabled && <Badge tone="idle">off</Badge>}
             </span>
             {tool.description !== tool.title && (
@@ -109,6 +163,16 @@ function ToolRow({ tool, mayCall }: { tool: ToolView; mayCall: boolean }) {
               <code className="font-mono text-[0.75rem] break-all text-foreground">{tool.exposedName}</code>
               <CopyButton text={tool.exposedName} label="Copy the name" />
             </p>
+            {tool.drift && (
+              <>
+                <DriftDetails tool={tool} drift={tool.drift} />
+                {mayApprove && (
+                  <div>
+                    <ApproveButton server={tool.server} tools={[tool]} />
+                  </div>
+                )}
+              </>
+            )}
             <Schema title="Input" schema={tool.inputSchema} />
             {tool.outputSchema && <Schema title="Output" schema={tool.outputSchema} />}
           </div>

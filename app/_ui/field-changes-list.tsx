@@ -1,7 +1,7 @@
 // The fields that a change touched: what was there in red with a minus, what is there now in green with a plus.
-import { changesOf, valueText } from './diff';
+import { changesOf, valueText } from './field-changes';
 
-export function Changes({ before, after }: { before: unknown; after: unknown }) {
+export function FieldChangesList({ before, after }: { before: unknown; after: unknown }) {
   const changes = changesOf(before, after);
   if (changes.length === 0) return <p className="text-table text-muted-foreground">No fields were recorded.</p>;
   return (

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { changesOf, valueText } from '../../../../app/(dashboard)/audit/diff';
+import { changesOf, valueText } from '../../../../app/_ui/field-changes';
 
 describe('the changes of an audit entry', () => {
   it('are the fields that differ, by their path', () => {
