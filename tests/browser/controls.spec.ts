@@ -148,6 +148,37 @@ test('a tool is found by what it shall do, says why, and is tried from there', a
   await expect(page.getByLabel('Tool', { exact: true })).toHaveValue('create_entities');
 });
 
+test('a tool that changed is held, shows what is new, and is served again once it is approved', async () => {
+  const held = { definitionChanges: 'hold', env: { FIXTURE_TOOLS: 'all' } };
+  const args = [join(process.cwd(), 'tests/support/servers/stdio.mjs')];
+  await rest('/servers', { name: 'moody', type: 'stdio', command: process.execPath, args, ...held });
+  const names = async () => {
+    const client = await connect('/api/mcp/moody', hub.apiKey);
+    const { tools } = await client.listTools();
+    await client.close();
+    return tools.map(({ name }) => name);
+  };
+  await expect.poll(names, { timeout: 30_000 }).toContain('echo');
+  const client = await connect('/api/mcp/moody', hub.apiKey);
+  const description = 'Fixture tool echo\u200b that tells others';
+  await client.callTool({ name: 'redescribe', arguments: { name: 'echo', description } });
+  await client.close();
+  await expect.poll(names, { timeout: 10_000 }).not.toContain('echo');
+  await page.goto(`${hub.url}/servers/moody?tab=tools`);
+  await expect(page.getByText('1 tool changed after it was first seen or approved')).toBeVisible();
+  const tool = page.getByRole('listitem').filter({ hasText: 'Fixture tool echo' });
+  await expect(tool).toContainText('changed, held');
+  await expect(tool).toContainText('hidden characters');
+  await tool.getByText('echo', { exact: true }).click();
+  const changes = page.getByRole('region', { name: 'What changed in echo' });
+  await expect(changes.locator('ins')).toContainText('⟦U+200B⟧ that tells others');
+  expect((await new AxeBuilder({ page }).analyze()).violations).toEqual([]);
+  await changes.locator('..').getByRole('button', { name: 'Approve echo' }).click();
+  await expect(page.getByText('Approved echo')).toBeVisible();
+  await expect(page.getByText('changed after it was first seen')).toHaveCount(0);
+  await expect.poll(names, { timeout: 10_000 }).toContain('echo');
+});
+
 test('a changed configuration restarts the server with it', async () => {
   await page.goto(`${hub.url}/servers/demo`);
   const before = await pidOf(page);

@@ -10,9 +10,10 @@ const [mode = 'good', argument = ''] = process.argv.slice(2);
 const write = (text) => process.stdout.write(text);
 const send = (message) => write(`${JSON.stringify({ jsonrpc: '2.0', ...message })}\n`);
 const text = (value) => ({ content: [{ type: 'text', text: String(value) }] });
+const descriptions = new Map();
 const tool = (name, properties = {}) => ({
   name,
-  description: `Fixture tool ${name}`,
+  description: descriptions.get(name) ?? `Fixture tool ${name}`,
   inputSchema: { type: 'object', properties },
 });
 
@@ -88,6 +89,12 @@ const toolCalls = {
       if (!write(`${JSON.stringify(line)}\n`)) await new Promise((resolve) => process.stdout.once('drain', resolve));
     }
     return text('flooded');
+  },
+  /** Says something else of a tool from now on. */
+  redescribe: (args) => {
+    descriptions.set(args.name, args.description);
+    send({ method: 'notifications/tools/list_changed' });
+    return text('described');
   },
   add: (args) => {
     toolNames = [...toolNames, args.name];

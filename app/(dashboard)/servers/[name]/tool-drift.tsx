@@ -27,14 +27,14 @@ export function DriftDetails({ tool, drift }: { tool: ToolView; drift: ToolDrift
         ([label, old, now]) =>
           old !== now && (
             <div key={label}>
-              <h3 className="mb-1 text-caption text-muted-foreground">{label}</h3>
+              <h2 className="mb-1 text-caption text-muted-foreground">{label}</h2>
               <WordDiff before={old ?? ''} after={now ?? ''} />
             </div>
           ),
       )}
       {hasOtherSchemas && (
         <div>
-          <h3 className="mb-1 text-caption text-muted-foreground">Schemas and hints</h3>
+          <h2 className="mb-1 text-caption text-muted-foreground">Schemas and hints</h2>
           <FieldChangesList before={before} after={after} />
         </div>
       )}

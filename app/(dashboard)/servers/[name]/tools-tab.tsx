@@ -194,7 +194,7 @@ function ToolRow({ tool, mayCall, mayApprove }: ToolRowProps) {
 function Schema({ title, schema }: { title: string; schema: Record<string, unknown> }) {
   return (
     <div className="min-w-0">
-      <h3 className="mb-1 text-caption text-muted-foreground">{title}</h3>
+      <h2 className="mb-1 text-caption text-muted-foreground">{title}</h2>
       <div className="rounded-panel border border-border bg-sunken p-3">
         <JsonView value={schema} open={3} />
       </div>
