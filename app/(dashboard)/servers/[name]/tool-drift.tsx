@@ -20,7 +20,7 @@ export function DriftDetails({ tool, drift }: { tool: ToolView; drift: ToolDrift
   return (
     <section aria-label={`What changed in ${tool.name}`} className="flex flex-col gap-3">
       <p className="text-table text-muted-foreground">
-        Changed since <RelativeTime at={drift.pinnedAt} />, when it was first seen or last approved.
+        First seen or last approved <RelativeTime at={drift.pinnedAt} />, and changed since.
         {drift.held && ' Clients neither see nor call it until it is approved.'}
       </p>
       {texts.map(

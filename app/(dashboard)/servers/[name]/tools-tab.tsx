@@ -178,7 +178,7 @@ function ToolRow({ tool, mayCall, mayApprove }: ToolRowProps) {
           </div>
         )}
       </details>
-      {mayCall && (
+      {mayCall && !tool.drift?.held && (
         <Link
           href={tryHref}
           className={buttonClass('secondary', 'sm', 'absolute top-2 right-4')}
