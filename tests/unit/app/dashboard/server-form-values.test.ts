@@ -140,6 +140,7 @@ describe('the form of a server', () => {
       enabled: true,
       healthCheck: { intervalSeconds: 60 },
       repeatSafeCalls: false,
+      definitionChanges: 'warn',
       tls: null,
       headers: { 'X-Tenant': '***5678', 'X-Gone': null },
     });
