@@ -75,9 +75,9 @@ export async function updateUser(ctx: Ctx, id: string, patch: UserPatch, check: 
   const { view, ended } = await ctx.db.transaction(async (tx) => {
     const before = await findUser(ctx, tx, id, true);
     const { roles: roleNames, groups: groupNames, ...fields } = parseInput(userPatchSchema, patch);
-    await checkVersion(tx, { ...before, name: before.username }, check);
     const others = fields.disabled !== undefined || roleNames !== undefined || groupNames !== undefined;
     await mustManage(ctx, tx, before, others);
+    await checkVersion(tx, { ...before, name: before.username }, check);
     const old = await viewOf(ctx, tx, before);
     const ends = fields.disabled === true && !before.disabled;
     if (ends && ctx.actor.userId === id) throw new HubError('CONFLICT', 'You cannot disable yourself.');
@@ -114,12 +114,12 @@ export async function updateUser(ctx: Ctx, id: string, patch: UserPatch, check: 
 export async function deleteUser(ctx: Ctx, id: string, check: VersionCheck = {}): Promise<void> {
   const connected = await ctx.db.transaction(async (tx) => {
     const row = await findUser(ctx, tx, id, true);
-    await checkVersion(tx, { ...row, name: row.username }, check);
     if (!can(ctx.actor, 'delete', { type: 'user', ownerId: id })) {
       throw new HubError('FORBIDDEN', 'You may not remove users.');
     }
-    if (ctx.actor.userId === id) throw new HubError('CONFLICT', 'You cannot remove yourself.');
     await mustNotHaveMore(ctx, tx, row);
+    await checkVersion(tx, { ...row, name: row.username }, check);
+    if (ctx.actor.userId === id) throw new HubError('CONFLICT', 'You cannot remove yourself.');
     await keepAnAdmin(tx, id);
     const before = contents(await viewOf(ctx, tx, row));
     await dropResetLink(tx, id);

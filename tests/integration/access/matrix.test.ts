@@ -21,6 +21,7 @@ import {
   groupMembers,
   groupServers,
   groups,
+  invites,
   roles,
   servers,
   tools,
@@ -140,14 +141,17 @@ afterAll(async () => {
 
 /** What the table says of one thing: 404, 403, or null for anything else. */
 function expected(actor: string, way: Way, scope?: Scope): number | null {
-  if (way.kind === 'some') return has(actor, way.right, way.scope) ? null : 403;
+  if (way.kind === 'some') return has(actor, way.right, way.scope) ? null : way.hidden ? 404 : 403;
   if (way.kind !== 'one') return way.kind === 'account' && way.refused ? 403 : null;
-  const { of, action, also = [], only, hidden } = way;
+  const { of, action, also = [], only, not, all, hidden } = way;
   if (only !== undefined && scope !== only) return 404;
   // Keys have no page of their own: there is nothing to be seen before they are deleted.
   if (of === 'key') return has(actor, [of, action], scope) ? null : 404;
   if (!has(actor, [of, 'read'], scope)) return 404;
-  return [[of, action] as Right, ...also].every((right) => has(actor, right, scope)) ? null : hidden ? 404 : 403;
+  const asked = all ? 'all' : scope;
+  const isAllowed = [[of, action] as Right, ...also].every((right) => has(actor, right, asked));
+  if (isAllowed) return scope !== undefined && scope === not ? 403 : null;
+  return hidden ? 404 : 403;
 }
 
 const refusals = [401, 403, 404];
@@ -162,6 +166,24 @@ function asks(actor: string, way: Way): { scope?: Scope; name?: string }[] {
 
 type Handler = (request: NextRequest, context: { params: Promise<Record<string, string>> }) => Promise<Response>;
 
+/** Whether a change that is allowed would be made: those that take a version are asked with an outdated one. */
+function isVersioned(operation: string): boolean {
+  return /^(PATCH|DELETE) /.test(operation) && !operation.includes('/keys/');
+}
+
+/** One that is there, since the answer to one that is not would look like a refusal. */
+async function newSession(userId: string | undefined): Promise<string> {
+  if (!userId) return randomUUID();
+  const visit = { method: 'password' as const, address: 'unknown', userAgent: null };
+  return (await beginBrowserSession(database.db, { userId, sessionVersion: 1 }, visit)).id;
+}
+
+async function newInvite(): Promise<string> {
+  const values = { tokenHash: randomUUID(), expiresAt: new Date(Date.now() + 3_600_000) };
+  const [row] = await database.db.insert(invites).values(values).returning({ id: invites.id });
+  return row?.id ?? '';
+}
+
 async function ask(operation: string, way: Way, secret: string | null, actor = '', name = ''): Promise<Response> {
   const [method = '', path = ''] = operation.split(' ');
   const file = join(repository, 'app', path.replace(/\{(\w+)\}/g, '[$1]'), 'route.ts');
@@ -173,13 +195,16 @@ async function ask(operation: string, way: Way, secret: string | null, actor = '
     headers: {
       host: '127.0.0.1:3000',
       // A change that is allowed is found to be outdated, so that nothing is used up.
-      ...((method === 'PATCH' || method === 'DELETE') && !/\/(keys|users)\//.test(path) && { 'if-match': '"999"' }),
+      ...(isVersioned(operation) && { 'if-match': '"999"' }),
       ...(secret && { authorization: `Bearer ${secret}` }),
       ...(body && { 'content-type': 'application/json' }),
     },
     ...(body && { body: JSON.stringify(body) }),
   });
-  return handler(request, { params: Promise.resolve({ name, id: name }) });
+  const id = path === '/api/v1/invites/{id}' ? await newInvite() : name;
+  const isOwn = path === '/api/v1/me/sessions/{id}';
+  const session = /session\}|me\/sessions\/\{/.test(path) ? await newSession(isOwn ? askers.get(actor)?.id : name) : '';
+  return handler(request, { params: Promise.resolve({ name, id: isOwn ? session : id, session }) });
 }
 
 describe.each(Object.entries(routes).filter(([, way]) => way.kind !== 'elsewhere'))('%s', (operation, way) => {

@@ -12,14 +12,31 @@ export type Way =
   /** Whoever has an account. `refused`: with a key, because it is for browsers only. */
   | { kind: 'account'; refused?: boolean; because?: string; body?: object }
   /** The right to some thing of the type, whichever; else 403, or 404 for pages. */
-  | { kind: 'some'; right: Right; scope?: Scope; body?: object | ((actor: string) => object); query?: string }
+  | {
+      kind: 'some';
+      right: Right;
+      scope?: Scope;
+      body?: object | ((actor: string) => object);
+      query?: string;
+      hidden?: boolean;
+    }
   /** A list of all that may be read; others see an empty one. */
   | { kind: 'list'; of: Listed }
   /**
    * One thing: 404 for who may not read it, 403 for who may read but not do this. `only`: whatever the rights, not
-   * others. `hidden`: 404 in place of 403.
+   * others; `not`: not these. `all`: it takes the right over all. `hidden`: 404 in place of 403.
    */
-  | { kind: 'one'; of: Listed; action: Action; also?: Right[]; body?: object; only?: Scope; hidden?: boolean }
+  | {
+      kind: 'one';
+      of: Listed;
+      action: Action;
+      also?: Right[];
+      body?: object;
+      only?: Scope;
+      not?: Scope;
+      all?: boolean;
+      hidden?: boolean;
+    }
   /** Asked elsewhere. */
   | { kind: 'elsewhere'; test: string };
 
@@ -34,11 +51,9 @@ const one = (of: Listed, action: Action, more: Partial<Extract<Way, { kind: 'one
 });
 const stdio = (name: string) => ({ name, type: 'stdio', command: 'true', enabled: false });
 
-const limitsTest: Way = { kind: 'elsewhere', test: 'tests/integration/limits/limits.test.ts' };
 const connectionsTest: Way = { kind: 'elsewhere', test: 'tests/integration/credentials/connections.test.ts' };
-const usersTest: Way = { kind: 'elsewhere', test: 'tests/integration/access/users.test.ts' };
 const providersTest: Way = { kind: 'elsewhere', test: 'tests/integration/access/external.test.ts' };
-const signInTest: Way = { kind: 'elsewhere', test: 'tests/integration/access/sign-in.test.ts' };
+const forBrowsers = { kind: 'account', refused: true, because: 'it is for browsers' } as const;
 
 export const routes: Record<string, Way> = {
   'GET /api/v1/servers': { kind: 'list', of: 'server' },
@@ -95,7 +110,7 @@ export const routes: Record<string, Way> = {
     right: ['setting', 'update'],
     body: { subject: 'key', target: '*', perMinute: 1_000_000 },
   },
-  'DELETE /api/v1/limits': limitsTest,
+  'DELETE /api/v1/limits': { kind: 'some', right: ['setting', 'update'], query: '?subject=key&target=*' },
   'GET /api/v1/grants': { kind: 'some', right: ['user', 'update'] },
   'DELETE /api/v1/grants/{id}': { kind: 'elsewhere', test: 'tests/integration/access/grants.test.ts' },
   'GET /api/v1/roles': { kind: 'some', right: ['role', 'read'] },
@@ -128,27 +143,28 @@ export const routes: Record<string, Way> = {
   'POST /api/v1/users': { kind: 'some', right: ['user', 'create'], body: (actor) => ({ username: `made-${actor}` }) },
   'GET /api/v1/users/{id}': one('user', 'read'),
   'PATCH /api/v1/users/{id}': one('user', 'update', { body: { displayName: 'x' } }),
-  'DELETE /api/v1/users/{id}': usersTest,
-  'POST /api/v1/users/{id}/reset-link': usersTest,
-  'DELETE /api/v1/users/{id}/second-factor': usersTest,
+  'DELETE /api/v1/users/{id}': one('user', 'delete'),
+  'POST /api/v1/users/{id}/reset-link': one('user', 'update', { all: true, hidden: true }),
+  // The own one is removed with the password.
+  'DELETE /api/v1/users/{id}/second-factor': one('user', 'update', { all: true, hidden: true, not: 'own' }),
   'GET /api/v1/users/{id}/sessions': one('user', 'update', { hidden: true }),
   'DELETE /api/v1/users/{id}/sessions': one('user', 'update', { hidden: true }),
-  'DELETE /api/v1/users/{id}/sessions/{session}': usersTest,
+  'DELETE /api/v1/users/{id}/sessions/{session}': one('user', 'update', { hidden: true }),
   'GET /api/v1/invites': { kind: 'some', right: ['user', 'create'] },
   'POST /api/v1/invites': { kind: 'some', right: ['user', 'create'], body: {} },
   'POST /api/v1/invites/accept': { kind: 'open', because: 'the token of the invite is the credential' },
-  'DELETE /api/v1/invites/{id}': usersTest,
+  'DELETE /api/v1/invites/{id}': { kind: 'some', right: ['user', 'create'], hidden: true },
   'POST /api/v1/password-reset': { kind: 'open', because: 'the token of the link is the credential' },
-  'GET /api/v1/me/sessions': usersTest,
-  'DELETE /api/v1/me/sessions': usersTest,
-  'DELETE /api/v1/me/sessions/{id}': usersTest,
-  'GET /api/v1/me/identities': { kind: 'account', refused: true, because: 'it is for browsers' },
+  'GET /api/v1/me/sessions': { kind: 'some', right: ['user', 'update'], hidden: true },
+  'DELETE /api/v1/me/sessions': { kind: 'some', right: ['user', 'update'], hidden: true },
+  'DELETE /api/v1/me/sessions/{id}': { kind: 'some', right: ['user', 'update'], hidden: true },
+  'GET /api/v1/me/identities': forBrowsers,
   'POST /api/v1/me/identities/link': providersTest,
   'POST /api/v1/me/identities/{id}/remove': providersTest,
-  'GET /api/v1/me/second-factor': { kind: 'account', refused: true, because: 'it is for browsers' },
-  'POST /api/v1/me/second-factor': signInTest,
-  'POST /api/v1/me/second-factor/confirm': signInTest,
-  'POST /api/v1/me/second-factor/remove': signInTest,
+  'GET /api/v1/me/second-factor': forBrowsers,
+  'POST /api/v1/me/second-factor': { ...forBrowsers, body: { password: 'x' } },
+  'POST /api/v1/me/second-factor/confirm': { ...forBrowsers, body: { code: '123456' } },
+  'POST /api/v1/me/second-factor/remove': { ...forBrowsers, body: { password: 'x' } },
   'GET /api/v1/me': { kind: 'account' },
   'POST /api/v1/me/password': {
     kind: 'account',
@@ -181,7 +197,11 @@ export const serverActions: Record<string, Way & { input?: (name: string) => unk
     right: ['setting', 'update'],
     input: () => ({ subject: 'key', target: '*', perMinute: 1_000_000 }),
   },
-  removeLimitAction: limitsTest,
+  removeLimitAction: {
+    kind: 'some',
+    right: ['setting', 'update'],
+    input: () => ({ subject: 'key', target: '*', ifVersion: 999 }),
+  },
   createRoleAction: {
     kind: 'some',
     right: ['role', 'create'],
