@@ -89,7 +89,7 @@ test('a group is opened to everybody after it was said what they reach, and said
   expect(await knock('echoes')).toBe(401);
   await isGood('group-open');
   await page.goto(`${hub.url}/groups`);
-  await expect(page.locator('[data-group="lobby"]').getByText('open to everybody')).toBeVisible();
+  await expect(page.getByRole('main').locator('[data-group="lobby"]').getByText('open to everybody')).toBeVisible();
   await isGood('groups-open');
   await page.goto(`${hub.url}/`);
   await expect(page.getByText('Open to everybody, without a key:')).toBeVisible();

@@ -20,6 +20,7 @@ import { createControlClient } from '../../../lib/control';
 import { openDatabase } from '../../../lib/db';
 import { socketPaths } from '../../../lib/env';
 import type { Bus } from '../../../lib/events/bus';
+import { removeLimit, setLimit } from '../../../lib/limits';
 import { createLog } from '../../../lib/log';
 import { createGroup, updateGroup } from '../../../lib/servers';
 import { root } from '../../../scripts/prepare.mjs';
@@ -220,6 +221,42 @@ eachDatabase('a hub with two workers', (kind) => {
     for (const answer of await Promise.all(running)) expect(answer.json.error).toMatchObject({ code: 1009 });
     expect(fairNow() - startedAt).toBeLessThan(1_000);
     for (const line of lines) expect((await line.send('POST', initialize(), { authorization })).status).toBe(401);
+    for (const line of lines) line.close();
+    await opened.close();
+  });
+
+  it('a limit that is set, and one that is taken away, holds at every worker within a second; refusals are counted', async () => {
+    const url = database?.url ?? undefined;
+    const log = createLog('test', 'silent');
+    const opened = await openDatabase({ url, socketDir: socketPaths(hub.dataDir).databaseDir, log, wait: true });
+    const deliver = (name: string, payload: object) =>
+      createControlClient(socketPaths(hub.dataDir).worker).call('events.deliver', { name, payload } as never);
+    const vault = createVault(loadKeyring({ MCPHUB_DATA_DIR: hub.dataDir }));
+    const bus = { emit: deliver } as unknown as Bus;
+    const ctx = { actor: systemActor('test'), db: opened.db, bus, vault, requestId: 'test' };
+    const lines = await linesTo(hub, await bothWorkers());
+    const clients = await Promise.all(lines.map(async (line) => speak(line, await speak(line).open())));
+    let refused = 0;
+    const isRefused = async (client: (typeof clients)[number]) => {
+      const { status, json } = await client.call('one__pid');
+      if (status !== 429) return false;
+      expect(json.error).toMatchObject({ code: 1008, data: { reason: 'quota' } });
+      refused++;
+      return true;
+    };
+    const limit = { subject: 'tool', target: 'one/pid' } as const;
+    for (const client of clients) expect(await isRefused(client)).toBe(false);
+    let startedAt = fairNow();
+    await setLimit(ctx, { ...limit, perDay: 1 });
+    for (const client of clients) await until(() => isRefused(client), 1_000, hub.logs);
+    expect(fairNow() - startedAt).toBeLessThan(1_000);
+    startedAt = fairNow();
+    await removeLimit(ctx, limit);
+    for (const client of clients) await until(async () => !(await isRefused(client)), 1_000, hub.logs);
+    expect(fairNow() - startedAt).toBeLessThan(1_000);
+    const text = await (await fetch(`${hub.url}/metrics`)).text();
+    const counted = /^mcphub_limited_calls_total\{subject="tool",reason="quota"\} (\d+)$/m.exec(text)?.[1];
+    expect(Number(counted)).toBe(refused);
     for (const line of lines) line.close();
     await opened.close();
   });
