@@ -2,7 +2,8 @@
 // all of its redirects, repeats and resumptions. What the exchanges of a connection share is in their channel.
 import { createBrotliDecompress, createGunzip, createInflate, constants as zlib } from 'node:zlib';
 import type { Dispatcher } from 'undici';
-import { HubError } from '../../lib/errors';
+import { asHubError, HubError } from '../../lib/errors';
+import { challengeOf } from './challenge';
 import { createEventStream } from './event-stream';
 import {
   badAnswer,
@@ -20,7 +21,7 @@ import {
 import type { LineSplitter } from './lines';
 import type { Sending } from './pending';
 import { maxMessageBytes, type TransportEvents } from './transport';
-import type { CloseReason } from './types';
+import type { Access, CloseReason } from './types';
 
 /** A request that never left us may be sent again: it did not run. */
 const connectRetries = 2;
@@ -49,6 +50,9 @@ export interface Channel {
   readonly pool: Dispatcher;
   readonly events: TransportEvents;
   readonly random: () => number;
+  /** What it proves itself with beside the row's headers, and which of it is in `postHeaders`. */
+  readonly access: Access | null;
+  generation: number;
   /** Path and query of the endpoint; a redirect changes it for all that follow. */
   path: string;
   /** Headers of every POST. */
@@ -67,6 +71,8 @@ export interface Channel {
   quiet(): void;
   /** Headers of every request, whatever its verb. */
   commonHeaders(): string[];
+  /** After a change of what they are made of. */
+  rebuildHeaders(): void;
   adoptSession(id: string | undefined): void;
   /** @param used the session that the server does not know: another one may have taken its place already */
   renewSession(used: string | null): Promise<void>;
@@ -90,6 +96,10 @@ export class Exchange implements Dispatcher.DispatchHandler, Sending {
   private resumes = 0;
   private renewals = 0;
   private sessionUsed: string | null = null;
+  private wasDue = false;
+  private refusals = 0;
+  private generationUsed = 0;
+  private challenge: string | undefined;
   private location: string | undefined;
   private contentType = '';
   private retryAfter: string | undefined;
@@ -122,6 +132,8 @@ export class Exchange implements Dispatcher.DispatchHandler, Sending {
       );
       return;
     }
+    const { access } = this.channel;
+    if (access !== null && !this.prove(access)) return;
     if (this.id === undefined && this.body !== null) this.channel.notifying.add(this);
     this.status = 0;
     this.stream = null;
@@ -140,6 +152,36 @@ export class Exchange implements Dispatcher.DispatchHandler, Sending {
           body: this.body,
         };
     this.channel.pool.dispatch(request, this);
+  }
+
+  /** @returns false when what the request proves itself with is renewed first; then it starts by itself */
+  private prove(access: Access): boolean {
+    if (!this.wasDue && access.isDue()) {
+      this.wasDue = true;
+      this.startRenewed(access, null);
+      return false;
+    }
+    if (access.generation !== this.channel.generation) this.channel.rebuildHeaders();
+    this.generationUsed = access.generation;
+    return true;
+  }
+
+  private startRenewed(access: Access, refused: number | null): void {
+    access.renew(refused).then(
+      () => this.start(),
+      (error: unknown) => this.denied(asHubError(error)),
+    );
+  }
+
+  /** Nothing proves who is behind the request. */
+  private denied(error: HubError): void {
+    if (this.aborted || this.channel.closed) return;
+    this.fail(error);
+    if (error.code === 'UPSTREAM_NEEDS_AUTH') {
+      void this.channel.end({ reason: 'needs-auth', message: error.message, data: error.extras.data });
+    } else if (this.body === null) {
+      this.relisten();
+    }
   }
 
   private getHeaders(): string[] {
@@ -168,7 +210,10 @@ export class Exchange implements Dispatcher.DispatchHandler, Sending {
     this.status = status;
     this.location = one(headers.location);
     this.contentType = mediaType(one(headers['content-type']));
-    if (status >= 400) this.retryAfter = one(headers['retry-after']);
+    if (status >= 400) {
+      this.retryAfter = one(headers['retry-after']);
+      this.challenge = one(headers['www-authenticate']);
+    }
     if (status === 200 && this.method === 'initialize') this.channel.adoptSession(one(headers['mcp-session-id']));
     if (openingMethods.has(this.method)) this.tellFacts(headers);
     const isStream = status === 200 && this.contentType === 'text/event-stream';
@@ -299,7 +344,13 @@ export class Exchange implements Dispatcher.DispatchHandler, Sending {
   private finish(): void {
     if (this.aborted || this.channel.closed) return;
     this.controller = null;
-    if (this.status === 401) {
+    const { access } = this.channel;
+    if (this.status === 401 && access !== null) {
+      // It did not run. Once with what is new; then a person has to do something.
+      this.refusals += 1;
+      if (this.refusals === 1) this.startRenewed(access, this.generationUsed);
+      else this.denied(access.refusal());
+    } else if (this.status === 401) {
       const message = `The server wants a sign-in (HTTP 401 from ${this.channel.url.origin}).`;
       this.fail(new HubError('UPSTREAM_NEEDS_AUTH', message, { server: this.channel.server, reason: 'needs-auth' }));
       void this.channel.end({ reason: 'needs-auth', message });
@@ -319,6 +370,7 @@ export class Exchange implements Dispatcher.DispatchHandler, Sending {
   private finishBody(): void {
     const body = this.chunks.length === 1 && this.chunks[0] ? this.chunks[0] : Buffer.concat(this.chunks);
     this.chunks = [];
+    if (this.status === 403 && this.wantMore()) return;
     const lost = this.status === 404 || (this.status === 400 && rpcErrorCode(body) === noSessionCode);
     if (lost && this.sessionUsed !== null && this.renewals === 0 && this.method !== 'initialize') {
       this.repeatInNewSession();
@@ -339,6 +391,19 @@ export class Exchange implements Dispatcher.DispatchHandler, Sending {
       const what = this.contentType || 'no content type';
       this.fail(badAnswer(`The server "${this.channel.server}" answered with ${what} instead of MCP.`));
     }
+  }
+
+  /** @returns whether the server says that more rights are needed than were granted */
+  private wantMore(): boolean {
+    const { access } = this.channel;
+    if (access === null) return false;
+    const { error, scope = '' } = challengeOf(this.challenge);
+    if (error !== 'insufficient_scope') return false;
+    access.wantsMore(scope.split(' ').filter(Boolean)).then(
+      (told) => this.fail(told),
+      (fault: unknown) => this.fail(asHubError(fault)),
+    );
+    return true;
   }
 
   private repeatInNewSession(): void {

@@ -7,7 +7,7 @@ import { type Channel, Exchange } from './http-exchange';
 import { parseUrl, unavailable } from './http-faults';
 import { openOriginPool } from './origin-pool';
 import type { Transport, TransportEvents } from './transport';
-import type { CloseReason, UpstreamTarget } from './types';
+import type { Access, CloseReason, UpstreamTarget } from './types';
 
 const maxConnections = 256;
 const quietMs = 2_000;
@@ -36,6 +36,7 @@ export const reservedHeaders: ReadonlySet<string> = new Set([
 export interface HttpOptions {
   target: UpstreamTarget;
   egress: Egress;
+  access?: Access | null | undefined;
   /** A unix socket to connect to in place of the URL's host: one of our own, which no rule on addresses concerns. */
   socketPath?: string;
   /** Delay of a retry, a number from 0 to 1. */
@@ -64,7 +65,7 @@ export interface HttpTransport extends Transport {
 
 /** @throws HubError INVALID_INPUT for a URL that may not be connected to */
 export function openHttp(
-  { target, egress, socketPath, random = Math.random }: HttpOptions,
+  { target, egress, access = null, socketPath, random = Math.random }: HttpOptions,
   events: TransportEvents,
 ): HttpTransport {
   const url = socketPath ? new URL(target.url ?? '') : checkedUrl(target.url, egress);
@@ -85,6 +86,8 @@ export function openHttp(
     pool,
     events,
     random,
+    access,
+    generation: 0,
     path: url.pathname + url.search,
     postHeaders: [],
     session: null,
@@ -98,6 +101,7 @@ export function openHttp(
       waiting = [];
     },
     commonHeaders,
+    rebuildHeaders,
     adoptSession,
     renewSession,
     later,
@@ -106,6 +110,7 @@ export function openHttp(
   rebuildHeaders();
 
   function rebuildHeaders(): void {
+    if (access) channel.generation = access.generation;
     channel.postHeaders = [
       'content-type',
       'application/json',
@@ -117,6 +122,7 @@ export function openHttp(
 
   function commonHeaders(): string[] {
     const headers = ['accept-encoding', 'identity', ...ownHeaders];
+    if (access) headers.push(...access.headers);
     if (channel.session !== null) headers.push('mcp-session-id', channel.session);
     if (version !== null) headers.push('mcp-protocol-version', version);
     return headers;

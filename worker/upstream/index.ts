@@ -12,6 +12,7 @@ import { openRemote } from './remote';
 import { openPatiently } from './retries';
 import { openStdio } from './stdio';
 import type {
+  Access,
   ClientInfo,
   ClientSide,
   CloseReason,
@@ -28,6 +29,7 @@ export { childEnvironment, markerName } from './environment';
 export { eraOf } from './era';
 export { listAll } from './listing';
 export { readDocument } from './openapi';
+export { createHttpClient, type HttpAnswer, type HttpRequest } from './openapi/client';
 export { faultOfFolder, findProgram } from './program';
 export type * from './types';
 
@@ -52,6 +54,8 @@ export interface OpenOptions {
    * made ready but the legacy handshake.
    */
   borrower?: Promise<ClientSide> | undefined;
+  /** What the connection proves itself with, beside the row. */
+  access?: Access | null | undefined;
   /** openapi only. */
   documents?: DocumentStore | undefined;
   /** stdio only. */
@@ -94,7 +98,7 @@ async function openOnce(
   events: OpenEvents,
   timeoutMs: number,
 ): Promise<Upstream> {
-  const { client, memory = { era: null }, random = Math.random } = options;
+  const { client, access = null, memory = { era: null }, random = Math.random } = options;
   let garbage = '';
   let doubtTimer: NodeJS.Timeout | null = null;
   let onEnd: () => void = () => {};
@@ -137,6 +141,7 @@ async function openOnce(
       target,
       client,
       egress: options.egress,
+      access,
       memory,
       timeoutMs,
       random,
@@ -183,7 +188,7 @@ async function openOnce(
   async function openProgram(): Promise<Face> {
     link.attach((transportEvents) =>
       openStdio(
-        { target, ...options.process },
+        { target: access ? { ...target, env: { ...target.env, ...access.env } } : target, ...options.process },
         { ...transportEvents, spawned: events.spawned, stderr: events.stderr, garbage: onGarbage },
       ),
     );

@@ -118,12 +118,12 @@ export function withoutStop(sentence: string): string {
 
 /** What calls get that were under way, or are made later. */
 export function errorOf(
-  { reason, message, retryAfterMs }: CloseReason,
+  { reason, message, retryAfterMs, data }: CloseReason,
   server: string,
   wasOpen: boolean,
   cause?: unknown,
 ): HubError {
-  const extras = { server, reason, cause, ...(retryAfterMs !== undefined && { retryAfterMs }) };
+  const extras = { server, reason, cause, ...(data && { data }), ...(retryAfterMs !== undefined && { retryAfterMs }) };
   if (reason === 'needs-auth') return new HubError('UPSTREAM_NEEDS_AUTH', message, extras);
   const code = wasOpen && reason !== 'connect-failed' ? 'INTERRUPTED' : 'UPSTREAM_UNAVAILABLE';
   return new HubError(code, message, { ...extras, retryable: true });

@@ -12,7 +12,7 @@ import { createLink, type Link } from './link';
 import { createEnvelope } from './modern';
 import { createModernCalls } from './modern-calls';
 import { openSse } from './sse';
-import type { ClientInfo, CloseReason, EraMemory, Handshake, UpstreamEvents, UpstreamTarget } from './types';
+import type { Access, ClientInfo, CloseReason, EraMemory, Handshake, UpstreamEvents, UpstreamTarget } from './types';
 
 /** A server that keeps no stream open is asked in this rhythm whether it is there. */
 const askEveryMs = 30_000;
@@ -27,6 +27,7 @@ export interface RemoteOptions {
   target: UpstreamTarget;
   client: ClientInfo;
   egress: Egress;
+  access: Access | null;
   memory: EraMemory;
   timeoutMs: number;
   random: () => number;
@@ -38,14 +39,14 @@ export interface RemoteOptions {
 
 /** @throws HubError */
 export async function openRemote(link: Link, options: RemoteOptions): Promise<Face> {
-  const { target, client, egress, memory, timeoutMs, random } = options;
+  const { target, client, egress, access, memory, timeoutMs, random } = options;
   if (target.type === 'sse') return openOldRemote(link, options);
   if (target.type !== 'streamable-http') {
     const message = `Servers of type "${target.type}" are not supported.`;
     throw new HubError('UPSTREAM_UNAVAILABLE', message, { reason: 'connect-failed' });
   }
   const { connection } = link;
-  const http = link.attach((events) => openHttp({ target, egress, random }, events));
+  const http = link.attach((events) => openHttp({ target, egress, access, random }, events));
   const calls = createModernCalls(
     connection,
     () => options.notification('notifications/tools/list_changed', undefined),
@@ -142,8 +143,8 @@ function legacyHttp(link: Link, http: HttpTransport, handshake: Handshake, optio
       closed,
     });
     try {
-      const { target, egress, random } = options;
-      const own = further.attach((events) => openHttp({ target, egress, random }, events));
+      const { target, egress, access, random } = options;
+      const own = further.attach((events) => openHttp({ target, egress, access, random }, events));
       await initialize(further, own, capabilities, options);
       renewWith(further, own, capabilities, options, () => sets.sessionMade(further.connection));
       further.opened();
@@ -204,9 +205,9 @@ function renewWith(
 }
 
 async function openOldRemote(link: Link, options: RemoteOptions): Promise<Face> {
-  const { target, client, egress, timeoutMs } = options;
+  const { target, client, egress, access, timeoutMs } = options;
   const { connection } = link;
-  const sse = link.attach((events) => openSse({ target, egress }, events));
+  const sse = link.attach((events) => openSse({ target, egress, access }, events));
   const begunAt = performance.now();
   await sse.open(timeoutMs);
   const leftMs = Math.max(1, timeoutMs - (performance.now() - begunAt));

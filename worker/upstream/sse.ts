@@ -2,7 +2,7 @@
 // that the server says, and POSTs to the address that its first event names. The same guards as for streamable HTTP:
 // bytes are counted, the address stays on the origin, and the address guard sees each connect.
 import type { Dispatcher } from 'undici';
-import { HubError } from '../../lib/errors';
+import { asHubError, HubError, isHubError } from '../../lib/errors';
 import type { Egress } from './egress';
 import { createEventStream } from './event-stream';
 import { checkedUrl, reservedHeaders } from './http';
@@ -19,7 +19,7 @@ import {
 import type { LineSplitter } from './lines';
 import { openOriginPool } from './origin-pool';
 import { maxMessageBytes, type Transport, type TransportEvents } from './transport';
-import type { CloseReason, UpstreamTarget } from './types';
+import type { Access, CloseReason, UpstreamTarget } from './types';
 
 const maxConnections = 64;
 const maxEndpointChars = 8192;
@@ -32,6 +32,7 @@ const sweepMs = 10_000;
 export interface SseOptions {
   target: UpstreamTarget;
   egress: Egress;
+  access?: Access | null | undefined;
 }
 
 /** A POST that has no complete answer yet. What it brought may be answered over the stream long before that. */
@@ -49,7 +50,7 @@ export interface SseTransport extends Transport {
 }
 
 /** @throws HubError INVALID_INPUT for a URL that may not be connected to */
-export function openSse({ target, egress }: SseOptions, events: TransportEvents): SseTransport {
+export function openSse({ target, egress, access = null }: SseOptions, events: TransportEvents): SseTransport {
   const url = checkedUrl(target.url, egress);
   const { name } = target;
   const pool = openOriginPool(url, { egress, tls: target.tls, connections: maxConnections });
@@ -64,10 +65,12 @@ export function openSse({ target, egress }: SseOptions, events: TransportEvents)
   let closing: Promise<void> | null = null;
   let isClosing = false;
   let redirects = 0;
+  let refusals = 0;
   let settle: ((error: HubError | null) => void) | null = null;
 
   function commonHeaders(): string[] {
     const headers = ['accept-encoding', 'identity', ...ownHeaders];
+    if (access) headers.push(...access.headers);
     if (version !== null) headers.push('mcp-protocol-version', version);
     return headers;
   }
@@ -114,6 +117,7 @@ export function openSse({ target, egress }: SseOptions, events: TransportEvents)
 
   function get(path: string): void {
     const headers = ['accept', 'text/event-stream', 'cache-control', 'no-store', ...commonHeaders()];
+    const generation = access?.generation ?? 0;
     let reader: LineSplitter | null = null;
     let isMoved = false;
     pool.dispatch(
@@ -129,8 +133,11 @@ export function openSse({ target, egress }: SseOptions, events: TransportEvents)
             isMoved = true;
             controller.abort(new Error('moved'));
             redirect(path, one(received.location));
-          } else if (status === 401) lose(needsAuth(name, url), 'needs-auth');
-          else if (status !== 200) lose(statusError(name, status, one(received['retry-after'])));
+          } else if (status === 401) {
+            isMoved = true;
+            controller.abort(new Error('refused'));
+            refuse(path, generation);
+          } else if (status !== 200) lose(statusError(name, status, one(received['retry-after'])));
           else {
             const fault = faultOfStream(name, received);
             if (fault) lose(fault);
@@ -151,6 +158,21 @@ export function openSse({ target, egress }: SseOptions, events: TransportEvents)
           lose(neverWent ? neverSent(name, message, error) : unavailable(name, message, reason, error), reason);
         },
       },
+    );
+  }
+
+  /** What proves who asks is renewed once. */
+  function refuse(path: string, generation: number): void {
+    refusals += 1;
+    if (!access || refusals > 1) {
+      lose(access?.refusal() ?? needsAuth(name, url), 'needs-auth');
+      return;
+    }
+    access.renew(generation).then(
+      () => {
+        if (!isClosing) get(path);
+      },
+      (error: unknown) => lose(asHubError(error), asHubError(error).extras.reason),
     );
   }
 
@@ -196,6 +218,11 @@ export function openSse({ target, egress }: SseOptions, events: TransportEvents)
       if (error && id !== undefined) events.failed(id, error);
     } catch (error) {
       if (isClosing) return;
+      if (isHubError(error)) {
+        if (id !== undefined) events.failed(id, error);
+        if (error.code === 'UPSTREAM_NEEDS_AUTH') lose(error, 'needs-auth');
+        return;
+      }
       const fault = error as Error;
       const lost = isConnectFault(fault) ? neverSent(name, fault.message, fault) : null;
       if (id !== undefined) events.failed(id, lost ?? cut(name, fault));
@@ -211,8 +238,11 @@ export function openSse({ target, egress }: SseOptions, events: TransportEvents)
    * @param rests of the replies, read elsewhere: the status says all
    */
   async function deliver(text: string, signal: AbortSignal, rests: Promise<unknown>[]): Promise<HubError | null> {
+    let denials = 0;
     for (let moves = 1; ; moves += 1) {
+      if (access?.isDue()) await access.renew(null);
       const path = endpoint ?? '';
+      const generation = access?.generation ?? 0;
       const headers = ['content-type', 'application/json', 'accept', '*/*', ...commonHeaders()];
       const reply = await pool.request({ method: 'POST', path, headers, body: text, signal });
       const { statusCode: status } = reply;
@@ -224,7 +254,16 @@ export function openSse({ target, egress }: SseOptions, events: TransportEvents)
         endpoint = next;
         continue;
       }
-      if (status === 401) lose(needsAuth(name, url), 'needs-auth');
+      if (status === 401 && access && denials === 0) {
+        denials += 1;
+        await access.renew(generation);
+        continue;
+      }
+      if (status === 401) {
+        const refusal = access?.refusal() ?? needsAuth(name, url);
+        lose(refusal, 'needs-auth');
+        return refusal;
+      }
       const error = status === 404 ? forgotten(name) : statusError(name, status, one(reply.headers['retry-after']));
       // The stream stands, but nothing that is sent arrives any more: only a new one helps.
       if (status === 404) setImmediate(() => lose(error, 'session-lost'));

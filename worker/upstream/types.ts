@@ -1,4 +1,5 @@
 // What the rest of the worker knows of an upstream: our client side of one instance, whatever its transport.
+import type { HubError } from '../../lib/errors';
 import type { OpenApiSettings } from '../../lib/openapi/schema';
 
 /** "legacy": sessions of 2024-11-05 … 2025-11-25. "modern": 2026-07-28, where each request stands for itself. */
@@ -108,6 +109,8 @@ export interface CloseReason {
   signal?: string | null;
   /** The server wants to be left alone for so long. */
   retryAfterMs?: number;
+  /** Of "needs-auth": `data` of the error that callers get. */
+  data?: Record<string, unknown> | undefined;
 }
 
 /** One open, initialised connection. Ids and progress tokens on the wire are its own. */
@@ -176,6 +179,30 @@ export interface TlsSettings {
   ca?: string | undefined;
   /** The name that the certificate has to be for, in place of the URL's; also sent as SNI (RFC 6066, 3). */
   serverName?: string | undefined;
+}
+
+/** What a connection proves itself with beside what the server's row says. It changes while the connection lives. */
+export interface Access {
+  /** The user whose credential it is; null: the hub's. */
+  readonly owner: string | null;
+  /** Headers of every request, flat, names in lower case. */
+  readonly headers: readonly string[];
+  /** Variables of a program. */
+  readonly env: Record<string, string>;
+  /** Rises whenever the headers change. */
+  readonly generation: number;
+  /** The headers run out soon, or have run out. */
+  isDue(): boolean;
+  /**
+   * Gets other headers. Any number of callers share one renewal.
+   * @param refused the generation that the server refused; null: none was, they are due
+   * @throws HubError UPSTREAM_NEEDS_AUTH when a person has to sign in, UPSTREAM_* when it may work later
+   */
+  renew(refused: number | null): Promise<void>;
+  /** The server refuses what is new, too. @returns what the caller is told */
+  refusal(): HubError;
+  /** The server wants more than was granted (basic/authorization, 2026-07-28: step-up). @returns what the caller is told */
+  wantsMore(scopes: readonly string[]): Promise<HubError>;
 }
 
 /** Where the text of a server's OpenAPI document is kept. */

@@ -22,6 +22,8 @@ export interface HttpRequest {
   headers: Record<string, string>;
   body?: Buffer | undefined;
   maxBytes: number;
+  /** Redirects are not followed, not even on the origin. */
+  stays?: boolean;
   /** Its reason is what the promise rejects with. */
   signal: AbortSignal;
   /** Something came. */
@@ -76,7 +78,7 @@ export function createHttpClient({ server, egress, tls, tlsOrigin }: HttpClientO
     for (let redirects = 0; ; redirects += 1) {
       const answer = await exchange(pool, origin, current);
       const { status, headers } = answer;
-      if (!isRedirect(status) || headers.location === undefined) return answer;
+      if (!isRedirect(status) || headers.location === undefined || first.stays) return answer;
       const next = parseUrl(headers.location, new URL(current.path, origin));
       if (next?.origin !== origin.origin || redirects === maxRedirects) {
         return { ...answer, refusedRedirect: next?.href ?? headers.location.slice(0, 500) };
@@ -88,7 +90,7 @@ export function createHttpClient({ server, egress, tls, tlsOrigin }: HttpClientO
   async function exchange(
     pool: Dispatcher,
     origin: URL,
-    { heard, maxBytes, ...sent }: HttpRequest,
+    { heard, maxBytes, stays: _stays, ...sent }: HttpRequest,
   ): Promise<HttpAnswer> {
     const { signal, path, headers, body = null } = sent;
     try {
