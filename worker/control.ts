@@ -14,6 +14,7 @@ import type { Rotation } from '../lib/servers/resealing';
 import type { ServerInput } from '../lib/servers/schema';
 import type { Metrics } from '../lib/telemetry';
 import type { AuditSource } from '../lib/telemetry/audit';
+import type { Credentials } from './credentials';
 import type { Doctor } from './doctor';
 import type { Gateway } from './gateway';
 import { ignoreErrors, isGone } from './gateway/http/exchange';
@@ -33,6 +34,7 @@ export interface ControlDeps {
   readDocument: ReadDocument;
   /** Settings with the stored values of a server for their stand-ins. @throws HubError NOT_FOUND, CONFLICT */
   filled(server: ServerInput, serverId: string): Promise<ServerInput>;
+  credentials: Pick<Credentials, 'begin' | 'finish'>;
   /** Puts all stored secrets under a new key. */
   rotateSecrets(source: AuditSource): Promise<Rotation>;
   consents: Consents | null;
@@ -90,6 +92,10 @@ export function createControl(deps: ControlDeps): Control {
     },
     'servers.logs': ({ id, after, limit, own }) => (own && peers ? peers.ownLogs : supervisor.logs)(id, after, limit),
     'secrets.rotate': (source) => deps.rotateSecrets(source),
+    'credentials.begin': async ({ serverId, startedBy, forUser }) => ({
+      url: await deps.credentials.begin(serverId, startedBy, forUser),
+    }),
+    'credentials.finish': async (answer) => ({ serverId: await deps.credentials.finish(answer) }),
     'servers.test': async (tested, signal, step) => doctor.test(await desiredOf(tested), step, signal),
     'servers.report': ({ id }) => ({ life: reports.lifeOf(id) }),
     'openapi.read': ({ source, settings }) => readDocument(source, settings),

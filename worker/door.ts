@@ -44,6 +44,8 @@ export interface DoorDeps {
   failing(): Failing[];
   /** The authorization server; null where there is another one. */
   oauth: { owns(path: string): boolean; handle(request: IncomingMessage, response: ServerResponse): void } | null;
+  /** JSON that anybody may read, by path. */
+  documents?: ReadonlyMap<string, string>;
   metrics: Metrics;
   /** For /metrics from other machines. */
   resolveActor(token: string, address?: string): Actor | null | Promise<Actor | null>;
@@ -83,7 +85,7 @@ const ownPaths = new Set(['/healthz', '/readyz', '/metrics']);
 const probes = new Set(['/healthz', '/readyz']);
 
 export function createDoor(deps: DoorDeps): Door {
-  const { gateway, protectedResource, live, oauth, metrics, origins, log, host, port } = deps;
+  const { gateway, protectedResource, live, oauth, documents, metrics, origins, log, host, port } = deps;
   const timeouts = deps.timeouts ?? defaultTimeouts;
   const agent: Agent = new HttpAgent({ keepAlive: true, maxSockets: 256, keepAliveMsecs: 5000 });
   const guards = doorHeaders(deps.publicProtocol === 'https');
@@ -116,13 +118,16 @@ export function createDoor(deps: DoorDeps): Door {
     const refusal = refusalOf(request, url, path);
     // What comes from web keeps its own headers, some of them twice, which Node would make one beside headers set here.
     const isOfOauth = oauth?.owns(path) ?? false;
-    const isOfWeb = !refusal && !ownPaths.has(path) && !isLive(path) && !isMetadata(path) && !isOfOauth;
+    const document = documents?.get(path);
+    const isOwn = ownPaths.has(path) || document !== undefined;
+    const isOfWeb = !refusal && !isOwn && !isLive(path) && !isMetadata(path) && !isOfOauth;
     if (isOfWeb && webPort !== null) {
       toWeb(request, response, url, webPort);
       return;
     }
     for (const [name, value] of guards) response.setHeader(name, value);
     if (refusal) refuse(response, path, refusal);
+    else if (document !== undefined) answerDocument(response, document);
     else if (path === '/healthz') answerJson(response, 200, { status: 'ok' });
     else if (path === '/readyz') answerReady(response);
     else if (path === '/metrics') void answerMetrics(request, response);
@@ -373,6 +378,11 @@ function refuse(response: ServerResponse, path: string, fault: HubError): void {
   const requestId = randomUUID();
   response.writeHead(status, { 'content-type': 'application/problem+json', 'x-request-id': requestId, ...headers });
   response.end(JSON.stringify(toProblem(fault, requestId)));
+}
+
+function answerDocument(response: ServerResponse, json: string): void {
+  response.writeHead(200, { 'content-type': 'application/json', 'cache-control': 'public, max-age=300' });
+  response.end(json);
 }
 
 function answerJson(response: ServerResponse, status: number, value: unknown): void {

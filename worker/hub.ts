@@ -24,6 +24,7 @@ import { loadCatalogs, loadEndpoints, noDiff, storeCatalog } from '../lib/server
 import { prepareVault, rotateSecrets } from '../lib/servers/resealing';
 import { createCallLog, metrics as processMetrics } from '../lib/telemetry';
 import { createControl } from './control';
+import { clientDocumentPath, createCredentials } from './credentials';
 import { createDoctor } from './doctor';
 import { createDoor } from './door';
 import type { Fleet } from './fleet';
@@ -113,7 +114,19 @@ export async function startWorkerHub(options: WorkerOptions): Promise<WorkerHub>
     env.MCPHUB_OAUTH_ISSUER ?? env.MCPHUB_PUBLIC_URL,
   );
   const callLog = createCallLog(db, log, { onDropped: (rows) => metrics.dropped('call-log', rows) });
-  const supervision = createSupervision({ ...options, db, opener, installationId });
+  const credentials = createCredentials({
+    db,
+    vault,
+    opener: () => createOpener(keyring),
+    egress,
+    publicUrl: env.MCPHUB_PUBLIC_URL,
+    version,
+    log,
+    desired,
+    changed: async (serverId, userId) => bus.emit('credential.changed', { serverId, userId }),
+  });
+  const { accessFor } = credentials;
+  const supervision = createSupervision({ ...options, db, opener, installationId, accessFor });
   const { supervisor } = supervision;
   const reports = createReports({
     supervisor,
@@ -193,6 +206,7 @@ export async function startWorkerHub(options: WorkerOptions): Promise<WorkerHub>
     protectedResource,
     live,
     oauth,
+    documents: new Map([[clientDocumentPath, credentials.clientDocument]]),
     failing: health.failing,
     metrics: { ...metrics, text: async () => metrics.text(await supervision.metricsOfOthers?.()) },
     resolveActor: access.resolveBearer,
@@ -210,11 +224,8 @@ export async function startWorkerHub(options: WorkerOptions): Promise<WorkerHub>
     supervisor,
     reports,
     doctor,
-    desired: async (serverId) => {
-      const found = (await listDesired(db, options.processEnv, opener)).find(({ id }) => id === serverId);
-      if (!found) throw new HubError('NOT_FOUND');
-      return found;
-    },
+    desired,
+    credentials,
     readDocument: (source, settings) => readDocument(source, settings, { egress, userAgent }),
     filled: (server, serverId) => openStandIns(db, opener, serverId, server),
     rotateSecrets: (source) => rotateSecrets(db, keyring, source),
@@ -229,6 +240,10 @@ export async function startWorkerHub(options: WorkerOptions): Promise<WorkerHub>
     hub: () => ({ startedAt, version, configFaults: [...(config?.faults ?? [])], configFile: config?.file ?? null }),
   });
 
+  bus.on('credential.changed', ({ serverId, userId }) => {
+    credentials.forget(serverId, userId);
+    supervisor.renewCredential(serverId, userId);
+  });
   for (const event of ['server.created', 'server.updated', 'server.deleted'] as const) {
     bus.on(event, () => supervisor.reconcile());
   }
@@ -260,6 +275,13 @@ export async function startWorkerHub(options: WorkerOptions): Promise<WorkerHub>
       return [{ name, failing: instances.filter(({ health: checked }) => checked?.ok === false).length }];
     }),
   );
+
+  /** A saved server as it shall be. @throws HubError NOT_FOUND */
+  async function desired(serverId: string) {
+    const found = (await listDesired(db, options.processEnv, opener)).find(({ id }) => id === serverId);
+    if (!found) throw new HubError('NOT_FOUND');
+    return found;
+  }
 
   const stopping = new AbortController();
 

@@ -20,6 +20,7 @@ import {
   createSupervisor,
   releaseAll,
 } from './supervisor';
+import type { SupervisorOptions } from './supervisor/supervisor';
 import type { Supervisor } from './supervisor/types';
 
 export interface Supervision {
@@ -55,6 +56,8 @@ export interface SupervisionOptions {
   processEnv: Record<string, string | undefined>;
   /** Opens what rows hold sealed. */
   opener: Opener;
+  /** What an instance proves itself with. */
+  accessFor: SupervisorOptions['accessFor'];
   /** Names this hub's processes and rows. */
   installationId: string;
   /** The other workers; null for the only one. */
@@ -73,6 +76,7 @@ export function createSupervision(options: SupervisionOptions): Supervision {
     log,
     egress: env.MCPHUB_EGRESS,
     documentsOf: (serverId: string) => documentStore(db, serverId),
+    accessFor: options.accessFor,
     ownEnv: processEnv,
     version,
   };

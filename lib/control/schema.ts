@@ -86,6 +86,26 @@ export const controlCalls = {
     }),
     answer: documentReadingSchema,
   },
+  /** Begins a sign-in to a server by OAuth. @returns where the browser of who began it has to go, good for ten minutes */
+  'credentials.begin': {
+    path: '/control/credentials/begin',
+    /** `forUser`: the credential will be that user's; else it is the hub's. The caller has asked whether that may be. */
+    body: z.object({ serverId: z.string(), startedBy: z.string(), forUser: z.boolean() }),
+    answer: z.object({ url: z.string() }),
+  },
+  /** Ends one with what the browser came back with, and stores the tokens. Good once, and only for who began it. */
+  'credentials.finish': {
+    path: '/control/credentials/finish',
+    body: z.object({
+      state: z.string().max(512),
+      code: z.string().max(8192).optional(),
+      iss: z.string().max(2048).optional(),
+      error: z.string().max(512).optional(),
+      errorDescription: z.string().max(4096).optional(),
+      userId: z.string(),
+    }),
+    answer: z.object({ serverId: z.string() }),
+  },
   /** Runs a tool through the gateway's whole call path, as the actor. Cancelled by closing the request. */
   'tools.call': {
     path: '/control/tools/call',

@@ -62,6 +62,7 @@ export const sharedEvents = [
   'server.updated',
   'server.deleted',
   'server.restart',
+  'credential.changed',
   'group.created',
   'group.updated',
   'group.deleted',
@@ -73,7 +74,6 @@ export const sharedEvents = [
   'limits.changed',
   'role.changed',
   'browser.ended',
-  'credential.changed',
 ] as const satisfies readonly EventName[];
 
 export interface SentEvent<N extends EventName = EventName> {

@@ -63,6 +63,7 @@ beforeAll(async () => {
     desired: async () => Promise.reject(new HubError('NOT_FOUND')),
     readDocument: () => Promise.reject(new Error('no documents here')),
     filled: async (server) => server,
+    credentials: { begin: async () => '', finish: async () => '' },
     rotateSecrets: async () => ({ key: 'k2', values: 1, closed: 0 }),
     consents: {
       read: () => Promise.reject(new HubError('NOT_FOUND')),

@@ -12,13 +12,15 @@ import type { DesiredServer, Observation } from './types';
 /** Time for a server to take what nobody waits for. */
 const asideMs = 10_000;
 const sweepMs = 1_000;
+/** Callers that have a connection of their own, where the limits do not say. */
+const connectionsDefault = 1_000;
 /** Those that end count too, so that callers who come and go do not pile them up: so many times the limit. */
 const endingShare = 2;
 
 export interface GuestsOptions {
   clock: Clock;
-  /** Makes an instance and starts it. */
-  make(borrower: Promise<ClientSide>, emit: InstanceOptions['emit']): Instance;
+  /** Makes an instance and starts it. @param user whose it is, where that is known before it starts */
+  make(borrower: Promise<ClientSide>, emit: InstanceOptions['emit'], user: string | null): Instance;
   /** Lets an instance finish its calls, and ends it. */
   retire(instance: Instance): void;
   /** Ends an instance now. */
@@ -49,6 +51,8 @@ export interface Guests {
   want(desired: DesiredServer): void;
   /** A session is over. */
   release(conversation: string): void;
+  /** What a user proves itself with is another: what was opened with the former ends, the next call opens anew. */
+  renew(user: string): void;
   /** Ends all of them now, and those that stand ready; more may come. */
   clear(): void;
   /** As clear, for good. */
@@ -57,6 +61,7 @@ export interface Guests {
 
 interface Guest {
   whose: string;
+  user: string;
   isPassing: boolean;
   /** Its session is over: it ends when nothing of it is under way. */
   isReleased: boolean;
@@ -85,27 +90,34 @@ export function createGuests(first: DesiredServer, options: GuestsOptions): Gues
   const keyOf = ({ user, conversation }: Caller) => (goal.isolation === 'user' ? user : conversation);
 
   function cap(): number {
-    return goal.limits.instances ?? instancesDefault;
+    // A connection costs little.
+    return goal.limits.instances ?? (goal.type === 'stdio' ? instancesDefault : connectionsDefault);
   }
 
   function idleMs(): number {
     return (goal.idleStopSeconds ?? idleStopDefaults.isolated) * 1000;
   }
 
-  function makeSpare(): Spare {
+  function makeSpare(user: string | null = null): Spare {
     let lend: (client: ClientSide) => void = () => {};
     const borrower = new Promise<ClientSide>((resolve) => {
       lend = resolve;
     });
     const of: Spare['of'] = { guest: null };
-    const instance = options.make(borrower, (event, ...args) => {
-      const { guest } = of;
-      if (event === 'opened') opened(guest, args[0] as Upstream);
-      if (event === 'observed') observed(args[0] as Observation);
-      if (event === 'notification' && guest) heard(guest, ...(args as [string, Record<string, unknown> | undefined]));
-      guest?.gate.changed();
-      if (event === 'changed') options.changed();
-    });
+    const instance = options.make(
+      borrower,
+      (event, ...args) => {
+        const { guest } = of;
+        if (event === 'opened') opened(guest, args[0] as Upstream);
+        if (event === 'observed') observed(args[0] as Observation);
+        if (event === 'notification' && guest) heard(guest, ...(args as [string, Record<string, unknown> | undefined]));
+        guest?.gate.changed();
+        if (event === 'changed') options.changed();
+        // Its caller was told what to do; the next call begins anew.
+        if (guest && event === 'changed' && instance.view.state === 'needs-auth') dismiss(guest);
+      },
+      user,
+    );
     return { instance, lend, of };
   }
 
@@ -135,9 +147,10 @@ export function createGuests(first: DesiredServer, options: GuestsOptions): Gues
     const whose = keyOf(caller);
     const known = guests.get(whose);
     if (known) return known;
-    const spare = takeSpare();
+    const spare = takeSpare(caller.user);
     const guest: Guest = {
       whose,
+      user: caller.user,
       isPassing: goal.isolation === 'session' && caller.isPassing,
       isReleased: false,
       instance: spare.instance,
@@ -162,14 +175,14 @@ export function createGuests(first: DesiredServer, options: GuestsOptions): Gues
     return guest;
   }
 
-  function takeSpare(): Spare {
+  function takeSpare(user: string): Spare {
     const [best] = [...spares].toSorted((one, other) => rank(one) - rank(other));
     if (best) {
       spares.delete(best);
       return best;
     }
     const count = guests.size;
-    if (count < cap() && count + options.ending() < cap() * endingShare) return makeSpare();
+    if (count < cap() && count + options.ending() < cap() * endingShare) return makeSpare(user);
     const { name, limits } = goal;
     const each = goal.isolation === 'user' ? 'user' : 'session';
     const hint = limits.instances === undefined ? 'set' : 'raise';
@@ -182,7 +195,9 @@ export function createGuests(first: DesiredServer, options: GuestsOptions): Gues
 
   /** As many as wanted stand ready, as far as the limit allows; of a server that starts on demand only while it is used. */
   function fill(): void {
-    const isWanted = !isClosed && goal.enabled && goal.running && goal.fault === null;
+    // With whose credential would it start?
+    const isOwned = goal.credential?.per === 'user';
+    const isWanted = !isClosed && !isOwned && goal.enabled && goal.running && goal.fault === null;
     const wanted = !isWanted || (goal.startOnDemand && guests.size === 0) ? 0 : goal.warmInstances;
     const count = Math.max(0, Math.min(wanted, cap() - guests.size));
     for (const spare of spares) {
@@ -198,6 +213,12 @@ export function createGuests(first: DesiredServer, options: GuestsOptions): Gues
     if (!forget(guest)) return;
     options.retire(guest.instance);
     fill();
+    options.changed();
+  }
+
+  function dismiss(guest: Guest): void {
+    if (!forget(guest)) return;
+    options.end(guest.instance);
     options.changed();
   }
 
@@ -356,6 +377,10 @@ export function createGuests(first: DesiredServer, options: GuestsOptions): Gues
       guest.isReleased = true;
       if (guest.gate.use.isFree) leave(guest);
     },
+    renew(user) {
+      const own = [...guests.values()].filter((guest) => guest.user === user);
+      for (const guest of own) replace(guest, 'The credential for');
+    },
     clear() {
       clear();
       fill();
@@ -368,12 +393,12 @@ export function createGuests(first: DesiredServer, options: GuestsOptions): Gues
   };
 
   /** Its calls end over the old configuration; the next one begins with the new. */
-  function replace(guest: Guest): void {
+  function replace(guest: Guest, what = 'The server'): void {
     if (!forget(guest)) return;
     if (guest.instance.upstream) options.retire(guest.instance);
     else {
       guest.gate.close(
-        new HubError('INTERRUPTED', `The server "${goal.name}" was changed while it started.`, {
+        new HubError('INTERRUPTED', `${what} "${goal.name}" was changed while it started.`, {
           server: goal.name,
           reason: 'changed',
           retryable: true,

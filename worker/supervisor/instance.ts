@@ -3,12 +3,13 @@
 // meanwhile is acted on at once.
 import { randomUUID } from 'node:crypto';
 import type { LastExit } from '../../drizzle/schema';
-import { asHubError } from '../../lib/errors';
+import { asHubError, HubError } from '../../lib/errors';
 import { quoteOfStderr } from '../../lib/servers/program-output';
 import type { LogLine, ServerLimits, ServerState, ServerStatus } from '../../lib/servers/schema';
 import { hideSecrets } from '../../lib/telemetry/redact';
 import type { Egress } from '../upstream';
 import {
+  type Access,
   type ClientSide,
   type CloseReason,
   type DocumentStore,
@@ -80,6 +81,10 @@ export interface InstanceOptions {
   startsBefore: number;
   /** Whose it alone is, or shall be: it is "ready" before that is known. */
   borrower?: Promise<ClientSide>;
+  /** The user whose credential it proves itself with; null: that of the hub. */
+  user?: string | null;
+  /** What an instance proves itself with, beside its row. @throws HubError UPSTREAM_NEEDS_AUTH */
+  accessFor?: ((server: DesiredServer, user: string | null) => Promise<Access | null>) | undefined;
   /** The log of its server. */
   ring: Pick<LogRing, 'push'>;
   emit<E extends keyof InstanceEvents>(event: E, ...args: Parameters<InstanceEvents[E]>): void;
@@ -102,6 +107,10 @@ export interface Instance {
   readonly marker: string;
   readonly limits: ServerLimits;
   readonly lastExit: LastExit | null;
+  /** The user whose credential it was opened with; null: none, or the hub's. */
+  readonly credentialOf: string | null;
+  /** Why nothing proves who it is, with what its caller can do about it; null while something does. */
+  readonly refusal: HubError | null;
   readonly view: InstanceView;
   /** Sets what shall be and acts on it; another hash restarts the server at once. Never rejects, nor do the others. */
   want(desired: Target): Promise<void>;
@@ -156,6 +165,8 @@ export function createInstance(first: Target, options: InstanceOptions): Instanc
   let lastExit: LastExit | null = null;
   let starts = options.startsBefore;
   let pid: number | null = null;
+  let refusal: HubError | null = null;
+  let credentialOf: string | null = null;
   let usage: InstanceUsage | null = null;
   let shown = { rssBytes: 0, cpuPercent: 0, processes: 0, atMs: -Infinity };
   let tools = 0;
@@ -283,6 +294,9 @@ export function createInstance(first: Target, options: InstanceOptions): Instanc
     const endTurn = goal.type === 'stdio' ? await options.turns.take(mine.abort.signal) : () => {};
     mine.begunAt = clock.monotonic();
     try {
+      refusal = null;
+      const access = goal.credential ? await accessFor(goal) : null;
+      credentialOf = access?.owner ?? null;
       const upstream = await openUpstream(
         goal,
         {
@@ -293,6 +307,7 @@ export function createInstance(first: Target, options: InstanceOptions): Instanc
           random: options.random,
           memory: eras,
           borrower: options.borrower,
+          access,
           documents: options.documentsOf?.(goal.id),
           process: {
             marker,
@@ -343,8 +358,8 @@ export function createInstance(first: Target, options: InstanceOptions): Instanc
       await upstream.close();
     } catch (error) {
       const { extras, message } = asHubError(error);
-      const { reason = 'handshake-failed', retryAfterMs } = extras;
-      ended(mine, { reason, message, ...(retryAfterMs !== undefined && { retryAfterMs }) });
+      const { reason = 'handshake-failed', retryAfterMs, data } = extras;
+      ended(mine, { reason, message, data, ...(retryAfterMs !== undefined && { retryAfterMs }) });
     } finally {
       endTurn();
       pid = null;
@@ -352,6 +367,11 @@ export function createInstance(first: Target, options: InstanceOptions): Instanc
       life = null;
       void drive();
     }
+  }
+
+  async function accessFor(server: Target): Promise<Access | null> {
+    if (options.accessFor) return options.accessFor(server, options.user ?? null);
+    throw new HubError('UPSTREAM_NEEDS_AUTH', undefined, { server: server.name, reason: 'needs-auth' });
   }
 
   function opened(mine: Life, upstream: Upstream): void {
@@ -410,7 +430,14 @@ export function createInstance(first: Target, options: InstanceOptions): Instanc
     const failed = !mine.stopping && (reason.reason === 'exited' || reason.reason === 'killed');
     const message =
       failed && lastLine ? hide(reason.message) + quoteOfStderr + lastLine.slice(0, 300) : hide(reason.message);
-    const { exitCode, signal } = reason;
+    const { exitCode, signal, data } = reason;
+    if (reason.reason === 'needs-auth') {
+      refusal = new HubError('UPSTREAM_NEEDS_AUTH', message, {
+        server: goal.name,
+        reason: 'needs-auth',
+        ...(data && { data }),
+      });
+    }
     lastExit = {
       at: new Date(clock.now()).toISOString(),
       reason: reason.reason,
@@ -520,6 +547,12 @@ export function createInstance(first: Target, options: InstanceOptions): Instanc
     },
     get lastExit() {
       return lastExit;
+    },
+    get credentialOf() {
+      return credentialOf;
+    },
+    get refusal() {
+      return refusal;
     },
     get view() {
       return view();

@@ -31,7 +31,7 @@ const sleepLookMs = 1_000;
 export type PoolEvents = Pick<SupervisorEvents, 'status' | 'opened' | 'notification' | 'observed'>;
 
 export interface PoolOptions
-  extends Omit<InstanceOptions, 'ordinal' | 'startsBefore' | 'borrower' | 'ring' | 'emit' | 'logged'> {
+  extends Omit<InstanceOptions, 'ordinal' | 'startsBefore' | 'borrower' | 'user' | 'ring' | 'emit' | 'logged'> {
   emit<E extends keyof PoolEvents>(event: E, ...args: Parameters<PoolEvents[E]>): void;
   /** New lines of the ring; the receiver batches them. */
   logged(line: LogLine): void;
@@ -61,6 +61,8 @@ export interface Pool {
   listed(outcome: ListingOutcome): void;
   /** A session is over. */
   release(conversation: string): void;
+  /** A credential was stored or taken away: that of a user, or that of the hub. */
+  renew(user: string | null): void;
 }
 
 export function createPool(first: DesiredServer, options: PoolOptions): Pool {
@@ -270,7 +272,7 @@ export function createPool(first: DesiredServer, options: PoolOptions): Pool {
     let made = 0;
     return createGuests(goal, {
       clock,
-      make(borrower, emit) {
+      make(borrower, emit, user) {
         made += 1;
         const mark = `[#${made}]`;
         const instance = createInstance(goal, {
@@ -278,6 +280,7 @@ export function createPool(first: DesiredServer, options: PoolOptions): Pool {
           ordinal: members.length,
           startsBefore: 0,
           borrower,
+          user,
           ring: { push: (stream, text) => ring.push(stream, `${mark} ${text}`) },
           emit,
         });
@@ -295,7 +298,8 @@ export function createPool(first: DesiredServer, options: PoolOptions): Pool {
       changed: tell,
       notification: (method, params, whose) => options.emit('notification', goal.id, method, params, whose),
       observed: (observation) => observed(observation, members.length),
-      failureOf: (instance) => (mayCome(instance) ? null : unavailable({ ...instance.view, name: goal.name })),
+      failureOf: (instance) =>
+        instance.refusal ?? (mayCome(instance) ? null : unavailable({ ...instance.view, name: goal.name })),
     });
   }
 
@@ -399,6 +403,15 @@ export function createPool(first: DesiredServer, options: PoolOptions): Pool {
       for (const instance of all()) instance.listed(outcome);
     },
     release: (conversation) => guests?.release(conversation),
+    renew(user) {
+      if (user !== null) guests?.renew(user);
+      else guests?.clear();
+      for (const instance of all()) {
+        // Lists are asked for with any that works: with this one perhaps, or now with this one for the first time.
+        const isConcerned = instance.credentialOf === user || instance.view.state === 'needs-auth';
+        if (isConcerned) void instance.restart();
+      }
+    },
   };
 
   function currentUpstream(): Upstream {

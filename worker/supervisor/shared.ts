@@ -341,6 +341,8 @@ export function createSharedSupervisor(options: SharedOptions): SharedSupervisor
       local.release(conversation);
       fleet.send({ kind: 'released', conversation });
     },
+    // Each worker hears of the change by itself.
+    renewCredential: local.renewCredential,
     logs(serverId, after, limit) {
       const owner = known.get(serverId)?.owner;
       if (!owner || owner === fleet.self || !fleet.members.includes(owner)) return local.logs(serverId, after, limit);

@@ -43,6 +43,7 @@ export interface SupervisorOptions {
   cpuWindowMs?: number;
   handshakeTimeoutMs?: number;
   documentsOf?: InstanceOptions['documentsOf'];
+  accessFor?: InstanceOptions['accessFor'];
 }
 
 export function createSupervisor(options: SupervisorOptions): Supervisor {
@@ -84,6 +85,7 @@ export function createSupervisor(options: SupervisorOptions): Supervisor {
     version: options.version,
     handshakeTimeoutMs: options.handshakeTimeoutMs,
     documentsOf: options.documentsOf,
+    accessFor: options.accessFor,
   };
 
   function create(desired: DesiredServer): Pool {
@@ -246,6 +248,7 @@ export function createSupervisor(options: SupervisorOptions): Supervisor {
     release(conversation) {
       for (const pool of pools.values()) pool.release(conversation);
     },
+    renewCredential: (serverId, user) => pools.get(serverId)?.renew(user),
     logs: (serverId, after, limit) => pools.get(serverId)?.ring.since(after, limit) ?? { lines: [], dropped: 0 },
     listed: (serverId, outcome) => pools.get(serverId)?.listed(outcome),
     on(event, listener) {

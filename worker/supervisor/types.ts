@@ -72,6 +72,8 @@ export interface Supervisor {
   listingUpstreamOf(serverId: string): Upstream;
   /** A session is over: what it had for itself ends. */
   release(conversation: string): void;
+  /** A credential of a server was stored or taken away: what was opened with the former ends. @param user null: the hub's */
+  renewCredential(serverId: string, user: string | null): void;
   /**
    * Lines of the ring with `seq` above `after`, oldest first, and how many were dropped before them. A promise where
    * another worker has to be asked. @throws HubError UNAVAILABLE (by the promise) when that one has just ended
