@@ -9,6 +9,7 @@ import { withoutQuote } from '../../lib/servers/program-output';
 import type { UpstreamAnswer } from '../upstream/types';
 import { mapResultUris, mayHoldUris } from './catalog/rewrite';
 import type { Item, Target, View } from './catalog/view';
+import { connectReply } from './connect';
 import type { Reply } from './http/exchange';
 import { pathOf } from './http/request';
 import type { Relay } from './relay';
@@ -80,7 +81,9 @@ export function createCalls({ relay, inputs, tasks, limiter, record, report }: C
       if (error.code === 'INTERNAL') report(thrown, requestId);
       const outcome = outcomeOf[error.code] ?? 'rpc_error';
       const isAnswered = error.code !== 'CANCELLED';
-      const reply = isAnswered ? errorReply(error, 'tools/call', requestId) : null;
+      const reply = isAnswered
+        ? (connectReply(error, origin.client) ?? errorReply(error, 'tools/call', requestId))
+        : null;
       recordEnd(call, target, startedAtMs, outcome, reply ? Buffer.byteLength(reply.body) : 0, error);
       // HTTP says "come back later" too, for clients and proxies that know how to wait.
       if (!reply || error.code === 'BUSY' || error.code === 'LIMIT_EXCEEDED') throw error;
