@@ -5,6 +5,7 @@ import { setTimeout as delay } from 'node:timers/promises';
 import { benchAccess } from './access';
 import { benchBig } from './big';
 import { benchCalls, benchLatency } from './calls';
+import { benchSearch } from './search';
 import { benchConnect, benchIdle, benchList } from './sessions';
 import { benchSoak } from './soak';
 import { benchMemory, benchServers, benchStart } from './start';
@@ -25,6 +26,7 @@ const scenarios: Record<string, { what: string; run(stage: Stage): Promise<void>
   supervise: { what: '200 idle servers, and how soon an end is heard of', run: benchSupervise },
   cycles: { what: '1,000 starts and stops of servers', run: benchCycles },
   access: { what: 'key check, policy and limits of a call, with many keys and users', run: benchAccess },
+  search: { what: 'searches for tools among 500 and 7,000, beside calls', run: benchSearch },
   streams: { what: '10,000 open streams and the calls beside them', run: benchStreams },
   soak: { what: '5 minutes of crash loops, list storms and sessions; only by its name', run: benchSoak, isAlone: true },
 };
