@@ -5,6 +5,7 @@ export { beginsHere, decideConsent, readConsent } from './consent';
 export { cache, keyring, log, readDocument, settings, worker } from './hub';
 export { readTicket } from './link-cookie';
 export { nextAuth } from './next-auth';
+export { callbackUrl } from './oauth-providers';
 export { ownPath } from './own-path';
 export {
   type Call,

@@ -15,6 +15,7 @@ import {
   sealBrowserSession,
   sessionCookieNames,
   sessionIdleSeconds,
+  signInProviders,
   signInWithCode,
   signInWithPassword,
   signInWithProof,
@@ -31,7 +32,7 @@ import { oauthProviders, type ProvenProfile } from './oauth-providers';
 import { ownPath } from './own-path';
 import { isSecureVisitor, openSession } from './session';
 import { mustTakePasswords } from './sign-in';
-import { isFromOwnPage, requestIdOf, visitOf, visitorOrigin } from './visitor';
+import { isFromOwnPage, ownUrl, requestIdOf, visitOf, visitorOrigin } from './visitor';
 
 /** What went wrong in the request under way; next-auth tells it to its logger alone, of which it has one for all. */
 const trouble = new AsyncLocalStorage<{ cause?: unknown }>();
@@ -74,7 +75,7 @@ function options(request: Request): NextAuthOptions {
           return { id: known.userId, name: known.username, sessionVersion: known.sessionVersion, method: 'password' };
         },
       }),
-      ...oauthProviders(settings()),
+      ...oauthProviders(settings(), ownUrl(headers, settings())),
     ],
     jwt: {
       maxAge: sessionIdleSeconds,
@@ -104,8 +105,8 @@ function options(request: Request): NextAuthOptions {
         const parts = { db: (await database()).db, bus: bus(), ...visitOf(headers) };
         return { ...(await openSession(parts, signedIn, method, headers)) };
       },
-      redirect: async ({ url, baseUrl }) =>
-        `${baseUrl}${ownPath(url.startsWith(baseUrl) ? url.slice(baseUrl.length) : url)}`,
+      // A path alone: the browser knows best under which address it sees the hub.
+      redirect: async ({ url, baseUrl }) => ownPath(url.startsWith(baseUrl) ? url.slice(baseUrl.length) : url),
     },
     events: {
       async signOut({ token }) {
@@ -216,7 +217,7 @@ async function failed(request: NextRequest, provider: string, cause: unknown, re
   const { headers } = request;
   const reason = reasonOf(cause);
   const parts = { db: (await database()).db, bus: bus(), keyring: keyring(), ...visitOf(headers) };
-  const isKnown = oauthProviders(settings()).some(({ id }) => id === provider);
+  const isKnown = signInProviders(settings()).some(({ id }) => id === provider);
   if (isKnown && reason !== 'denied') await noteFailedProof(parts, provider, messageOf(cause));
   const wish = await takeLink(keyring());
   response.headers.set('location', wish ? `/account?error=${reason}` : errorPath(reason, headers));

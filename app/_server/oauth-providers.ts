@@ -6,6 +6,7 @@ import ipaddr from 'ipaddr.js';
 import type { OAuthConfig, OAuthUserConfig } from 'next-auth/providers/oauth';
 import { type Proof, signInProviders, withoutSlash } from '@/lib/access';
 import type { SignInProvider } from '@/lib/access/external/schema';
+import type { ProviderId } from '@/lib/access/schema';
 import type { Env } from '@/lib/env';
 import { isNeverAllowed, withEmbedded } from '@/lib/servers/addresses';
 
@@ -20,6 +21,8 @@ export type ProvenProfile = Record<string, unknown> & { proof: Proof };
 
 type ProviderConfig = OAuthConfig<ProvenProfile> & { options?: OAuthUserConfig<ProvenProfile> };
 type UserInfo = Extract<NonNullable<ProviderConfig['userinfo']>, { request?: unknown }>;
+type TokenRequest = Extract<NonNullable<ProviderConfig['token']>, { request?: unknown }>;
+type TokenSetParameters = Awaited<ReturnType<NonNullable<TokenRequest['request']>>>['tokens'];
 type Asked = Parameters<NonNullable<UserInfo['request']>>[0];
 
 /** A provider is named by the settings, so its address may be any; but never one of those that no row may name either. */
@@ -33,10 +36,19 @@ const lookup: LookupFunction = (host, options, callback) => {
   });
 };
 
-/** One for each provider of the settings. */
-export function oauthProviders(settings: Env): ProviderConfig[] {
+/** Where a provider sends browsers back to. @param base the hub's URL as the visitor sees it */
+export function callbackUrl(base: string, id: ProviderId): string {
+  return `${base}/api/auth/callback/${id}`;
+}
+
+/**
+ * One for each provider of the settings.
+ * @param base the hub's URL as the visitor sees it; next-auth knows no path in it, and one scheme for all names
+ */
+export function oauthProviders(settings: Env, base: string): ProviderConfig[] {
   return signInProviders(settings).map((provider) => {
     const common = {
+      redirectUri: callbackUrl(base, provider.id),
       id: provider.id,
       name: provider.name,
       type: 'oauth' as const,
@@ -49,7 +61,7 @@ export function oauthProviders(settings: Env): ProviderConfig[] {
   });
 }
 
-type Common = Omit<ProviderConfig, 'authorization' | 'userinfo' | 'token' | 'wellKnown'>;
+type Common = Omit<ProviderConfig, 'authorization' | 'userinfo' | 'token' | 'wellKnown'> & { redirectUri: string };
 
 function credentialsOf({ id }: SignInProvider, settings: Env): { clientId: string; clientSecret: string } {
   const [clientId, clientSecret] = {
@@ -61,12 +73,17 @@ function credentialsOf({ id }: SignInProvider, settings: Env): { clientId: strin
 }
 
 /** OpenID Connect Core 1.0; the client checks signature, iss, aud, exp and nonce of the ID token before we see its claims. */
-function openId(common: Common, { id, issuer }: SignInProvider, settings: Env): ProviderConfig {
+function openId({ redirectUri, ...common }: Common, { id, issuer }: SignInProvider, settings: Env): ProviderConfig {
   const asked = id === 'google' ? ['profile', 'email'] : settings.MCPHUB_OIDC_SCOPES.split(' ');
   return {
     ...common,
     wellKnown: `${issuer}/.well-known/openid-configuration`,
-    authorization: { params: { scope: [...new Set(['openid', ...asked])].join(' ') } },
+    authorization: { params: { scope: [...new Set(['openid', ...asked])].join(' '), redirect_uri: redirectUri } },
+    token: {
+      request: async ({ client, params, checks }) => ({
+        tokens: (await client.callback(redirectUri, params, checks)) as TokenSetParameters,
+      }),
+    },
     idToken: true,
     checks: ['pkce', 'state', 'nonce'],
     userinfo: {
@@ -86,13 +103,21 @@ function openId(common: Common, { id, issuer }: SignInProvider, settings: Env): 
 }
 
 /** GitHub speaks OAuth without ID tokens: who it is, its API says. */
-function github(common: Common, { id, issuer }: SignInProvider): ProviderConfig {
+function github({ redirectUri, ...common }: Common, { id, issuer }: SignInProvider): ProviderConfig {
   const api = issuer === 'https://github.com' ? 'https://api.github.com' : `${issuer}/api/v3`;
   return {
     ...common,
     issuer,
-    authorization: { url: `${issuer}/login/oauth/authorize`, params: { scope: 'read:user user:email read:org' } },
-    token: { url: `${issuer}/login/oauth/access_token` },
+    authorization: {
+      url: `${issuer}/login/oauth/authorize`,
+      params: { scope: 'read:user user:email read:org', redirect_uri: redirectUri },
+    },
+    token: {
+      url: `${issuer}/login/oauth/access_token`,
+      request: async ({ client, params, checks }) => ({
+        tokens: (await client.oauthCallback(redirectUri, params, checks)) as TokenSetParameters,
+      }),
+    },
     // So it is documented; with Basic, special characters of a secret could be read in two ways.
     client: { token_endpoint_auth_method: 'client_secret_post' },
     checks: ['pkce', 'state'],

@@ -48,6 +48,13 @@ export function visitorOrigin(headers: ReadableHeaders, settings: OwnAddresses):
   return further ? new URL(`${further.protocol ?? scheme}://${host}`).origin : null;
 }
 
+/** The hub's URL as the visitor sees it, without a slash at its end; the public one where the host is none of ours. */
+export function ownUrl(headers: ReadableHeaders, settings: OwnAddresses): string {
+  const origin = visitorOrigin(headers, settings);
+  const { MCPHUB_PUBLIC_URL } = settings;
+  return origin === null || origin === new URL(MCPHUB_PUBLIC_URL).origin ? MCPHUB_PUBLIC_URL : origin;
+}
+
 /**
  * True if a browser says that one of our own pages sent this. Asked for every write that a cookie authorises; a request
  * without Origin and Sec-Fetch-Site proves nothing and is refused.

@@ -71,6 +71,7 @@ export async function startIdentityProvider(options: IdentityProviderOptions): P
       },
     ],
     jwks: { keys: [key] },
+    ttl: { AccessToken: 600, AuthorizationCode: 60, Grant: 600, IdToken: 600, Interaction: 600, Session: 600 },
     cookies: { keys: ['a key of the test'] },
     features: { devInteractions: { enabled: false } },
     claims: {

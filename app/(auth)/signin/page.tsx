@@ -1,9 +1,7 @@
 import type { Metadata } from 'next';
 import { redirect } from 'next/navigation';
 import { currentActor, isSetupNeeded, ownPath, readTicket, waysIn } from '@/app/_server';
-import { Notice } from '@/app/_ui/notice';
 import { refusalText } from '@/lib/access/external/schema';
-import { ProviderButtons } from './provider-buttons';
 import { SignInForm } from './sign-in-form';
 
 export const metadata: Metadata = { title: 'Sign in' };
@@ -25,12 +23,7 @@ export default async function SignInPage({ searchParams }: SignInPageProps) {
   return (
     <>
       <h1 className="mb-4 text-title">Sign in</h1>
-      {refusal && !ticket && <Notice className="mb-4" tone="bad" title={refusal} />}
-      {passwords || ticket ? (
-        <SignInForm next={next} providers={buttons} firstTicket={ticket} passwords={passwords} />
-      ) : (
-        <ProviderButtons next={next} providers={buttons} />
-      )}
+      <SignInForm next={next} providers={buttons} passwords={passwords} firstTicket={ticket} firstRefusal={refusal} />
     </>
   );
 }

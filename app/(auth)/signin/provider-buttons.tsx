@@ -10,7 +10,13 @@ export interface ProviderButton {
   name: string;
 }
 
-export function ProviderButtons({ providers, next }: { providers: readonly ProviderButton[]; next: string }) {
+export interface ProviderButtonsProps {
+  providers: readonly ProviderButton[];
+  next: string;
+  onBegin: () => void;
+}
+
+export function ProviderButtons({ providers, next, onBegin }: ProviderButtonsProps) {
   const [busy, setBusy] = useState<string | null>(null);
   const [error, setError] = useState<unknown>(null);
 
@@ -22,6 +28,7 @@ export function ProviderButtons({ providers, next }: { providers: readonly Provi
   }, []);
 
   async function begin(id: string) {
+    onBegin();
     setBusy(id);
     setError(null);
     try {

@@ -16,12 +16,16 @@ export interface SignInFormProps {
   providers: readonly ProviderButton[];
   /** Of somebody whom a provider has proved: then only the code is due. */
   firstTicket: string | null;
+  /** Why a sign-in at a provider came to nothing, where the browser comes from one. */
+  firstRefusal: string | null;
   passwords: boolean;
 }
 
-export function SignInForm({ next, providers, firstTicket, passwords }: SignInFormProps) {
+export function SignInForm({ next, providers, firstTicket, firstRefusal, passwords }: SignInFormProps) {
   const [ticket, setTicket] = useState<string | null>(firstTicket);
-  const [refusal, setRefusal] = useState<Refusal | null>(null);
+  const [refusal, setRefusal] = useState<Refusal | null>(
+    firstRefusal === null || firstTicket !== null ? null : { code: 'UNAUTHENTICATED', message: firstRefusal },
+  );
   // A whole page load: nothing that was cached for nobody stays.
   const enter = () => location.assign(next);
 
@@ -33,13 +37,13 @@ export function SignInForm({ next, providers, firstTicket, passwords }: SignInFo
         <RefusalNotice refusal={refusal} />
       )}
       {providers.length > 0 && (
-        <div className="mt-4">
+        <div className={passwords || refusal ? 'mt-4' : undefined}>
           {passwords && (
             <p className="mb-4 flex items-center gap-3 text-caption font-normal text-muted-foreground before:h-px before:flex-1 before:bg-border after:h-px after:flex-1 after:bg-border">
               or
             </p>
           )}
-          <ProviderButtons providers={providers} next={next} />
+          <ProviderButtons providers={providers} next={next} onBegin={() => setRefusal(null)} />
         </div>
       )}
     </>

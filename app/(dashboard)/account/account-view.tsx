@@ -51,10 +51,10 @@ export function AccountView({ user, factor, sessions, grants, identities, linkOu
 function NoPassword() {
   return (
     <Panel>
-      <PanelHeader
-        title="Password"
-        description="This account has none: you sign in at a provider. An administrator can make a link by which you choose one."
-      />
+      <PanelHeader title="Password" />
+      <PanelBody className="text-table text-muted-foreground">
+        This account has none: you sign in at a provider. An administrator can make a link by which you choose one.
+      </PanelBody>
     </Panel>
   );
 }

@@ -49,15 +49,7 @@ export function Identities({ initial, outcome }: { initial: OwnIdentitiesView; o
 
   return (
     <Panel>
-      <PanelHeader
-        title="Sign-in providers"
-        description="Accounts elsewhere that sign you in here."
-        actions={data.providers.map((provider) => (
-          <Button key={provider.id} size="sm" onClick={() => setStep({ link: provider })}>
-            Link {provider.name}
-          </Button>
-        ))}
-      />
+      <PanelHeader title="Sign-in providers" description="Accounts elsewhere that sign you in here." />
       {outcome.isLinked && (
         <PanelBody>
           <Notice tone="ok" title="The account is linked: from now on it signs you in." />
@@ -94,6 +86,15 @@ export function Identities({ initial, outcome }: { initial: OwnIdentitiesView; o
             </li>
           ))}
         </ul>
+      )}
+      {data.providers.length > 0 && (
+        <div className="flex flex-wrap gap-2 border-t border-border px-4 py-3">
+          {data.providers.map((provider) => (
+            <Button key={provider.id} size="sm" className="max-w-full" onClick={() => setStep({ link: provider })}>
+              <span className="truncate">Link {provider.name}</span>
+            </Button>
+          ))}
+        </div>
       )}
       <Dialog open={step !== null} onOpenChange={(open) => !open && setStep(null)}>
         {step && (

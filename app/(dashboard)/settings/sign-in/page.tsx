@@ -1,6 +1,6 @@
 import type { Metadata } from 'next';
 import { notFound } from 'next/navigation';
-import { context, settings, waysIn } from '@/app/_server';
+import { callbackUrl, context, settings, waysIn } from '@/app/_server';
 import { getSignInSetting, listSignInRules } from '@/lib/access';
 import { can } from '@/lib/access/can';
 import { loadUserContext } from '../../users/load';
@@ -17,7 +17,6 @@ export default async function SignInSettingsPage() {
     loadUserContext(ctx),
   ]);
   const { providers, passwords } = waysIn();
-  const { origin } = new URL(settings().MCPHUB_PUBLIC_URL);
   return (
     <SignInSettingsView
       rules={rules}
@@ -26,7 +25,7 @@ export default async function SignInSettingsPage() {
       passwords={passwords}
       providers={providers.map((provider) => ({
         ...provider,
-        callbackUrl: `${origin}/api/auth/callback/${provider.id}`,
+        callbackUrl: callbackUrl(settings().MCPHUB_PUBLIC_URL, provider.id),
       }))}
       mayChange={can(ctx.actor, 'update', { type: 'setting' })}
     />

@@ -125,7 +125,7 @@ function Providers({ providers, passwords }: Pick<SignInSettingsViewProps, 'prov
         description="They are set up in the settings of the hub (docs/users.md). Each has to know its callback URL."
       />
       <ul>
-        <li className="flex min-h-12 items-center gap-4 border-t border-border px-4 py-2 text-table">
+        <li className="flex min-h-12 items-center gap-4 px-4 py-2 text-table">
           <p className="flex-1 font-medium">Password</p>
           <Badge tone={passwords ? 'ok' : 'idle'}>{passwords ? 'On' : 'Off'}</Badge>
         </li>
@@ -145,7 +145,6 @@ function Providers({ providers, passwords }: Pick<SignInSettingsViewProps, 'prov
               <code className="min-w-0 font-mono text-caption break-all">{callbackUrl}</code>
               <CopyButton text={callbackUrl} label={`Copy the callback URL of ${name}`} />
             </p>
-            <Badge tone="ok">On</Badge>
           </li>
         ))}
       </ul>

@@ -13,9 +13,11 @@ const settings = parseEnv({
   MCPHUB_GOOGLE_CLIENT_SECRET: 's',
 });
 
+const base = 'https://hub.example.org/mcp';
+
 describe('the sign-in providers', () => {
   it('are asked with state and PKCE, and with a nonce where there is an ID token', () => {
-    const checks = oauthProviders(settings).map((provider) => [provider.id, provider.checks]);
+    const checks = oauthProviders(settings, base).map((provider) => [provider.id, provider.checks]);
     expect(checks).toEqual([
       ['oidc', ['pkce', 'state', 'nonce']],
       ['github', ['pkce', 'state']],
@@ -24,19 +26,19 @@ describe('the sign-in providers', () => {
   });
 
   it('are found at their issuers, and asked for an ID token whatever scopes are set', () => {
-    const [oidc, , google] = oauthProviders(settings);
+    const [oidc, , google] = oauthProviders(settings, base);
     expect([oidc?.wellKnown, oidc?.authorization]).toEqual([
       'https://idp.example.org/realm/.well-known/openid-configuration',
-      { params: { scope: 'openid groups' } },
+      { params: { scope: 'openid groups', redirect_uri: `${base}/api/auth/callback/oidc` } },
     ]);
     expect([google?.wellKnown, google?.authorization]).toEqual([
       'https://accounts.google.com/.well-known/openid-configuration',
-      { params: { scope: 'openid profile email' } },
+      { params: { scope: 'openid profile email', redirect_uri: `${base}/api/auth/callback/google` } },
     ]);
   });
 
   it('speak for their own issuer alone', async () => {
-    const [oidc] = oauthProviders(settings);
+    const [oidc] = oauthProviders(settings, base);
     const ask = (iss: string) => {
       const tokens = { claims: () => ({ iss, sub: '1' }) };
       const client = { issuer: { metadata: {} } };

@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { ownPath } from '../../../../app/_server/own-path';
-import { addressOf, isFromOwnPage, requestIdOf, visitorOrigin } from '../../../../app/_server/visitor';
+import { addressOf, isFromOwnPage, ownUrl, requestIdOf, visitorOrigin } from '../../../../app/_server/visitor';
 
 const publicUrl = 'https://hub.example.com';
 const local = 'http://127.0.0.1:3000';
@@ -21,6 +21,15 @@ describe('visitor', () => {
     [{}, local, null],
   ])('%j with %s reaches the hub at %s', (headers, url, origin) => {
     expect(visitorOrigin(new Headers(headers), own(url))).toBe(origin);
+  });
+
+  it.each<[string, string, string, string]>([
+    ['hub.example.com', 'https://hub.example.com/mcp', '', 'https://hub.example.com/mcp'],
+    ['evil.example', 'https://hub.example.com/mcp', '', 'https://hub.example.com/mcp'],
+    ['localhost:3000', 'http://127.0.0.1:3000', '', 'http://localhost:3000'],
+    ['hub.lan', 'http://127.0.0.1:3000', 'https://hub.lan', 'https://hub.lan'],
+  ])('at %s, with %s and %j, the own URL is %s', (host, url, further, seen) => {
+    expect(ownUrl(new Headers({ host }), own(url, further))).toBe(seen);
   });
 
   it.each<[string, Record<string, string>, boolean]>([
