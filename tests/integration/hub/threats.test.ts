@@ -6,6 +6,7 @@ import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { join } from 'node:path';
 import { sql } from 'drizzle-orm';
+import { io } from 'socket.io-client';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { roles, userRoles, users } from '../../../drizzle/schema';
 import { createKey, createKeyring, createVault } from '../../../lib/access';
@@ -16,8 +17,10 @@ import { runtimeDir, socketPaths } from '../../../lib/env';
 import { createBus } from '../../../lib/events/bus';
 import { root } from '../../../scripts/prepare.mjs';
 import { silentLog } from '../../support/database';
+import { initialize } from '../../support/gateway';
 import { type Hub, startHub, treeOf } from '../../support/hub';
-import { listeningPortOf, openSession, rest, statuses } from '../../support/hub-client';
+import { listeningPortOf, mcpHeaders, openSession, rest, statuses } from '../../support/hub-client';
+import { authorize, exchange, registerClient, userIdOf } from '../../support/oauth-client';
 import { until } from '../../support/until';
 
 const program = join(root, 'tests/support/servers/stdio.mjs');
@@ -26,6 +29,8 @@ const marker = `planted-${randomUUID()}`;
 
 let hub: Hub;
 let userKey: string;
+/** An OAuth client's access token, of an administrator and for everything. */
+let accessToken: string;
 let cookie: string;
 /** Where web listens itself, behind the door. */
 let webUrl: string;
@@ -157,6 +162,12 @@ async function addUser(): Promise<string> {
   }
 }
 
+async function giveToken(): Promise<string> {
+  const { json: client } = await registerClient(hub.url);
+  const done = await authorize(hub, { clientId: client.client_id, userId: await userIdOf(hub) });
+  return (await exchange(hub.url, done)).json.access_token;
+}
+
 beforeAll(async () => {
   hub = await startHub({
     web: true,
@@ -168,6 +179,7 @@ beforeAll(async () => {
   webUrl = `http://127.0.0.1:${listeningPortOf(web)}`;
   userKey = await addUser();
   cookie = await signIn();
+  accessToken = await giveToken();
 }, 300_000);
 
 afterAll(() => hub?.stop());
@@ -255,6 +267,57 @@ describe('somebody without rights', () => {
   });
 });
 
+describe('an access token of OAuth', () => {
+  it('is good for MCP endpoints alone: no route, page, metric or socket knows it', async () => {
+    const headers = { authorization: `Bearer ${accessToken}` };
+    const opened = await fetch(hub.mcpUrl, {
+      method: 'POST',
+      headers: { ...mcpHeaders, ...headers },
+      body: JSON.stringify(initialize()),
+    });
+    expect(opened.status).toBe(200);
+    for (const route of routes) {
+      for (const base of [hub.url, webUrl]) {
+        expect((await send(route, headers, base)).status, `${route.method} ${route.path}`).toBe(401);
+      }
+    }
+    for (const path of pages) expect((await send({ method: 'GET', path }, headers)).status, path).toBe(307);
+    const names = cookie.split('; ').map((each) => each.split('=')[0]);
+    const asCookie = names.map((name) => `${name}=${accessToken}`).join('; ');
+    expect((await send({ method: 'GET', path: '/api/v1/me' }, { cookie: asCookie })).status).toBe(401);
+    const metrics = await send({ method: 'GET', path: '/metrics' }, { ...headers, 'x-forwarded-for': '192.0.2.1' });
+    expect(metrics.status).toBe(401);
+    const refused = await new Promise<Error>((done, fail) => {
+      const socket = io(`${hub.url}/live`, {
+        transports: ['websocket'],
+        reconnection: false,
+        auth: { token: accessToken },
+        extraHeaders: { ...headers, cookie: asCookie, origin: hub.url },
+      });
+      socket.on('connect', () => fail(new Error('it was let in')));
+      socket.on('connect_error', (error) => {
+        socket.close();
+        done(error);
+      });
+    });
+    expect(refused.message).toContain('UNAUTHENTICATED');
+  });
+
+  it('in the query, a form or a cookie is none [N-AUTH-04, T-IDENT-02]', async () => {
+    const body = JSON.stringify(initialize());
+    const ask = (query: string, headers: Record<string, string>) =>
+      fetch(hub.mcpUrl + query, { method: 'POST', headers: { ...mcpHeaders, ...headers }, body });
+    for (const [query, headers] of [
+      [`?access_token=${accessToken}`, {}],
+      ['', { cookie: `access_token=${accessToken}` }],
+      ['', { 'x-api-key': accessToken }],
+      ['', { authorization: `Basic ${Buffer.from(`:${accessToken}`).toString('base64')}` }],
+    ] as const) {
+      expect((await ask(query, headers)).status, query).toBe(401);
+    }
+  });
+});
+
 describe('a page of another site, in the browser of an admin', () => {
   const elsewhere: Record<string, string>[] = [
     { origin: 'http://evil.example' },
@@ -303,7 +366,7 @@ describe('a session', () => {
 });
 
 describe('a server that records what it gets', () => {
-  it('sees nothing of the credential of its caller [T-TOKEN-01]', async () => {
+  it('sees nothing of the credential of its caller, be it a key or a token [T-TOKEN-01, N-AUTH-05]', async () => {
     const seen: string[] = [];
     const server = createServer((request, response) => {
       let text = '';
@@ -336,9 +399,12 @@ describe('a server that records what it gets', () => {
       await until(async () => (await statuses(hub)).recorder?.state === 'ready', 10_000, hub.logs);
       const session = await openSession(hub);
       expect((await session.call('recorder__look', {})).text).toContain('seen');
-      expect(seen.some((each) => each.includes('tools/call'))).toBe(true);
+      const byToken = await openSession(hub, { key: accessToken });
+      expect((await byToken.call('recorder__look', {})).text).toContain('seen');
+      expect(seen.filter((each) => each.includes('tools/call'))).toHaveLength(2);
       const all = seen.join('\n');
       expect(all).not.toContain(hub.apiKey);
+      expect(all).not.toContain(accessToken);
       expect(all.toLowerCase()).not.toMatch(/authorization|cookie|x-forwarded/);
     } finally {
       server.closeAllConnections();
