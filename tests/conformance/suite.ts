@@ -42,6 +42,38 @@ export function runClientSuite(command: string, revision: string, env: Record<st
   return runSuite(['client', '--command', command], revision, env);
 }
 
+export interface AuthorizationTarget {
+  /** Of the issuer. */
+  url: string;
+  clientId: string;
+  resource: string;
+  /** Where the suite waits for the answer: at /callback of it. */
+  port: number;
+}
+
+/**
+ * All scenarios of authorization servers.
+ * @param visit goes to an address in the place of the user whom the suite asks to, and comes back to the suite
+ */
+export async function runAuthorizationSuite(
+  { url, clientId, resource, port }: AuthorizationTarget,
+  visit: (url: string) => Promise<void>,
+): Promise<Findings> {
+  const dir = mkdtempSync(join(tmpdir(), 'mcphub-conformance-'));
+  let visiting: Promise<void> | null = null;
+  try {
+    const target = ['--url', url, '--client-id', clientId, '--resource', resource, '--port', String(port)];
+    const { exitCode, printed } = await run(['authorization', ...target, '--output-dir', dir], {}, (text) => {
+      const asked = /https?:\/\/\S+[?&]code_challenge=\S+/.exec(text)?.[0];
+      if (asked) visiting ??= visit(asked);
+    });
+    await visiting;
+    return { exitCode, printed, ...read(dir) };
+  } finally {
+    rmSync(dir, { recursive: true, force: true });
+  }
+}
+
 async function runSuite(side: string[], revision: string, env: Record<string, string> = {}): Promise<Findings> {
   const dir = mkdtempSync(join(tmpdir(), 'mcphub-conformance-'));
   try {
@@ -52,7 +84,12 @@ async function runSuite(side: string[], revision: string, env: Record<string, st
   }
 }
 
-function run(args: string[], env: Record<string, string>): Promise<{ exitCode: number | null; printed: string }> {
+/** @param heard is called with all that was printed so far */
+function run(
+  args: string[],
+  env: Record<string, string>,
+  heard: (printed: string) => void = () => undefined,
+): Promise<{ exitCode: number | null; printed: string }> {
   return new Promise((resolve, reject) => {
     const child = spawn(process.execPath, ['--import', preload, program, ...args], {
       stdio: ['ignore', 'pipe', 'pipe'],
@@ -62,6 +99,7 @@ function run(args: string[], env: Record<string, string>): Promise<{ exitCode: n
     for (const stream of [child.stdout, child.stderr]) {
       stream.setEncoding('utf8').on('data', (text: string) => {
         printed += text;
+        heard(printed);
       });
     }
     child.once('error', reject);
@@ -69,14 +107,14 @@ function run(args: string[], env: Record<string, string>): Promise<{ exitCode: n
   });
 }
 
-/** One folder per scenario, `server-{scenario}-{time}` or, for clients, `{scenario}-{time}`, with its checks. */
+/** One folder per scenario, `server-{scenario}-{time}`, `authorization-server-…` or, for clients, `{scenario}-{time}`, with its checks. */
 function read(dir: string): Omit<Findings, 'exitCode' | 'printed'> {
   const failed = new Set<string>();
   const messages = new Map<string, string>();
   const scenarios: string[] = [];
   let passed = 0;
   for (const folder of readdirSync(dir).flatMap((each) => withinGroup(dir, each))) {
-    const scenario = /^(?:server-)?(.+)-\d{4}-\d\d-\d\dT[\dZ-]+$/.exec(folder)?.[1];
+    const scenario = /^(?:server-|authorization-server-)?(.+)-\d{4}-\d\d-\d\dT[\dZ-]+$/.exec(folder)?.[1];
     if (!scenario) throw new Error(`The suite wrote a folder of another name: ${folder}`);
     scenarios.push(scenario);
     const file = join(dir, folder, 'checks.json');

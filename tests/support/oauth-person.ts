@@ -71,12 +71,20 @@ export class Memory implements OAuthClientProvider {
   }
 }
 
-/** Goes where the client leads, allows it, and comes back with what the client is to get. */
-export async function allow(hub: Hub, url: URL, browser = new Browser(url.origin)): Promise<URLSearchParams> {
+/** Goes where the client leads and allows it. @returns where the client is called back */
+export async function allowed(hub: Hub, url: URL): Promise<string> {
+  const browser = new Browser(url.origin);
   const id = consentIdOf(await browser.get(url.href));
   const control = createControlClient(socketPaths(hub.dataDir).worker);
   const userId = await userIdOf(hub);
   const { returnTo } = await control.call('oauth.decide', { id, userId, allow: true, requestId: 'test' });
-  const { headers } = await browser.get(returnTo);
-  return new URL(headers.get('location') ?? '').searchParams;
+  const { status, headers } = await browser.get(returnTo);
+  const location = headers.get('location');
+  if (!location) throw new Error(`no way back to the client: ${status}`);
+  return location;
+}
+
+/** As allowed. @returns the parameters that the client gets */
+export async function allow(hub: Hub, url: URL): Promise<URLSearchParams> {
+  return new URL(await allowed(hub, url)).searchParams;
 }
