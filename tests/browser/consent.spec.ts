@@ -59,6 +59,12 @@ async function isGood(name: string): Promise<void> {
   await page.emulateMedia({ colorScheme: null, reducedMotion: null });
 }
 
+async function signIn(): Promise<void> {
+  await page.getByLabel('Name').fill(hub.admin.username);
+  await page.getByLabel('Password').fill(hub.admin.password);
+  await page.getByRole('button', { name: 'Sign in' }).click();
+}
+
 const ask = () =>
   fetch(`${hub.mcpUrl}`, {
     method: 'POST',
@@ -77,9 +83,7 @@ test('a client leads to the sign-in, the user sees who asks for what, and allows
   const clientId = json.client_id;
   await page.goto(`${hub.url}/oauth/authorize?${authorizationQuery(clientId, pkce, { redirect_uri: redirect })}`);
   await expect(page.getByRole('heading', { name: 'Sign in' })).toBeVisible();
-  await page.getByLabel('Name').fill(hub.admin.username);
-  await page.getByLabel('Password').fill(hub.admin.password);
-  await page.getByRole('button', { name: 'Sign in' }).click();
+  await signIn();
 
   await expect(page.getByRole('heading', { name: 'Allow Code Editor to use your MCP servers?' })).toBeVisible();
   await expect(page.getByText('nobody has verified it')).toBeVisible();
@@ -93,6 +97,9 @@ test('a client leads to the sign-in, the user sees who asks for what, and allows
   await expect(other.getByRole('heading', { name: 'Nothing to allow here' })).toBeVisible();
   await other.context().close();
 
+  await page.getByRole('button', { name: 'Use another account' }).click();
+  await expect(page.getByRole('heading', { name: 'Sign in' })).toBeVisible();
+  await signIn();
   await page.getByRole('button', { name: 'Allow' }).click();
   await expect(page.getByText('You can close this page.')).toBeVisible();
   expect([answer.get('state'), answer.get('iss')]).toEqual(['the state', hub.url]);

@@ -46,7 +46,12 @@ export function ConnectedApps({ initial, userId }: ConnectedAppsProps) {
               className="flex min-h-12 items-center gap-4 border-t border-border px-4 py-2 text-table first:border-t-0"
             >
               <div className="min-w-0 flex-1">
-                <p className="truncate font-medium">{grant.client}</p>
+                <p className="truncate font-medium">
+                  {grant.client}
+                  {grant.clientId.startsWith('https://') && (
+                    <span className="font-normal text-muted-foreground"> of {new URL(grant.clientId).host}</span>
+                  )}
+                </p>
                 <p className="text-caption font-normal text-muted-foreground">
                   {grant.scopes.includes('mcp:call') ? 'All tools' : 'Only tools that read'} at{' '}
                   <span className="font-mono break-all">{pathOf(grant.resource)}</span> · since{' '}

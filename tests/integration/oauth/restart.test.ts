@@ -3,6 +3,7 @@ import { afterEach, expect, it } from 'vitest';
 import { createControlClient } from '../../../lib/control';
 import { socketPaths } from '../../../lib/env';
 import { type Hub, startHub } from '../../support/hub';
+import { openSession } from '../../support/hub-client';
 import {
   authorizationQuery,
   authorize,
@@ -14,6 +15,7 @@ import {
   registerClient,
   userIdOf,
 } from '../../support/oauth-client';
+import { until } from '../../support/until';
 
 let hub: Hub | undefined;
 
@@ -35,6 +37,18 @@ it('a request may be begun, allowed and redeemed at different workers, and befor
   expect(all.map(([status]) => status)).toEqual(Array(6).fill(200));
   expect(all.every(([, { access_token: token }]) => typeof token === 'string')).toBe(true);
 
+  const redeemedOnce = await authorize(hub, { clientId, userId });
+  const key = (await exchange(url, redeemedOnce)).json.access_token;
+  const sessions = await Promise.all(Array.from({ length: 6 }, () => openSession(hub as Hub, { key })));
+  const statuses = () => Promise.all(sessions.map(async (session) => (await session.request('ping')).status));
+  expect(await statuses()).toEqual(Array(6).fill(200));
+  // It comes again: every worker lets go of what was issued for it.
+  await exchange(url, redeemedOnce);
+  await until(async () => (await statuses()).every((status) => status === 401), 2_000);
+  const [first] = await Promise.all(
+    [1, 2].map(async () => (await exchange(url, await authorize(hub as Hub, { clientId, userId }))).json),
+  );
+
   const pkce = newPkce();
   const browser = new Browser(url);
   const id = consentIdOf(await browser.get(`/oauth/authorize?${authorizationQuery(clientId, pkce)}`));
@@ -45,6 +59,5 @@ it('a request may be begun, allowed and redeemed at different workers, and befor
   const location = (await browser.get(returnTo)).headers.get('location') ?? '';
   const redeemed = await exchange(url, { clientId, pkce, params: new URL(location).searchParams });
   expect(redeemed.status).toBe(200);
-  const before = all[0]?.[1].refresh_token;
-  expect((await refresh(url, clientId, before)).status).toBe(200);
+  expect((await refresh(url, clientId, first.refresh_token)).status).toBe(200);
 });

@@ -6,6 +6,7 @@ import { Button } from '@/app/_ui/button';
 import { Notice } from '@/app/_ui/notice';
 import type { ConsentView } from '@/lib/access/schema';
 import type { ActionFailure } from '@/lib/errors';
+import { signOutAction } from '../../actions';
 import { decideConsentAction } from '../actions';
 
 export interface ConsentFormProps {
@@ -15,7 +16,7 @@ export interface ConsentFormProps {
 }
 
 export function ConsentForm({ id, view, user }: ConsentFormProps) {
-  const [busy, setBusy] = useState<'allow' | 'deny' | null>(null);
+  const [busy, setBusy] = useState<'allow' | 'deny' | 'switch' | null>(null);
   const [refusal, setRefusal] = useState<ActionFailure | null>(null);
   const { client, redirect, endpoint, scopes } = view;
 
@@ -28,11 +29,26 @@ export function ConsentForm({ id, view, user }: ConsentFormProps) {
     setRefusal(result);
   }
 
+  /** Nobody is signed in then: the page leads to the sign-in, and that back here. */
+  async function switchAccount() {
+    setBusy('switch');
+    await signOutAction({});
+    location.reload();
+  }
+
   return (
     <>
       <h1 className="text-title break-words">Allow {client.name} to use your MCP servers?</h1>
       <p className="mt-1 mb-4 text-body text-muted-foreground">
-        Signed in as <span className="font-medium text-foreground">{user.name}</span>.
+        Signed in as <span className="font-medium text-foreground">{user.name}</span>.{' '}
+        <button
+          type="button"
+          className="text-foreground underline underline-offset-2 disabled:opacity-50"
+          disabled={busy !== null}
+          onClick={() => void switchAccount()}
+        >
+          Use another account
+        </button>
       </p>
       {refusal && <Notice tone="bad" title={refusal.message} hint={refusal.hint} className="mb-4" />}
       <dl className="mb-4 divide-y divide-border rounded-panel border border-border bg-card text-table">
