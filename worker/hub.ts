@@ -143,6 +143,7 @@ export async function startWorkerHub(options: WorkerOptions): Promise<WorkerHub>
     version,
     log,
     documentsOf: (serverId) => documentStore(db, serverId),
+    accessFor,
   });
   const limiter = createLimiter({
     store: createUsageStore(db),

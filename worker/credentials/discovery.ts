@@ -3,7 +3,7 @@
 import { buildDiscoveryUrls } from '@modelcontextprotocol/sdk/client/auth.js';
 import { checkResourceAllowed } from '@modelcontextprotocol/sdk/shared/auth-utils.js';
 import { isHubError } from '../../lib/errors';
-import { challengeOf } from '../upstream/challenge';
+import { challengeOf } from '../upstream';
 import { type Asking, jsonObject, namedUrl, refused } from './asking';
 
 /** What is used of an authorization server's metadata; every URL in it has been checked. */

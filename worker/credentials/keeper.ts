@@ -51,7 +51,7 @@ export function createKeeper(deps: KeeperDeps) {
     const { credential } = server;
     if (!credential) return null;
     const owner = credential.per === 'hub' ? null : user;
-    if (owner !== null && !isUserId(owner))
+    if (owner !== null && !isUuid(owner))
       throw needsAuth(server, credential, null, 'Callers without an account have none.');
     // Lists are asked for with a credential that works, whosever it is.
     const first = owner === null && credential.per === 'user' ? await store.findAny(server.id) : undefined;
@@ -328,6 +328,6 @@ function dueAt({ expiresAt, values }: Held): number {
   return expiresAt.getTime() - Math.min(marginMs, Math.max(0, leftMs / 2));
 }
 
-function isUserId(text: string): boolean {
+function isUuid(text: string): boolean {
   return /^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/.test(text);
 }

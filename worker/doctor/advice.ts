@@ -1,6 +1,6 @@
 // What helps, in a sentence or two, for each way in which a server can fail to start or to answer. Pure.
 import { basename } from 'node:path';
-import type { HttpFacts } from '../upstream';
+import { challengeOf, type HttpFacts } from '../upstream';
 
 /** How programs that start MCP servers are installed. */
 const installs: [names: readonly string[], how: string][] = [
@@ -147,7 +147,9 @@ export function adviceForHttp(url: URL, facts: HttpFacts | null, reason: string)
     const scheme = facts.challenge?.split(/[\s,]/, 1)[0];
     return {
       cause: `It wants a sign-in (HTTP 401${scheme ? `, ${scheme}` : ''}).`,
-      fix: 'Add a header to the server, e.g. "Authorization" with "Bearer <token>". If there is one, it is wrong or has expired.',
+      fix: isOAuth(facts.challenge)
+        ? 'It needs a sign-in by OAuth: choose that under "Sign-in" of the server, save it, and sign in.'
+        : 'Add a header to the server, e.g. "Authorization" with "Bearer <token>". If there is one, it is wrong or has expired.',
     };
   }
   if (status === 403)
@@ -161,6 +163,14 @@ export function adviceForHttp(url: URL, facts: HttpFacts | null, reason: string)
     return { cause: 'A web page answers there, not MCP.', fix: otherPath(url) };
   }
   return { fix: 'Something answers there, but it is not MCP: check the URL.' };
+}
+
+/** Of a server whose credential is missing or does not work. */
+export const adviceForSignIn = 'Sign in on that page, then test again. A server that is new has to be saved before.';
+
+/** RFC 9728, 5.1. */
+function isOAuth(challenge: string | null): boolean {
+  return challengeOf(challenge ?? undefined).resource_metadata !== undefined;
 }
 
 function otherPath({ pathname, origin }: URL): string {

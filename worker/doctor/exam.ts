@@ -4,6 +4,7 @@ import type { StageId } from '../../lib/diagnosis/schema';
 import { asHubError } from '../../lib/errors';
 import type { DesiredServer } from '../../lib/servers';
 import {
+  type Access,
   childEnvironment,
   type DocumentStore,
   type Egress,
@@ -16,7 +17,15 @@ import {
   type Sighting,
   type Upstream,
 } from '../upstream';
-import { adviceForExit, adviceForHandshake, adviceForHttp, adviceForSilence, howToInstall, isFetching } from './advice';
+import {
+  adviceForExit,
+  adviceForHandshake,
+  adviceForHttp,
+  adviceForSignIn,
+  adviceForSilence,
+  howToInstall,
+  isFetching,
+} from './advice';
 import type { Course } from './course';
 import { examineNetwork } from './network';
 
@@ -43,6 +52,8 @@ export interface ExamOptions {
   signal: AbortSignal;
   /** Where the documents of OpenAPI servers are kept. */
   documentsOf?: ((serverId: string) => DocumentStore) | undefined;
+  /** What an instance proves itself with. @throws HubError UPSTREAM_NEEDS_AUTH */
+  accessFor?: ((server: DesiredServer, user: null) => Promise<Access | null>) | undefined;
   /** For tests: the longest that a handshake may take. */
   handshakeMs?: number;
 }
@@ -135,7 +146,8 @@ async function startProgram(course: Course, target: DesiredServer, options: Exam
     const { message, extras } = asHubError(error);
     const stage = course.current ?? 'handshake';
     const lines = printed === null ? stderr : [printed, ...stderr];
-    if (extras.reason === 'exited' || extras.reason === 'killed') {
+    if (extras.reason === 'needs-auth') course.fail(stage, { seen: null, cause: message, fix: adviceForSignIn });
+    else if (extras.reason === 'exited' || extras.reason === 'killed') {
       course.fail(stage, { seen: null, cause: message, fix: adviceForExit(command, stderr, printed), lines });
     } else if (extras.reason === 'spawn-failed') {
       course.fail('spawn', {
@@ -214,7 +226,9 @@ async function examineRemote(course: Course, target: DesiredServer, options: Exa
     if (options.signal.aborted) return;
     const { message, extras } = asHubError(error);
     const stage = course.current ?? 'handshake';
-    if (stage !== 'http') {
+    if (target.credential && extras.reason === 'needs-auth') {
+      course.fail(stage, { cause: message, seen: facts === null ? null : inWords(facts), fix: adviceForSignIn });
+    } else if (stage !== 'http') {
       course.fail(stage, { cause: message, fix: adviceForHandshake(message) });
     } else if (/did not answer/.test(message)) {
       const fix = 'The connection stands, but no answer comes: what stands before the server may wait for it in vain.';
@@ -245,15 +259,17 @@ interface Seen {
   sighted(sighting: Sighting): void;
 }
 
-function open(
+async function open(
   target: DesiredServer,
-  { egress, version, process, signal, handshakeMs, documentsOf }: ExamOptions,
+  { egress, version, process, signal, handshakeMs, documentsOf, accessFor }: ExamOptions,
   timeoutMs: number,
   { spawned = () => {}, stderr = () => {}, sighted }: Seen,
 ): Promise<Upstream> {
+  const access = target.credential ? await accessFor?.(target, null) : null;
   return openUpstream(
     target,
     {
+      access,
       client: { name: 'mcphub', version },
       egress,
       signal,

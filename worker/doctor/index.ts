@@ -27,6 +27,7 @@ export interface DoctorOptions {
   version: string;
   log: Log;
   documentsOf?: ExamOptions['documentsOf'];
+  accessFor?: ExamOptions['accessFor'];
   /** Default 90 s. */
   testMs?: number;
   /** The longest that a handshake may take; default 60 s for a program, 20 s for a URL. */

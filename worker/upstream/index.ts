@@ -23,6 +23,7 @@ import type {
   UpstreamTarget,
 } from './types';
 
+export { challengeOf } from './challenge';
 export { createClientDocuments, type FetchDocument } from './client-documents';
 export { createEgress, type Egress } from './egress';
 export { childEnvironment, markerName } from './environment';

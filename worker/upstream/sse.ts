@@ -101,7 +101,7 @@ export function openSse({ target, egress, access = null }: SseOptions, events: T
   /** The stream cannot be opened, or is over: nothing can be answered any more. */
   function lose(error: HubError, reason = 'connect-failed'): void {
     opened(error);
-    void end({ reason, message: error.message });
+    void end({ reason, message: error.message, ...(error.extras.data && { data: error.extras.data }) });
   }
 
   function takeEndpoint(data: Buffer): void {

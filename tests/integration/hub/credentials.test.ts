@@ -149,6 +149,31 @@ describe('a server that each user signs in to', () => {
     expect(status.message).toContain('Nobody has connected yet.');
   });
 
+  it('fails its test with the page to sign in at, and passes it afterwards', async () => {
+    const tested = async (body: object) => {
+      const { stages } = await control().call('servers.test', body as { id: string });
+      return stages.find(({ state }) => state === 'failed');
+    };
+    const id = await idOf('who');
+    const failed = await tested({ id });
+    expect(failed?.cause).toContain(`${hub.url}/connections/who`);
+    expect(failed?.fix).toMatch(/Sign in on that page/);
+    const plain = { name: 'new', type: 'streamable-http', url: upstream.url };
+    expect((await tested({ server: plain }))?.fix).toMatch(/sign-in by OAuth/);
+    await connect(ada);
+    expect(await tested({ id })).toBeUndefined();
+  });
+
+  it('publishes what authorization servers want to know of the hub', async () => {
+    const document = await fetch(`${hub.url}/oauth/client.json`);
+    expect(document.headers.get('content-type')).toBe('application/json');
+    expect(await document.json()).toMatchObject({
+      client_id: `${hub.url}/oauth/client.json`,
+      redirect_uris: [`${hub.url}/connections/callback`],
+      application_type: 'native',
+    });
+  });
+
   it('is reached by two users as two, at the same time, also with keys', async () => {
     await Promise.all([connect(ada).then(() => connect(bob))]);
     await untilShown(hub, 'who', ({ state, tools }) => state === 'ready' && tools === 1);
