@@ -1,7 +1,7 @@
 // The verbs of connections: what users enter or grant so that the hub reaches servers on their behalf, and what those who
 // manage a server see of it. Values are sealed here and opened by the worker alone.
 import { randomUUID } from 'node:crypto';
-import { and, asc, eq, inArray, isNull, sql } from 'drizzle-orm';
+import { and, asc, eq, inArray, isNull, or, sql } from 'drizzle-orm';
 import { type StoredValues, upstreamCredentials, users } from '../../drizzle/schema';
 import { can } from '../access/can';
 import type { Ctx } from '../access/context';
@@ -38,11 +38,16 @@ export async function listConnections(ctx: Ctx): Promise<ConnectionView[]> {
   );
 }
 
-/** @throws HubError NOT_FOUND, also for a server at which users do not sign in */
+/**
+ * The own connection to a server; where one is for all callers that one, for who may change the server.
+ * @throws HubError NOT_FOUND, also for a server at which the actor has nothing to sign in to
+ */
 export async function getConnection(ctx: Ctx, name: string): Promise<ConnectionView> {
-  const { row } = await findServer(ctx, ctx.db, name, 'read');
-  if (settingOf(row)?.per !== 'user') throw noSignIn(row);
-  return ownView(ctx, row);
+  const known = await findServer(ctx, ctx.db, name, 'read');
+  const per = settingOf(known.row)?.per;
+  const isOpen = per === 'user' || (per === 'hub' && can(ctx.actor, 'update', serverResource(known)));
+  if (!isOpen) throw noSignIn(known.row);
+  return ownView(ctx, known.row);
 }
 
 /**
@@ -158,7 +163,7 @@ export async function deleteServerConnection(ctx: Ctx, name: string, id: string)
 }
 
 /** As an admin set it; its secret is of no interest here. */
-function settingOf(row: ServerRow): OAuthSetting | StaticSetting | null {
+export function settingOf(row: ServerRow): OAuthSetting | StaticSetting | null {
   return row.credential as CredentialSetting | null;
 }
 
@@ -167,7 +172,7 @@ function noSignIn(row: ServerRow): HubError {
 }
 
 /** A connection is a part of the own account. @returns the user's id */
-function requireOwn({ actor }: Ctx): string {
+export function requireOwn({ actor }: Ctx): string {
   if (actor.userId !== null && can(actor, 'update', { type: 'user', ownerId: actor.userId })) return actor.userId;
   throw new HubError('FORBIDDEN', 'Only users with full use of their account sign in to servers.');
 }
@@ -248,15 +253,25 @@ async function ownView(ctx: Ctx, row: ServerRow): Promise<ConnectionView> {
 async function ownViews(ctx: Ctx, rows: ServerRow[]): Promise<ConnectionView[]> {
   const ids = rows.map(({ id }) => id);
   const { userId } = ctx.actor;
-  const isOwn = userId === null ? isNull(upstreamCredentials.id) : eq(upstreamCredentials.userId, userId);
+  const isHubs = isNull(upstreamCredentials.userId);
   const stored = await ctx.db
     .select()
     .from(upstreamCredentials)
-    .where(and(inArray(upstreamCredentials.serverId, ids), isOwn));
+    .where(
+      and(
+        inArray(upstreamCredentials.serverId, ids),
+        userId === null ? isHubs : or(isHubs, eq(upstreamCredentials.userId, userId)),
+      ),
+    );
   const lost = await lostOf(ctx, stored);
   return rows.map((row) => {
     const setting = settingOf(row) as CredentialSetting;
-    const credential = stored.find((each) => each.serverId === row.id && each.kind === setting.kind);
+    const credential = stored.find(
+      (each) =>
+        each.serverId === row.id &&
+        each.kind === setting.kind &&
+        (each.userId === null ? setting.per === 'hub' : setting.per === 'user'),
+    );
     const fields =
       setting.kind === 'static'
         ? setting.fields.map(({ name, label }) => ({
@@ -268,11 +283,16 @@ async function ownViews(ctx: Ctx, rows: ServerRow[]): Promise<ConnectionView[]> 
     const missing = fields.filter((field) => !field.stored).map(({ label }) => `"${label}"`);
     const fault = credential && (lost.has(credential.id) ? lostReason : credential.fault);
     const absent =
-      missing.length > 0 ? `${missing.join(', ')} still to be entered.` : 'You have not signed in to it yet.';
+      missing.length > 0
+        ? `${missing.join(', ')} still to be entered.`
+        : setting.per === 'hub'
+          ? 'Nobody has signed the hub in yet.'
+          : 'You have not signed in to it yet.';
     const isThere = credential !== undefined && missing.length === 0;
     return {
       server: row.name,
       description: row.description,
+      per: setting.per,
       kind: setting.kind,
       host: row.url !== null && URL.canParse(row.url) ? new URL(row.url).host : null,
       state: fault ? 'failed' : isThere ? 'connected' : 'missing',

@@ -70,14 +70,32 @@ export const connectionInputSchema = z.strictObject({
 });
 export type ConnectionInput = z.infer<typeof connectionInputSchema>;
 
+/** Body of POST /api/v1/connections/{name}/begin. */
+export const beginInputSchema = z.strictObject({
+  /** Whose sign-in it is: the own one, or the one that all callers share. */
+  for: z.enum(['user', 'hub']).default('user'),
+});
+export type BeginInput = z.input<typeof beginInputSchema>;
+
+/** What a browser comes back with from a sign-in (RFC 6749, 4.1.2; RFC 9207). */
+export const signInAnswerSchema = z.strictObject({
+  state: z.string().min(1).max(512),
+  code: z.string().max(8192).optional(),
+  iss: z.string().max(2048).optional(),
+  error: z.string().max(512).optional(),
+  errorDescription: z.string().max(4096).optional(),
+});
+export type SignInAnswer = z.infer<typeof signInAnswerSchema>;
+
 /** `failed`: something is stored that does not work any more, for the reason given. */
 export const connectionStates = ['connected', 'missing', 'failed'] as const;
 export type ConnectionState = (typeof connectionStates)[number];
 
-/** The own connection to a server at which each user signs in. */
+/** How a server is signed in to with the own connection, or with the one that all callers share. */
 export interface ConnectionView {
   server: string;
   description: string;
+  per: CredentialSetting['per'];
   kind: CredentialSetting['kind'];
   /** Host and port that the hub will send it to; null for a program, which the hub runs itself. */
   host: string | null;

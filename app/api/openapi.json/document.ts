@@ -17,7 +17,7 @@ import {
   userInputSchema,
   userPatchSchema,
 } from '@/lib/access/schema';
-import { connectionInputSchema } from '@/lib/credentials/schema';
+import { beginInputSchema, connectionInputSchema } from '@/lib/credentials/schema';
 import { limitInputSchema, limitRefSchema } from '@/lib/limits/schema';
 import { documentInputSchema } from '@/lib/openapi/schema';
 import { toolSearchSchema } from '@/lib/routing/schema';
@@ -41,6 +41,7 @@ const bodies = {
   ServerTestInput: serverTestInputSchema,
   GroupInput: groupInputSchema,
   ConnectionInput: connectionInputSchema,
+  ConnectionBegin: beginInputSchema,
   GroupPatch: groupPatchSchema,
   DocumentInput: documentInputSchema,
   ToolApproval: toolApprovalSchema,
@@ -206,6 +207,14 @@ export const operations: Record<string, Record<string, Operation>> = {
       problems: [403, 404, 409],
     },
     delete: { summary: 'Forget your connection to a server', status: 204, problems: [403, 404] },
+  },
+  '/api/v1/connections/{name}/begin': {
+    post: {
+      summary: 'Begin a sign-in at a server by OAuth: open the URL of the answer in a browser within ten minutes',
+      body: 'ConnectionBegin',
+      answer: 'ConnectionBegun',
+      problems: [403, 404, 409, 502, 503],
+    },
   },
   '/api/v1/openapi': {
     post: {

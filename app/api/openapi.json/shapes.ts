@@ -203,6 +203,7 @@ const documentChange = z.object({
 const connection = z.object({
   server: z.string(),
   description: z.string(),
+  per: z.enum(['hub', 'user']).meta({ description: 'Whose it is: the own one, or the one of all callers' }),
   kind: z.enum(['oauth', 'static']),
   host: z.string().nullable().meta({ description: 'Where it is sent to; null for a program that the hub runs' }),
   state: z.enum(connectionStates),
@@ -436,6 +437,7 @@ export const answers = {
   ToolSearchAnswer: toolSearchAnswerSchema,
   Connection: connection,
   ConnectionList: listOf(connection),
+  ConnectionBegun: z.object({ url: z.string() }),
   StoredConnectionList: listOf(storedConnection),
   ToolCallResult: controlCalls['tools.call'].answer.extend({ requestId: z.string() }),
   LogLines: z.object({ data: z.array(logLineSchema), dropped: count, nextCursor: z.null() }),

@@ -290,33 +290,36 @@ describe.each(Object.entries(serverActions).filter(([, way]) => way.kind !== 'op
   },
 );
 
-describe.each(Object.entries(pages).filter(([, way]) => way.kind !== 'open'))('the page %s', (folder, way) => {
-  it('leads nobody anywhere but to the sign-in, and shows each role what the table says', async () => {
-    const { default: Page } = await import(/* @vite-ignore */ join(repository, 'app', folder, 'page.tsx'));
-    const wrong: string[] = [];
-    const outcome = async (actor: string | null, name: string): Promise<string> => {
-      try {
-        const props = { params: Promise.resolve({ name, id: name }), searchParams: Promise.resolve({}) };
-        await inRequest(actor, () => Page(props));
-        return 'shown';
-      } catch (error) {
-        const { digest = String(error) } = error as { digest?: string };
-        if (digest.startsWith('NEXT_REDIRECT') && digest.includes('/signin')) return 'sign in';
-        return digest === 'NEXT_HTTP_ERROR_FALLBACK;404' ? 'not found' : `failed: ${digest}`;
+describe.each(Object.entries(pages).filter(([, way]) => way.kind !== 'open' && way.kind !== 'elsewhere'))(
+  'the page %s',
+  (folder, way) => {
+    it('leads nobody anywhere but to the sign-in, and shows each role what the table says', async () => {
+      const { default: Page } = await import(/* @vite-ignore */ join(repository, 'app', folder, 'page.tsx'));
+      const wrong: string[] = [];
+      const outcome = async (actor: string | null, name: string): Promise<string> => {
+        try {
+          const props = { params: Promise.resolve({ name, id: name }), searchParams: Promise.resolve({}) };
+          await inRequest(actor, () => Page(props));
+          return 'shown';
+        } catch (error) {
+          const { digest = String(error) } = error as { digest?: string };
+          if (digest.startsWith('NEXT_REDIRECT') && digest.includes('/signin')) return 'sign in';
+          return digest === 'NEXT_HTTP_ERROR_FALLBACK;404' ? 'not found' : `failed: ${digest}`;
+        }
+      };
+      const nobody = await outcome(null, 'x');
+      if (nobody !== 'sign in') wrong.push(`nobody: ${nobody}`);
+      for (const actor of actors) {
+        for (const { scope, name } of asks(actor, way)) {
+          const found = await outcome(actor, name ?? '');
+          const should = expected(actor, way, scope) === null ? 'shown' : 'not found';
+          if (found !== should) wrong.push(`${actor}, ${scope ?? 'nothing'}: ${found} instead of ${should}`);
+        }
       }
-    };
-    const nobody = await outcome(null, 'x');
-    if (nobody !== 'sign in') wrong.push(`nobody: ${nobody}`);
-    for (const actor of actors) {
-      for (const { scope, name } of asks(actor, way)) {
-        const found = await outcome(actor, name ?? '');
-        const should = expected(actor, way, scope) === null ? 'shown' : 'not found';
-        if (found !== should) wrong.push(`${actor}, ${scope ?? 'nothing'}: ${found} instead of ${should}`);
-      }
-    }
-    expect(wrong).toEqual([]);
-  });
-});
+      expect(wrong).toEqual([]);
+    });
+  },
+);
 
 describe('the rooms of the live updates', () => {
   it('are joined by each role as the table says, and by nobody without a session', async () => {

@@ -154,6 +154,10 @@ const scenarios: Record<string, Scenario> = {
     prepare: connected,
     asked: { body: { values: { key: 'another-value' } } },
   },
+  'POST /api/v1/connections/{name}/begin': {
+    action: null,
+    because: 'what is recorded is the sign-in itself, when it ends',
+  },
   'DELETE /api/v1/connections/{name}': { action: 'credential.deleted', prepare: connected },
   'POST /api/v1/servers/{name}/test': { action: 'server.tested', prepare: existing },
   'POST /api/v1/tests': { action: 'server.tested', asked: { body: stdio('tried') } },
@@ -333,6 +337,7 @@ const actionVerbs: Record<string, string | null> = {
   signInCodeAction: 'user.signed-in',
   setUpAction: 'user.created',
   signOutAction: 'user.signed-out',
+  finishSignInAction: 'credential.stored',
   decideConsentAction: 'grant.created',
   createGroupAction: 'group.created',
   updateGroupAction: 'group.updated',

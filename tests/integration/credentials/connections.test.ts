@@ -1,5 +1,5 @@
 // What users enter for servers: stored for them alone, seen as far as rights go, and gone with what it belongs to.
-import { randomUUID } from 'node:crypto';
+import { createHash, randomUUID } from 'node:crypto';
 import { eq } from 'drizzle-orm';
 import { beforeEach, expect, it } from 'vitest';
 import {
@@ -22,6 +22,8 @@ import {
   getConnection,
   listConnections,
   listServerConnections,
+  requireSignIn,
+  serverOfSignIn,
   setConnection,
 } from '../../../lib/credentials';
 import { placeOfCredential } from '../../../lib/credentials/sealed';
@@ -243,6 +245,54 @@ eachDatabase('connections', (kind) => {
     expect(await kept({ url: 'https://evil.example/mcp' })).toBe(false);
     expect(await kept({ url: 'http://evil.example/mcp' })).toBe(false);
     expect(await kept({ credential: oauth })).toBe(false);
+  });
+
+  it('by OAuth are begun by who sees the server, for all callers by who may change it', async () => {
+    await updateServer(ctx(admin), 'notes', { credential: oauth });
+    const own = { serverId: expect.any(String), startedBy: ada.userId, forUser: true };
+    expect(await requireSignIn(ctx(ada), 'notes', {})).toEqual(own);
+    expect(await code(requireSignIn(ctx(admin), 'notes', { for: 'hub' }))).toBe('CONFLICT');
+    expect(await code(requireSignIn(ctx(await actor('user')), 'notes', {}))).toBe('NOT_FOUND');
+    const key = { ...ada, kind: 'key' as const, id: randomUUID(), keyScope: { servers: ['notes'] } };
+    expect(await code(requireSignIn(ctx(key), 'notes', {}))).toBe('FORBIDDEN');
+    expect(await code(requireSignIn(ctx(admin), 'plain', {}))).toBe('CONFLICT');
+
+    await updateServer(ctx(admin), 'notes', { credential: { ...oauth, per: 'hub' } });
+    expect(await requireSignIn(ctx(admin), 'notes', { for: 'hub' })).toMatchObject({ forUser: false });
+    expect(await code(requireSignIn(ctx(ada), 'notes', { for: 'hub' }))).toBe('FORBIDDEN');
+    expect(await code(requireSignIn(ctx(ada), 'notes', {}))).toBe('CONFLICT');
+    expect(await getConnection(ctx(admin), 'notes')).toMatchObject({ per: 'hub', state: 'missing' });
+    expect(await code(getConnection(ctx(ada), 'notes'))).toBe('NOT_FOUND');
+    expect(await listConnections(ctx(admin))).toEqual([]);
+
+    await updateServer(ctx(admin), 'notes', { credential: { kind: 'static', per: 'user', fields } } as object);
+    expect(await code(requireSignIn(ctx(ada), 'notes', {}))).toBe('CONFLICT');
+  });
+
+  it('are ended by who began them alone, while the right to it lasts', async () => {
+    const [server] = await use().db.select().from(servers).where(eq(servers.name, 'notes'));
+    const begin = async (state: string, startedBy: string | null, userId: string | null) => {
+      const id = randomUUID();
+      await use()
+        .db.insert(upstreamSignIns)
+        .values({
+          id,
+          stateHash: createHash('sha256').update(state).digest('hex'),
+          serverId: server?.id ?? '',
+          startedBy: startedBy ?? '',
+          userId,
+          ...{ issuer: 'https://as.example', clientId: 'c', redirectUri: 'https://hub.example/', resource: 'x' },
+          values: await seal('upstream_sign_ins', id, 'verifier', 'verifier'),
+          expiresAt: new Date(Date.now() + 60_000),
+        });
+    };
+    await begin('of-ada', ada.userId, ada.userId);
+    await begin('of-all', ada.userId, null);
+    expect(await serverOfSignIn(ctx(ada), 'of-ada')).toBe('notes');
+    expect(await serverOfSignIn(ctx(admin), 'of-ada')).toBeNull();
+    expect(await serverOfSignIn(ctx(ada), 'of-all')).toBeNull();
+    expect(await serverOfSignIn(ctx({ ...ada, groupIds: [] }), 'of-ada')).toBeNull();
+    expect(await serverOfSignIn(ctx(ada), 'unknown')).toBeNull();
   });
 
   it('are put under a new key with all others, and say so when their key is lost', async () => {

@@ -26,6 +26,8 @@ const planted = {
   pasted: 'planted value that was pasted 7',
   refused: 'planted value that was refused 8',
   tested: 'planted value of a test 9',
+  ofUser: 'planted-value-of-a-user-10',
+  ofClient: 'planted-value-of-a-client-11',
 };
 
 let hub: Hub;
@@ -128,6 +130,13 @@ it('reach what they are for', async () => {
       auth: { key: { value: planted.inAuth } },
     };
     expect((await ask('POST', '/servers', { name: 'api', type: 'openapi', openapi })).status).toBe(201);
+    const fields = [{ name: 'key', label: 'Key', header: 'X-Key' }];
+    const personal = { name: 'personal', type: 'streamable-http', url: `${address}/mcp` };
+    await ask('POST', '/servers', { ...personal, credential: { kind: 'static', per: 'user', fields } });
+    expect((await ask('PUT', '/connections/personal', { values: { key: planted.ofUser } })).status).toBe(200);
+    expect((await ask('PUT', '/connections/personal', { values: { other: planted.ofUser } })).status).toBe(400);
+    const client = { kind: 'oauth', per: 'hub', clientId: 'x', clientSecret: planted.ofClient };
+    expect((await ask('POST', '/servers', { ...personal, name: 'signed', credential: client })).status).toBe(201);
     const pasted = JSON.stringify({
       mcpServers: { pasted: { command: process.execPath, args: [program], env: { SOME_KEY: planted.pasted } } },
     });
@@ -156,6 +165,7 @@ it('reach what they are for', async () => {
   expect(found(await envOf('other'))).toEqual([]);
   expect(JSON.parse(await envOf('pasted')).SOME_KEY).toBe(planted.pasted);
   expect(seen).toContain(`${planted.inHeader} Bearer ${planted.inBearer}`);
+  await until(() => seen.includes(`${planted.ofUser} undefined`), 20_000, hub.logs);
   const session = await openSession(hub, { endpoint: '/api' });
   told.answers?.push((await session.call('pets')).text);
   expect(seen).toContain(`${planted.inAuth} undefined`);
@@ -176,16 +186,25 @@ it('are put under a new key while servers run, by an administrator, and go on to
 
 it('are in nothing that the hub tells', async () => {
   const cookie = await signIn();
-  const names = ['filed', 'made', 'other', 'noisy', 'remote', 'api', 'pasted'];
+  const names = ['filed', 'made', 'other', 'noisy', 'remote', 'api', 'pasted', 'personal', 'signed'];
   await until(async () => (await ask('GET', '/calls')).json.data.length > 3, 5_000);
   for (const path of [
     ...names.flatMap((name) => [`/servers/${name}`, `/servers/${name}/logs`, `/servers/${name}/instances`]),
+    ...['/connections', '/connections/personal', '/servers/personal/connections'],
     ...['/servers', '/calls', '/audit', '/audit/export?format=csv', '/audit/export?format=ndjson', '/hub', '/tools'],
   ]) {
     const { status } = await ask('GET', path);
     expect([path, status]).toEqual([path, 200]);
   }
-  const pages = ['/', '/servers', '/calls', '/audit', ...names.map((name) => `/servers/${name}?tab=config`)];
+  const pages = [
+    '/',
+    '/account',
+    '/connections/personal',
+    '/servers',
+    '/calls',
+    '/audit',
+    ...names.map((name) => `/servers/${name}?tab=config`),
+  ];
   for (const page of pages) {
     for (const headers of [{ cookie }, { cookie, rsc: '1' }]) {
       const { status, text } = await read(await fetch(hub.url + page, { headers: headers as Record<string, string> }));
