@@ -12,8 +12,10 @@ import { Panel, PanelBody, PanelHeader } from '@/app/_ui/panel';
 import { toast } from '@/app/_ui/toaster';
 import type { OwnIdentitiesView } from '@/lib/access/external/schema';
 import type { GrantView, SecondFactorView, SessionView, UserView } from '@/lib/access/schema';
+import type { ConnectionView } from '@/lib/credentials/schema';
 import { ConnectedApps } from '../users/connected-apps';
 import { SessionList } from '../users/session-list';
+import { Connections } from './connections';
 import { Identities, type LinkOutcome } from './identities';
 import { SecondFactor } from './second-factor';
 
@@ -24,9 +26,11 @@ export interface AccountViewProps {
   grants: GrantView[];
   identities: OwnIdentitiesView;
   linkOutcome: LinkOutcome;
+  connections: ConnectionView[];
 }
 
-export function AccountView({ user, factor, sessions, grants, identities, linkOutcome }: AccountViewProps) {
+export function AccountView(props: AccountViewProps) {
+  const { user, factor, sessions, grants, identities, linkOutcome, connections } = props;
   const { hasPassword } = identities;
   return (
     <>
@@ -40,6 +44,7 @@ export function AccountView({ user, factor, sessions, grants, identities, linkOu
           <Identities initial={identities} outcome={linkOutcome} />
         )}
         {(hasPassword || factor.enabledAt !== null) && <SecondFactor initial={factor} />}
+        <Connections connections={connections} />
         <SessionList initial={sessions} path="/me/sessions" />
         <ConnectedApps initial={grants} userId={user.id} />
       </div>

@@ -12,13 +12,14 @@ import type {
   ServerView,
 } from '@/lib/servers/schema';
 import { limitNames, limitsOf } from './limit-words';
+import { type SignInValues, signInOf, signInValues } from './sign-in-values';
 
 export interface Pair {
   key: string;
   value: string;
 }
 
-export interface ServerFormValues {
+export interface ServerFormValues extends SignInValues {
   type: ServerType;
   name: string;
   description: string;
@@ -85,6 +86,7 @@ export const emptyServerForm: ServerFormValues = {
   warmInstances: '',
   repeatSafeCalls: false,
   definitionChanges: 'warn',
+  ...signInValues(null),
 };
 
 export function valuesOf(server: ServerView): ServerFormValues {
@@ -117,6 +119,7 @@ export function valuesOf(server: ServerView): ServerFormValues {
     warmInstances: server.warmInstances > 0 ? String(server.warmInstances) : '',
     repeatSafeCalls: server.repeatSafeCalls,
     definitionChanges: server.definitionChanges,
+    ...signInValues(server.credential),
   };
 }
 
@@ -145,7 +148,7 @@ export function inputOf(values: ServerFormValues): ServerInput {
   if (values.type === 'openapi') {
     return { ...common, type: 'openapi', headers: recordOf(values.headers), ...tlsOf(values), openapi: {} };
   }
-  const shared = { ...common, ...policyOf(values) };
+  const shared = { ...common, ...policyOf(values), ...signInOf(values) };
   const era = values.era === 'auto' ? {} : { era: values.era };
   const isShared = values.isolation === 'shared';
   const balancing = isShared ? values.balancing : 'round-robin';
@@ -204,6 +207,7 @@ export function patchOf(server: ServerView, values: ServerFormValues): ServerPat
     startOnDemand: values.startOnDemand,
     idleStopSeconds: input.idleStopSeconds ?? null,
     warmInstances: input.warmInstances ?? null,
+    credential: input.credential ?? null,
     ...(server.type !== 'sse' && { era: values.era }),
   };
   if (input.type === 'stdio') {

@@ -14,6 +14,7 @@ import { InstanceFields } from './instance-fields';
 import { LimitFields } from './limit-fields';
 import { PairRows } from './pair-rows';
 import { inputOf, type ServerFormValues } from './server-form-values';
+import { SignInFields } from './sign-in-fields';
 import { TestOutcome } from './test-stages';
 import { type Testable, useServerTest } from './use-test';
 
@@ -51,12 +52,28 @@ const places: Record<string, string> = {
   healthCheck: 'checkSeconds',
   'healthCheck.intervalSeconds': 'checkSeconds',
   'healthCheck.timeoutSeconds': 'checkTimeoutSeconds',
+  credential: 'signIn',
+  'credential.kind': 'signIn',
+  'credential.fields': 'signInFields',
+  'credential.scopes': 'signInScopes',
+  'credential.clientId': 'signInClientId',
+  'credential.clientSecret': 'signInClientSecret',
+  'credential.issuer': 'signInIssuer',
 };
 
 function sentence(path: string[], message: string): string {
   if (places[path.join('.')]) return message;
+  if (path[0] === 'credential' && path[2] !== undefined) return keySentence(path, message);
   const inner = path.slice(1).join('.');
   return inner ? `${inner}: ${message}` : message;
+}
+
+/** Of one of the keys that users are asked for, or of one of the scopes. */
+function keySentence([, , index, field]: string[], message: string): string {
+  const at = Number(index) + 1;
+  if (field === undefined) return `${message} (${at})`;
+  const what = field === 'label' ? 'name' : field === 'env' ? 'variable' : field;
+  return `The ${what} of key ${at}${/^(is|must|belongs)\b/.test(message) ? '' : ':'} ${message}`;
 }
 
 export interface ServerFormProps {
@@ -256,6 +273,7 @@ export function ServerForm(props: ServerFormProps) {
           </Field>
         )}
       </div>
+      {type !== 'openapi' && <SignInFields form={form} />}
       {type !== 'openapi' && <InstanceFields form={form} />}
       <ConnectionFields form={form} />
       <LimitFields form={form} type={type} />

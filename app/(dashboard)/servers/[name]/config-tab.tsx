@@ -19,6 +19,7 @@ import { OpenApiConfig } from '../openapi/openapi-config';
 import { ServerForm } from '../server-form';
 import { patchOf, type ServerFormValues, valuesOf } from '../server-form-values';
 import { type ShownServer, typeWords } from '../shown-server';
+import { signInText } from '../sign-in-values';
 
 const changeWords = {
   allow: 'Served as they are',
@@ -160,6 +161,7 @@ function ReadOnly({ server, reason, hint }: { server: ShownServer; reason: strin
                   ? mono(server.endpoints.map(({ url, weight }) => `${url} ${weight}`).join('\n'))
                   : null,
               ],
+              ['Sign-in', server.credential && signInText(server.credential)],
               ['Instances', isolationText(server)],
               ['Start', demandText(server)],
               ['Balancing', server.balancing === 'round-robin' ? null : server.balancing],

@@ -70,6 +70,13 @@ function causeOf({ reason, lastExit }: ServerStatus): string {
 }
 
 function Fix({ server, state, onRetry }: FaultNoticeProps) {
+  if (state === 'needs-auth' && server.credential !== null) {
+    return (
+      <a href={`/connections/${encodeURIComponent(server.name)}`} className={buttonClass('secondary', 'sm')}>
+        Sign in
+      </a>
+    );
+  }
   if (state === 'needs-auth' && server.source === 'api') {
     return (
       <Link href="?tab=config" className={buttonClass('secondary', 'sm')}>

@@ -17,6 +17,9 @@ import { Instances } from './instances';
 // Shows what the worker tells after the page is there, so it need not come with it.
 const EventTrail = dynamic(() => import('./event-trail').then((module) => module.EventTrail), { ssr: false });
 
+// Of few servers.
+const SignInPanel = dynamic(() => import('./sign-in-panel').then((module) => module.SignInPanel), { ssr: false });
+
 export interface OverviewTabProps {
   server: ShownServer;
   state: ServerState | null;
@@ -47,6 +50,7 @@ export function OverviewTab({ server, state, mayUpdate, users }: OverviewTabProp
           }
         />
       )}
+      {server.credential && <SignInPanel name={server.name} credential={server.credential} mayUpdate={mayUpdate} />}
       <Instances server={server} users={users} />
       <EventTrail server={server} />
       <Panel>

@@ -148,4 +148,47 @@ describe('the form of a server', () => {
     expect(input).toMatchObject({ type: 'openapi', headers: { 'X-Tenant': '***5678' }, tls: { ca: 'pem' } });
     expect(serverInputSchema.safeParse(input).success).toBe(true);
   });
+
+  it('keeps how a server is signed in to, with its secret masked, and takes it back', () => {
+    const oauth = {
+      kind: 'oauth' as const,
+      per: 'hub' as const,
+      scopes: ['read', 'write'],
+      clientId: 'hub',
+      clientSecret: '***cret',
+      issuer: 'https://as.example',
+    };
+    const remote: ServerView = { ...view, type: 'streamable-http', url: 'https://h.example/', credential: oauth };
+    expect(patchOf(remote, valuesOf(remote)).credential).toEqual(oauth);
+    expect(patchOf(remote, { ...valuesOf(remote), signIn: 'oauth-user', signInScopes: '' }).credential).toEqual({
+      kind: 'oauth',
+      per: 'user',
+      clientId: 'hub',
+      clientSecret: '***cret',
+      issuer: 'https://as.example',
+    });
+    expect(patchOf(remote, { ...valuesOf(remote), signIn: 'none' }).credential).toBeNull();
+    expect(serverPatchSchema.safeParse(patchOf(remote, valuesOf(remote))).success).toBe(true);
+  });
+
+  it('names a new key after its header or variable, and keeps the name of one that was saved', () => {
+    const field = { name: '', label: 'Key', place: ' X-Key ', bearer: true };
+    const saved = { name: 'first', label: 'First', place: 'X-Other', bearer: false };
+    const remote = { ...emptyServerForm, type: 'streamable-http' as const, url: 'https://h.example/', name: 'x' };
+    const credential = { kind: 'static', per: 'user' };
+    expect(inputOf({ ...remote, signIn: 'static', signInFields: [field, saved] })).toMatchObject({
+      credential: {
+        ...credential,
+        fields: [
+          { name: 'X-Key', label: 'Key', header: 'X-Key', prefix: 'Bearer ' },
+          { name: 'first', label: 'First', header: 'X-Other' },
+        ],
+      },
+    });
+    const program = { ...emptyServerForm, name: 'x', command: 'x', isolation: 'user' as const };
+    expect(inputOf({ ...program, signIn: 'static', signInFields: [{ ...field, place: '_KEY' }] })).toMatchObject({
+      credential: { ...credential, fields: [{ name: 'KEY', label: 'Key', env: '_KEY' }] },
+    });
+    expect(inputOf({ ...program, signIn: 'oauth-hub' })).not.toHaveProperty('credential');
+  });
 });
