@@ -23,6 +23,7 @@ const rounds = 7;
 const callsOfRound = 200_000;
 const toolsOfServer = 500;
 const serverCount = 20;
+const toolGroups = 10;
 const master = Buffer.from('0123456789abcdef0123456789abcdef');
 
 export async function benchAccess(): Promise<void> {
@@ -35,8 +36,11 @@ export async function benchAccess(): Promise<void> {
     const few = await measure(db, secrets);
     await seedMany(db);
     const many = await measure(db, secrets);
-    const rows = [few, many].map((each, at) => [
-      at === 0 ? 'one user' : `${manyKeys} keys, ${manyUsers} users`,
+    await seedSingleTools(db);
+    const single = await measure(db, secrets);
+    const names = ['one user', `${manyKeys} keys, ${manyUsers} users`, `and ${toolGroups} groups of single tools`];
+    const rows = [few, many, single].map((each, at) => [
+      names[at] ?? '',
       each.warmUs,
       each.tokenUs,
       each.coldMs,
@@ -97,6 +101,25 @@ async function seedMany(db: Db): Promise<void> {
     from ${users} u, generate_series(1, ${manyKeys / manyUsers}::int) n where u.username like 'user-%'
   `);
   await db.execute(sql`analyze`);
+}
+
+/** The same rights by groups that name single tools, each tool in two of them. */
+async function seedSingleTools(db: Db): Promise<void> {
+  const made = Array.from({ length: toolGroups }, (_, at) => ({ name: `single-${at}` }));
+  const [known, serverRows, [ada]] = await Promise.all([
+    db.insert(groups).values(made).returning({ id: groups.id }),
+    db.select({ id: servers.id }).from(servers),
+    db.select({ id: users.id }).from(users).where(sql`username = 'ada'`),
+  ]);
+  await db.delete(groupServers);
+  await db.insert(groupMembers).values(known.map(({ id }) => ({ groupId: id, userId: ada?.id ?? '' })));
+  const isOffered = (tool: number, at: number) => tool % toolGroups === at || (tool + 1) % toolGroups === at;
+  for (const [at, { id: groupId }] of known.entries()) {
+    const tools = Array.from({ length: toolsOfServer }, (_, tool) => tool)
+      .filter((tool) => isOffered(tool, at))
+      .map((tool) => `tool-${tool}`);
+    await db.insert(groupServers).values(serverRows.map(({ id }) => ({ groupId, serverId: id, tools })));
+  }
 }
 
 async function measure(db: Db, secrets: string[]) {

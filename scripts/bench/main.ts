@@ -12,6 +12,7 @@ import { benchMemory, benchServers, benchStart } from './start';
 import { benchStreams } from './streams';
 import { benchCycles, benchSupervise } from './supervise';
 import { Stage, say } from './support';
+import { benchVault } from './vault';
 
 const scenarios: Record<string, { what: string; run(stage: Stage): Promise<void>; isAlone?: boolean }> = {
   calls: { what: '64 sessions that call without a pause', run: benchCalls },
@@ -27,6 +28,7 @@ const scenarios: Record<string, { what: string; run(stage: Stage): Promise<void>
   cycles: { what: '1,000 starts and stops of servers', run: benchCycles },
   access: { what: 'key check, policy and limits of a call, with many keys and users', run: benchAccess },
   search: { what: 'searches for tools among 500 and 7,000, beside calls', run: benchSearch },
+  vault: { what: 'opening the stored secrets of 100 servers', run: benchVault },
   streams: { what: '10,000 open streams and the calls beside them', run: benchStreams },
   soak: { what: '5 minutes of crash loops, list storms and sessions; only by its name', run: benchSoak, isAlone: true },
 };

@@ -149,19 +149,25 @@ function onItsOwn({ groups = [], ...resource }: Resource): Resource {
   return { ...resource, groups: groups.map(({ id, name }) => ({ id, name })) };
 }
 
-/** The groups that offer a tool of one server; the same array for tools that the same groups offer, and for no others. */
-function groupsOfTools(offers: readonly Offer[]) {
+/**
+ * The groups that offer a tool of one server; the same array for tools that the same groups offer, and for no others. The
+ * groups that name single tools are sorted by tool once: every caller's view asks about every tool.
+ */
+function groupsOfTools(offers: readonly Offer[]): (tool: string) => NonNullable<Resource['groups']> {
   const whole = offers.filter(({ tools }) => !tools).map(groupOf);
-  const limited = offers.filter(({ tools }) => tools);
-  const byOffers = new Map<string, ReturnType<typeof groupOf>[]>([['', whole]]);
-  return (tool: string) => {
-    let key = '';
-    for (const offer of limited) if (offer.tools?.has(tool)) key += `${offer.id} `;
-    const known = byOffers.get(key);
-    if (known) return known;
-    const some = limited.filter(({ tools }) => tools?.has(tool)).map(groupOf);
-    const groups = [...whole, ...some];
-    byOffers.set(key, groups);
-    return groups;
-  };
+  const byOffers = new Map<string, ReturnType<typeof groupOf>[]>();
+  const keys = new Map<string, string>();
+  offers.forEach(({ tools }, at) => {
+    for (const tool of tools ?? []) keys.set(tool, `${keys.get(tool) ?? ''}${at} `);
+  });
+  const byTool = new Map<string, ReturnType<typeof groupOf>[]>();
+  for (const [tool, key] of keys) {
+    let groups = byOffers.get(key);
+    if (!groups) {
+      groups = [...whole, ...offers.filter(({ tools }) => tools?.has(tool)).map(groupOf)];
+      byOffers.set(key, groups);
+    }
+    byTool.set(tool, groups);
+  }
+  return (tool) => byTool.get(tool) ?? whole;
 }

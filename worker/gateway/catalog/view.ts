@@ -85,6 +85,7 @@ export class View {
     const mayUse = toolQuestion(actor);
     for (const member of members) {
       const { server, listing } = member;
+      const before = tools.length;
       for (const definition of listing.tools) {
         const name = String(definition.name);
         if (server.disabledTools.has(name) || (member.tools && !member.tools.has(name))) continue;
@@ -97,7 +98,7 @@ export class View {
       // A key or a group for single tools does not open the other things of their server, but for the pages (MCP Apps)
       // without which the tools are not whole.
       if (!member.tools && can(actor, 'call', server.wholeResource)) whole.push(member);
-      else pages.push(...pagesOf(tools, member));
+      else pages.push(...pagesOf(tools.slice(before), member));
     }
     this.#whole = whole;
     const all = (kind: ListKind, key: string) =>
@@ -309,7 +310,6 @@ function isHeld(pins: ReadonlyMap<string, string>, name: string, definition: Def
 function pagesOf(tools: readonly Item[], { server, listing }: { server: ServerNode; listing: Listing }): Item[] {
   const owners = new Map<string, Item>();
   for (const tool of tools) {
-    if (tool.server !== server) continue;
     mapAppUris(tool.definition, (uri) => {
       owners.set(uri, tool);
       return uri;
