@@ -121,6 +121,18 @@ it('an open group offers what it names and nothing else of its servers', async (
   });
 });
 
+it('the smart form of an open URL finds and runs what is open, and that of a shut one is shut', async () => {
+  const path = '/api/mcp/$smart/lobby';
+  const call = async (name: string, args: object) =>
+    JSON.stringify((await ask(path, 'tools/call', { name, arguments: args })).result ?? {});
+  const found = await call('search_tools', { query: 'echo' });
+  expect(found).toContain('inner__echo');
+  expect(found).not.toMatch(/inner__wait|public__/);
+  for (const shut of ['/api/mcp/$smart', '/api/mcp/$smart/inner', '/api/mcp/$smart/office']) {
+    expect([shut, (await hub.post(initialize(), { path: shut, ...nobody })).status]).toEqual([shut, 401]);
+  }
+});
+
 it('everything else stays shut: the hub as a whole, other servers and groups, and what does not exist', async () => {
   // The own URL of a server that only an open group offers is not open.
   for (const path of [
