@@ -170,6 +170,7 @@ export async function startWorkerHub(options: WorkerOptions): Promise<WorkerHub>
     wishes: createWishStore(db),
     limits: { strangersPerMinute: env.MCPHUB_ANONYMOUS_PER_MINUTE },
     strangerRefused: (reason) => metrics.limited('address', reason),
+    searches: metrics,
     ...(supervision.line && { peers: supervision.line }),
     recordCall(entry) {
       callLog.record(entry);

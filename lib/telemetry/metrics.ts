@@ -6,6 +6,8 @@ import { singleton } from '../singleton';
 
 /** Boundaries in seconds, of the OpenTelemetry conventions for MCP. */
 const mcpBuckets = [0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1, 2, 5, 10, 30, 60, 120, 300];
+const searchBuckets = [0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.5, 1.5, 10];
+const rankBuckets = [1, 2, 3, 5, 10, 20];
 const httpBuckets = [0.001, 0.005, 0.01, 0.05, 0.1, 0.5, 1, 5, 30];
 
 /** Tools with a label of their own; a client must not be able to make labels without end. */
@@ -29,6 +31,10 @@ export interface Metrics {
   request(method: string, route: string, status: number, seconds: number | null): void;
   /** @param tool original name; null when the called name was unknown */
   toolCall(server: string | null, tool: string | null, outcome: string, seconds: number): void;
+  /** A search for tools. @param mode how it ranked */
+  searched(mode: string, hits: number, seconds: number): void;
+  /** A tool that a search had found was called. @param rank its place among the hits, from 1 */
+  foundToolCalled(rank: number): void;
   /** A call was refused. @param subject whose limit it was @param reason "rate", "concurrency" or "quota" */
   limited(subject: string, reason: string): void;
   /** Makes `state` the server's only state. */
@@ -73,6 +79,21 @@ export function createMetrics(version: string, { defaults = true }: { defaults?:
     'Time of a tool call',
     ['server_name', 'tool'],
     mcpBuckets,
+    registry,
+  );
+  const searchTime = timed(
+    'mcphub_search_duration_seconds',
+    'Time of a search for tools',
+    ['mode'],
+    searchBuckets,
+    registry,
+  );
+  const foundNothing = summed('mcphub_searches_without_hit_total', 'Searches that found no tool', ['mode'], registers);
+  const calledRank = timed(
+    'mcphub_search_called_rank',
+    'Place among the hits of a search of the tool that was then called',
+    [],
+    rankBuckets,
     registry,
   );
   const status = new Gauge({
@@ -155,6 +176,11 @@ export function createMetrics(version: string, { defaults = true }: { defaults?:
       calls.add(1, serverLabel, label, outcome);
       callTime.observe(seconds, serverLabel, label);
     },
+    searched(mode, hits, seconds) {
+      searchTime.observe(seconds, mode);
+      if (hits === 0) foundNothing.add(1, mode);
+    },
+    foundToolCalled: (rank) => calledRank.observe(rank),
     limited: (subject, reason) => refused.add(1, subject, reason),
     serverStatus(name, state) {
       for (const each of serverStates) status.set({ server_name: name, status: each }, each === state ? 1 : 0);

@@ -221,6 +221,8 @@ export interface TestGatewayOptions {
   /** What another life of the gateway left behind. */
   previous?: TestGateway;
   now?: () => number;
+  /** Where searches are counted. */
+  searches?: GatewayDeps['searches'];
   /** The other workers. */
   peers?: PeerLine;
   log?: Log;
@@ -271,6 +273,7 @@ export async function startGateway(options: TestGatewayOptions = {}): Promise<Te
     version: '0.0.0',
     ...(limits && { limits }),
     ...(options.limiter && { limiter: options.limiter }),
+    ...(options.searches && { searches: options.searches }),
     ...(now && { now }),
     ...(options.peers && { peers: options.peers }),
   });

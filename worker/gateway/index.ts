@@ -10,9 +10,10 @@ import type { Bus } from '../../lib/events/bus';
 import type { Limiter } from '../../lib/limits';
 import type { Log } from '../../lib/log';
 import type { ToolSearch, ToolSearchAnswer } from '../../lib/routing/schema';
+import type { Metrics } from '../../lib/telemetry';
 import type { SessionMessage } from '../fleet/messages';
 import type { OriginRules } from '../origin';
-import { createSearcher } from '../search';
+import { createSearcher, type Question } from '../search';
 import type { Supervisor } from '../supervisor/types';
 import { type CallRecord, createCalls } from './call';
 import { type CatalogDeps, createCatalog } from './catalog/catalog';
@@ -98,6 +99,8 @@ export interface GatewayDeps {
   limiter?: Pick<Limiter, 'admit'>;
   /** A caller without a credential was sent away for asking too much. */
   strangerRefused?(reason: 'rate' | 'concurrency'): void;
+  /** Where searches for tools are counted. */
+  searches?: Pick<Metrics, 'searched' | 'foundToolCalled'>;
   /** Called with each finished tools/call; must be cheap. */
   recordCall(entry: CallRecord): void;
   bus: Bus;
@@ -291,9 +294,18 @@ export function createGateway(deps: GatewayDeps): Gateway {
     self,
   });
   const calls = createCalls({ relay, inputs, tasks, limiter: deps.limiter, record: deps.recordCall, report });
+  /** Every search, whoever asks. */
+  async function search(view: View, question: Question): Promise<ToolSearchAnswer> {
+    const startedAtMs = performance.now();
+    const hits = await searcher.search(view, question);
+    const tookMs = performance.now() - startedAtMs;
+    deps.searches?.searched('lexical', hits.length, tookMs / 1000);
+    return { hits, mode: 'lexical', tookMs: Math.round(tookMs * 100) / 100 };
+  }
   const smart = createSmart({
     calls,
-    search: async (view, question) => ({ hits: await searcher.search(view, question), mode: 'lexical' }),
+    search,
+    foundToolCalled: (rank) => deps.searches?.foundToolCalled(rank),
     record: deps.recordCall,
   });
   const methods = createMethods({ calls, smart, relay, inputs, news, tasks });
@@ -432,12 +444,10 @@ export function createGateway(deps: GatewayDeps): Gateway {
       return { [kind]: JSON.parse(text), durationMs, bytes: Buffer.byteLength(text) };
     },
     async searchTools(actor, { group, ...question }) {
-      const startedAtMs = performance.now();
       const endpoint = catalog.endpoints.byKey.get(group?.toLowerCase() ?? allKey);
       const isSeen = !endpoint?.resource || (endpoint.kind === 'group' && can(actor, 'read', endpoint.resource));
       if (!endpoint || !isSeen) throw new HubError('NOT_FOUND', `There is no group ${JSON.stringify(group)}.`);
-      const hits = await searcher.search(viewOf(actor, endpoint), question);
-      return { hits, mode: 'lexical', tookMs: Math.round((performance.now() - startedAtMs) * 100) / 100 };
+      return search(viewOf(actor, endpoint), question);
     },
     stats: () => ({
       sessions: sessions.size,

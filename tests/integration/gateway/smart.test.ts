@@ -11,6 +11,7 @@ import { until } from '../../support/until';
 type Json = Record<string, unknown>;
 
 let hub: TestGateway;
+const counted = { searches: [] as unknown[], ranks: [] as number[] };
 const cancelled: string[] = [];
 const seen: Json[] = [];
 const lists: Record<string, Json> = {};
@@ -59,7 +60,13 @@ beforeEach(async () => {
     ask: { description: 'Asks who it is' },
   };
   lists.vault = { read_secret: { description: 'Reads a secret of the vault' } };
+  counted.searches.length = 0;
+  counted.ranks.length = 0;
   hub = await startGateway({
+    searches: {
+      searched: (mode, hits) => void counted.searches.push([mode, hits]),
+      foundToolCalled: (rank) => void counted.ranks.push(rank),
+    },
     servers: [serverRow('files'), serverRow('vault')],
     groups: [
       {
@@ -217,6 +224,21 @@ it('every step leaves a record: the search by its words, the call under the tool
     { tool: 'read_file', server: 'files', outcome: 'ok', endpoint: '/api/mcp/$smart', arguments: { path: '/a' } },
     { tool: null, server: null, outcome: 'denied', arguments: { name: 'files__nothing' } },
   ]);
+});
+
+it('searches are counted, with how many hits, and at which place the tool was that was then called', async () => {
+  const client = await eras.legacy('/api/mcp/$smart');
+  await ask(client, 'search_tools', { query: 'read whole file' });
+  await ask(client, 'call_tool', { id: 'files__read_file', arguments: { path: '/a' } });
+  await ask(client, 'call_tool', { id: 'vault__read_secret' });
+  await ask(client, 'search_tools', { query: 'qwrtz' });
+  await ask(client, 'call_tool', { id: 'files__read_file', arguments: { path: '/a' } });
+  expect(counted.searches).toEqual([
+    ['lexical', expect.any(Number)],
+    ['lexical', 0],
+  ]);
+  expect(counted.ranks[0]).toBe(1);
+  expect(counted.ranks.length).toBeLessThanOrEqual(2);
 });
 
 it('a question of a tool reaches the client of a session, progress too, and cancelling ends the call', async () => {

@@ -1,9 +1,10 @@
 // tools/call on a smart endpoint: the search among its tools, their definitions, and the call of one of them, which takes
 // the very path of a direct call from the name on.
 
+import { LRUCache } from 'lru-cache';
 import { can } from '../../../lib/access/can';
 import { HubError } from '../../../lib/errors';
-import type { ToolHit, ToolSearchAnswer } from '../../../lib/routing/schema';
+import type { ToolSearchAnswer } from '../../../lib/routing/schema';
 import type { Definition } from '../../../lib/servers/catalog';
 import { createArgumentCheck } from '../../argument-check';
 import type { Question } from '../../search';
@@ -12,22 +13,30 @@ import type { Item, View } from '../catalog/view';
 import type { Reply } from '../http/exchange';
 import { pathOf } from '../http/request';
 import type { RpcRequest } from '../rpc-request';
+import { credentialOf } from '../sessions/sessions';
 import { isMetaTool, type MetaTool, metaArguments, type SearchResult } from './meta-tools';
 import { signatureOf } from './signature';
 
 export interface SmartDeps {
   calls: Pick<Calls, 'callTool'>;
-  search(view: View, question: Question): Promise<{ hits: ToolHit[]; mode: ToolSearchAnswer['mode'] }>;
+  search(view: View, question: Question): Promise<ToolSearchAnswer>;
+  /** A tool is called that the caller's last search found. @param rank its place, from 1 */
+  foundToolCalled(rank: number): void;
   record(entry: CallRecord): void;
 }
 
 /** Of a hit; the whole text is what describe_tool is for. */
 const shortChars = 240;
 
-export function createSmart({ calls, search, record }: SmartDeps) {
+/** Callers of whom it is known what they last found. */
+const remembered = 1000;
+
+export function createSmart({ calls, search, foundToolCalled, record }: SmartDeps) {
+  const lastFound = new LRUCache<string, string[]>({ max: remembered });
+
   /** @throws HubError BUSY, LIMIT_EXCEEDED, UNAVAILABLE, CANCELLED; what a model can mend is an answer */
   async function callTool(request: RpcRequest): Promise<NonNullable<Reply>> {
-    const { params, view } = request;
+    const { params } = request;
     const name = params?.name;
     if (!isMetaTool(name)) {
       note(request, null, performance.now(), 'denied');
@@ -43,7 +52,7 @@ export function createSmart({ calls, search, record }: SmartDeps) {
     let outcome = 'ok';
     try {
       if (name === 'describe_tool') return tellDefinitions(request, parsed.data as Arguments<'describe_tool'>);
-      return await searchTools(view, parsed.data as Arguments<'search_tools'>);
+      return await searchTools(request, parsed.data as Arguments<'search_tools'>);
     } catch (error) {
       outcome = 'unavailable';
       throw error;
@@ -52,8 +61,13 @@ export function createSmart({ calls, search, record }: SmartDeps) {
     }
   }
 
-  async function searchTools(view: View, question: Arguments<'search_tools'>): Promise<NonNullable<Reply>> {
+  async function searchTools(request: RpcRequest, question: Arguments<'search_tools'>): Promise<NonNullable<Reply>> {
+    const { view } = request;
     const { hits, mode } = await search(view, question);
+    lastFound.set(
+      askerOf(request),
+      hits.map(({ id }) => id),
+    );
     const result: SearchResult = {
       hits: hits.map(({ id, description, score }) => ({
         id,
@@ -87,6 +101,8 @@ export function createSmart({ calls, search, record }: SmartDeps) {
     const faults = isCallable ? faultsOf(item, args) : null;
     if (faults)
       return failure(`${faults.join(' ')} The schema of ${id}: ${JSON.stringify(item?.definition.inputSchema)}`);
+    const place = lastFound.get(askerOf(request))?.indexOf(id) ?? -1;
+    if (isCallable && place >= 0) foundToolCalled(place + 1);
     const reply = await calls.callTool({ ...request, params: { ...params, name: id, arguments: args } });
     return isCallable || reply.kind === 'result' ? reply : failure(unknown(id));
   }
@@ -121,6 +137,10 @@ export function createSmart({ calls, search, record }: SmartDeps) {
   }
 
   return { callTool };
+}
+
+function askerOf({ origin, actor, view }: RpcRequest): string {
+  return `${view.endpoint.key} ${origin.session?.id ?? credentialOf(actor)}`;
 }
 
 type Arguments<N extends MetaTool> = ReturnType<(typeof metaArguments)[N]['parse']>;

@@ -11,7 +11,13 @@ describe('metrics', () => {
     metrics.toolCall('files', 'read', 'ok', 0.05);
     metrics.toolCall(null, null, 'denied', 0.001);
     metrics.dropped('call-log', 3);
+    metrics.searched('lexical', 0, 0.004);
+    metrics.searched('lexical', 3, 0.004);
+    metrics.foundToolCalled(2);
     const text = await metrics.text();
+    expect(text).toContain('mcphub_search_duration_seconds_bucket{le="0.005",mode="lexical"} 2');
+    expect(text).toContain('mcphub_searches_without_hit_total{mode="lexical"} 1');
+    expect(text).toContain('mcphub_search_called_rank_bucket{le="2"} 1');
     expect(text).toContain('mcphub_requests_total{method="POST",route="/api/mcp",status="200"} 2');
     expect(text).toContain('mcphub_requests_total{method="OTHER",route="/api/mcp",status="405"} 1');
     expect(text).toContain('mcphub_response_time_seconds_count{route="/api/mcp"} 3');
