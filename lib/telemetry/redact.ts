@@ -3,7 +3,7 @@
 import { LRUCache } from 'lru-cache';
 import { singleton } from '../singleton';
 
-const redacted = '[redacted]';
+export const redacted = '[redacted]';
 
 const secretName =
   /passw(or)?d|passphrase|secret|token|authori[sz]ation|api[-_]?key|access[-_]?key|private[-_]?key|cookie|credential|bearer|^auth$|^pin$/i;

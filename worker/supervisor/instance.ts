@@ -6,7 +6,7 @@ import type { LastExit } from '../../drizzle/schema';
 import { asHubError, HubError } from '../../lib/errors';
 import { quoteOfStderr } from '../../lib/servers/program-output';
 import type { LogLine, ServerLimits, ServerState, ServerStatus } from '../../lib/servers/schema';
-import { hideSecrets } from '../../lib/telemetry/redact';
+import { hideSecrets, redacted } from '../../lib/telemetry/redact';
 import type { Egress } from '../upstream';
 import {
   type Access,
@@ -166,7 +166,7 @@ export function createInstance(first: Target, options: InstanceOptions): Instanc
   let starts = options.startsBefore;
   let pid: number | null = null;
   let refusal: HubError | null = null;
-  let credentialOf: string | null = null;
+  let access: Access | null = null;
   let usage: InstanceUsage | null = null;
   let shown = { rssBytes: 0, cpuPercent: 0, processes: 0, atMs: -Infinity };
   let tools = 0;
@@ -198,7 +198,10 @@ export function createInstance(first: Target, options: InstanceOptions): Instanc
 
   /** A program may print what it was given, and a server may quote a header. */
   function hide(text: string): string {
-    return hideSecrets(goal.id, text);
+    const known = hideSecrets(goal.id, text);
+    return access === null
+      ? known
+      : secretsOf(access).reduce((clean, secret) => clean.replaceAll(secret, redacted), known);
   }
 
   function note(text: string): void {
@@ -295,8 +298,7 @@ export function createInstance(first: Target, options: InstanceOptions): Instanc
     mine.begunAt = clock.monotonic();
     try {
       refusal = null;
-      const access = goal.credential ? await accessFor(goal) : null;
-      credentialOf = access?.owner ?? null;
+      access = goal.credential ? await accessFor(goal) : null;
       const upstream = await openUpstream(
         goal,
         {
@@ -549,7 +551,7 @@ export function createInstance(first: Target, options: InstanceOptions): Instanc
       return lastExit;
     },
     get credentialOf() {
-      return credentialOf;
+      return access?.owner ?? null;
     },
     get refusal() {
       return refusal;
@@ -605,4 +607,13 @@ export function createInstance(first: Target, options: InstanceOptions): Instanc
       else life.abort.abort(close);
     },
   };
+}
+
+/** Shorter ones would hide half of every text. */
+const secretFromLength = 6;
+
+/** Without its scheme, the rest of a header's value is the secret. */
+function secretsOf({ headers, env }: Access): string[] {
+  const values = [...headers.filter((_, at) => at % 2 === 1), ...Object.values(env)];
+  return values.map((value) => value.replace(/^[A-Za-z]+ +/, '')).filter(({ length }) => length >= secretFromLength);
 }

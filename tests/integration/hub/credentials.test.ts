@@ -27,6 +27,7 @@ interface Person {
 }
 
 const who = (account: string) => [{ type: 'text', text: account }];
+const program = join(root, 'tests/support/servers/stdio.mjs');
 let upstream: OAuthUpstream;
 let echo: Server;
 let hub: Hub;
@@ -124,7 +125,7 @@ beforeAll(async () => {
         },
         program: {
           command: process.execPath,
-          args: [join(root, 'tests/support/servers/stdio.mjs')],
+          args: ['--input-type=module', '-e', `console.error('My key is', process.env.OWN_KEY);import('${program}')`],
           isolation: 'user',
           credential: { kind: 'static', per: 'user', fields: [{ ...field, env: 'OWN_KEY' }] },
         },
@@ -290,5 +291,9 @@ describe('own keys of users', () => {
     expect(Object.keys(await statuses(hub))).toContain('program');
     for (const seen of upstream.seen) expect(hub.logs()).not.toContain(seen.slice('Bearer '.length));
     expect(hub.logs()).not.toContain('planted-key');
+    const { lines } = await control().call('servers.logs', { id: await idOf('program'), after: 0, limit: 500 });
+    const told = lines.map(({ text }) => text).join('\n');
+    expect(told).toContain('My key is [redacted]');
+    expect(told).not.toContain('planted-key');
   });
 });
