@@ -306,6 +306,13 @@ describe('linking', () => {
     const refused = await other.signIn(hub.url, 'github', '/account');
     expect(refused.url.href).toBe(`${hub.url}/account?error=taken`);
     expect(await other.whoami(hub.url)).toBe('ada');
+    // One that comes to nothing leads back to the account, and leaves the session alone.
+    await other.api(hub.url, '/me/identities/link', { method: 'POST', body: { provider: 'github' } });
+    github.refuses = ['/api/v3/user/orgs'];
+    const failed = await other.signIn(hub.url, 'github', '/account');
+    expect(failed.url.href).toBe(`${hub.url}/account?error=provider`);
+    expect(await other.whoami(hub.url)).toBe('ada');
+    github.refuses = [];
     // The wish is used up: the next sign-in is one.
     await other.signIn(hub.url, 'github');
     expect(await other.whoami(hub.url)).toBe('both');
