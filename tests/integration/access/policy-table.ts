@@ -182,7 +182,7 @@ export const serverActions: Record<string, Way & { input?: (name: string) => unk
   signInAction: { kind: 'open', because: 'the password is the credential' },
   signInCodeAction: { kind: 'open', because: 'the code is the credential' },
   setUpAction: { kind: 'open', because: 'the one-time token is the credential' },
-  decideConsentAction: { kind: 'elsewhere', test: 'tests/integration/oauth/flow.test.ts' },
+  decideConsentAction: { kind: 'elsewhere', test: 'tests/integration/oauth/consent-page.test.ts' },
   finishSignInAction: { kind: 'elsewhere', test: 'tests/integration/credentials/connections.test.ts' },
   signOutAction: { kind: 'open', because: 'it ends the own session' },
   createGroupAction: { kind: 'some', right: ['group', 'create'], input: (name) => ({ name: `act-${name}-g` }) },
