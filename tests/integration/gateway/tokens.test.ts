@@ -173,6 +173,23 @@ describe('a grant that is revoked', () => {
   });
 });
 
+it('who may not any more loses streams and calls, as with a key', async () => {
+  hub.keys.set('fired', tokenActor('g9'));
+  const session = await hub.session('/api/mcp/one', 'fired');
+  const at = { path: '/api/mcp/one', session, key: 'fired' };
+  const stream = await hub.post(null, { ...at, method: 'GET' });
+  const waits = waiting.length;
+  const call = hub.post(rpc('tools/call', { name: 'wait' }), at);
+  await until(() => waiting.length === waits + 1, 5000);
+  hub.keys.set('fired', tokenActor('g9', {}, { permissions: [] }));
+  await hub.bus.emit('access.changed', { userId: 'user-g9' });
+  expect(await (await call).json()).toMatchObject({ error: { code: 1006 } });
+  hub.keys.delete('fired');
+  await hub.bus.emit('access.changed', { userId: 'user-g9' });
+  await stream.text();
+  expect((await hub.post(rpc('tools/list'), at)).status).toBe(401);
+});
+
 it('a call is recorded with its user and the client that acted', async () => {
   hub.keys.set('named', tokenActor('g8', {}, { name: 'ada/Claude' }));
   const { client } = await hub.client('/api/mcp/one', 'named');
