@@ -62,6 +62,7 @@ export const sharedEvents = [
   'server.updated',
   'server.deleted',
   'server.restart',
+  'tools.approved',
   'credential.changed',
   'group.created',
   'group.updated',

@@ -11,6 +11,7 @@ import { connectPeer, type Peer } from '../support/peers';
 import type { ReferenceEra } from '../support/reference';
 import { desired, remote, supervise, until } from '../support/upstreams';
 import { deviations, faultsOf } from './deviations';
+import { openSigningHub, type SigningHub } from './sign-in';
 import { runClientSuite } from './suite';
 
 type Json = Record<string, unknown>;
@@ -18,14 +19,16 @@ type Json = Record<string, unknown>;
 interface Scenario {
   scenario: string;
   url: string;
-  context: { toolCalls?: { name: string; arguments: Json }[] };
+  context: { toolCalls?: { name: string; arguments: Json }[]; client_id?: string; client_secret?: string };
 }
 
 const command = `${process.execPath} ${import.meta.dirname}/announce.mjs`;
 let driver: Server;
+let signing: SigningHub;
 let clientEra: ReferenceEra = 'legacy';
 
 beforeAll(async () => {
+  signing = await openSigningHub();
   driver = createServer(async (request, response) => {
     try {
       await play(JSON.parse(await text(request)) as Scenario);
@@ -36,10 +39,24 @@ beforeAll(async () => {
   });
   await new Promise<void>((resolve) => driver.listen(0, '127.0.0.1', resolve));
 });
-afterAll(() => driver.close());
+afterAll(async () => {
+  driver.close();
+  await signing.close();
+});
 
 async function play({ scenario, url, context }: Scenario): Promise<void> {
-  if (scenario.startsWith('auth/')) throw new Error('The hub signs in nowhere yet.');
+  if (scenario.startsWith('auth/')) {
+    const { client_id: clientId, client_secret: clientSecret } = context;
+    const known = { ...(clientId && { clientId }), ...(clientSecret && { clientSecret }) };
+    return signing.play(url, { kind: 'oauth', per: 'hub', ...known }, async (hub) => {
+      const peer = await connectPeer(clientEra, `${hub.url}/api/mcp/scenario`, { key: 'key-a', answer });
+      try {
+        await use(peer, hub, scenario, context);
+      } finally {
+        await peer.close();
+      }
+    });
+  }
   const row = serverRow('scenario');
   const { supervisor } = supervise([desired(remote(url), { id: row.id, name: row.name })]);
   const hub = await startGateway({ servers: [row], supervisor });

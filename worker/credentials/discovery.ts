@@ -34,6 +34,8 @@ export interface Discovered {
 /** Metadata of authorization servers seldom changes. */
 const keptMs = 10 * 60_000;
 const keptMax = 500;
+/** Of the question without a token. */
+const protocolVersion = '2025-11-25';
 
 export function createDiscovery(asking: Asking) {
   const known = new Map<string, { at: number; issuer: Issuer }>();
@@ -57,13 +59,21 @@ export function createDiscovery(asking: Asking) {
     };
   }
 
-  /** What a request without a token is told; empty where that says nothing. */
+  /** What a request without a token is told; empty where that says nothing. Some servers let everybody say hello. */
   async function challengeFor(serverUrl: URL): Promise<Record<string, string>> {
-    const params = { protocolVersion: '2025-11-25', capabilities: {}, clientInfo: { name: 'mcphub', version: '1' } };
-    const body = JSON.stringify({ jsonrpc: '2.0', id: 1, method: 'initialize', params });
-    const headers = { 'content-type': 'application/json', accept: 'application/json, text/event-stream' };
-    const { status, headers: received } = await asking.post(serverUrl, body, headers);
-    return status === 401 ? challengeOf(received['www-authenticate']) : {};
+    const params = { protocolVersion, capabilities: {}, clientInfo: { name: 'mcphub', version: '1' } };
+    const hello = await ask(serverUrl, { id: 1, method: 'initialize', params });
+    const session = hello.headers['mcp-session-id'];
+    const answer = hello.status === 401 ? hello : await ask(serverUrl, { id: 2, method: 'tools/list' }, session);
+    return answer.status === 401 ? challengeOf(answer.headers['www-authenticate']) : {};
+  }
+
+  function ask(serverUrl: URL, message: object, session?: string) {
+    return asking.post(serverUrl, JSON.stringify({ jsonrpc: '2.0', ...message }), {
+      'content-type': 'application/json',
+      accept: 'application/json, text/event-stream',
+      ...(session !== undefined && { 'mcp-session-id': session, 'mcp-protocol-version': protocolVersion }),
+    });
   }
 
   async function resourceOf(serverUrl: URL, named: string | undefined) {
