@@ -184,6 +184,13 @@ export function createDoor(deps: DoorDeps): Door {
     const headers = headersForWeb(request);
     const outgoing = httpRequest({ host: '127.0.0.1', port: toPort, path, method, headers, agent }, (incoming) => {
       if (isGone(response)) return void incoming.destroy();
+      // It may answer before it has read all. The rest is read and dropped on both ways: on a connection that is used
+      // again the next request would wait behind it for ever.
+      if (!request.complete || incoming.statusCode === 413) outgoing.shouldKeepAlive = false;
+      incoming.on('end', () => {
+        request.unpipe(outgoing);
+        request.resume();
+      });
       response.writeHead(incoming.statusCode ?? 502, incoming.statusMessage, guarded(incoming));
       incoming.pipe(response);
       // Cut short on one side means cut short on the other: a truncated page must not look complete.

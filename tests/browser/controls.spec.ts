@@ -137,6 +137,7 @@ test('a tool is found by what it shall do, says why, and is tried from there', a
   await expect(best).toContainText('delete_relations');
   await expect(best).toContainText('remove ≈ delete in name');
   await expect(page.getByRole('status').filter({ hasText: 'the best first' })).toBeVisible();
+  await expect(page).toHaveURL(/[?&]q=remove/);
   await page.reload();
   await expect(best).toContainText('delete_relations');
   expect((await new AxeBuilder({ page }).analyze()).violations).toEqual([]);

@@ -60,6 +60,11 @@ beforeAll(async () => {
       setImmediate(() => response.destroy());
       return;
     }
+    if (request.url === '/full') {
+      // Answered before the body is read, which then is read by nobody.
+      request.pause();
+      return void response.writeHead(413).end('too large');
+    }
     if (request.method === 'POST') return void request.pipe(response);
     response.setHeader('set-cookie', ['a=1', 'b=2']);
     response.setHeader('x-own', 'kept');
@@ -96,6 +101,16 @@ function raw(text: string, to = port): Promise<string> {
 
 const get = (path: string, headers = '') =>
   raw(`GET ${path} HTTP/1.1\r\nHost: localhost\r\n${headers}Connection: close\r\n\r\n`);
+
+it('a body that was refused before it was read holds up no later request on its connection', async () => {
+  const body = 'x'.repeat(12 * 1024 * 1024);
+  const first = `POST /full HTTP/1.1\r\nHost: localhost\r\nContent-Length: ${body.length}\r\n\r\n${body}`;
+  const received = await raw(`${first}GET /next HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n`);
+  expect(received).toContain('413');
+  expect(received).toContain('page /next');
+  // And none that web gets from somebody else.
+  for (let count = 0; count < 5; count++) expect(await get('/other')).toContain('page /other');
+});
 
 describe('the metadata of the protected resource', () => {
   const base = 'http://hub.example:3000';
