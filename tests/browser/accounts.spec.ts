@@ -3,6 +3,7 @@ import AxeBuilder from '@axe-core/playwright';
 import { type BrowserContext, expect, type Page, test } from '@playwright/test';
 import { TOTP } from 'otpauth';
 import { type Hub, startHub } from '../support/hub';
+import { visit } from '../support/visit';
 
 const password = 'a long password of ada';
 /** Where pictures of the pages go, to be looked at. */
@@ -34,7 +35,7 @@ test.afterAll(async () => {
 });
 
 async function signIn(page: Page, name: string, given: string): Promise<void> {
-  await page.goto(`${hub.url}/signin`);
+  await visit(page, `${hub.url}/signin`);
   await page.getByLabel('Name').fill(name);
   await page.getByLabel('Password').fill(given);
   await page.getByRole('button', { name: 'Sign in' }).click();
@@ -72,7 +73,7 @@ test('an invite makes an account that is signed in, and works once', async () =>
   await expect(admin.locator('[data-invite="Ada"]').filter({ visible: true })).toBeVisible();
   await isGood(admin, 'users');
 
-  await ada.goto(link);
+  await visit(ada, link);
   await isGood(ada, 'invite');
   await ada.getByLabel('Name').fill('ada');
   await ada.getByLabel('Password', { exact: true }).fill(password);
@@ -82,12 +83,12 @@ test('an invite makes an account that is signed in, and works once', async () =>
   await ada.getByLabel('Password, once more').fill(password);
   await ada.getByRole('button', { name: 'Create account' }).click();
   await expect(ada.getByRole('button', { name: 'Account of ada' })).toBeVisible();
-  await ada.goto(link);
+  await visit(ada, link);
   await expect(ada.getByText('not valid any more')).toBeVisible();
 });
 
 test('the second factor is switched on with a first code, and the recovery codes are shown', async () => {
-  await ada.goto(`${hub.url}/account`);
+  await visit(ada, `${hub.url}/account`);
   await isGood(ada, 'account');
   await ada.getByRole('button', { name: 'Switch on' }).click();
   await ada.getByRole('dialog').getByLabel('Password').fill(password);
@@ -121,7 +122,7 @@ test('a sign-in takes the code as its second step', async () => {
 });
 
 test('an administrator sees the session, ends it, and the browser is out', async () => {
-  await admin.goto(`${hub.url}/users`);
+  await visit(admin, `${hub.url}/users`);
   await admin.getByRole('link', { name: 'ada', exact: true }).click();
   await expect(admin.getByRole('heading', { name: 'ada', level: 1 })).toBeVisible();
   await isGood(admin, 'user');
@@ -132,7 +133,7 @@ test('an administrator sees the session, ends it, and the browser is out', async
     .getByRole('button', { name: /^Sign out/ })
     .click();
   await expect(sessions).toHaveCount(before - 1);
-  await ada.goto(`${hub.url}/account`);
+  await visit(ada, `${hub.url}/account`);
   await expect(ada).toHaveURL(/\/signin/);
 });
 
@@ -140,7 +141,7 @@ test('roles are given and taken, and the last admin keeps it', async () => {
   await admin.getByRole('checkbox', { name: 'auditor' }).check();
   await admin.getByRole('button', { name: 'Save' }).click();
   await expect(admin.getByText('Saved: it holds at once')).toBeVisible();
-  await admin.goto(`${hub.url}/users`);
+  await visit(admin, `${hub.url}/users`);
   await expect(admin.locator('[data-user="ada"]').filter({ visible: true })).toContainText('auditor');
   await admin.getByRole('link', { name: hub.admin.username, exact: true }).click();
   await admin.getByRole('checkbox', { name: 'admin' }).uncheck();

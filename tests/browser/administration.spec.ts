@@ -6,6 +6,7 @@ import { expect, type Page, test } from '@playwright/test';
 import { root } from '../../scripts/prepare.mjs';
 import { type Hub, startHub } from '../support/hub';
 import { rest } from '../support/hub-client';
+import { visit } from '../support/visit';
 
 const program = `${root}/tests/support/servers/stdio.mjs`;
 /** Where pictures of the pages go, to be looked at. */
@@ -29,7 +30,7 @@ test.beforeAll(async ({ browser }) => {
   await rest(hub, 'POST', '/servers', { ...server, name: 'echoes', env: { TOKEN: 'sealed with this key' } });
   await rest(hub, 'POST', '/groups', { name: 'lobby', servers: [{ server: 'echoes', tools: ['echo'] }] });
   page = await (await browser.newContext()).newPage();
-  await page.goto(`${hub.url}/signin`);
+  await visit(page, `${hub.url}/signin`);
   await page.getByLabel('Name').fill(hub.admin.username);
   await page.getByLabel('Password').fill(hub.admin.password);
   await page.getByRole('button', { name: 'Sign in' }).click();
@@ -74,7 +75,7 @@ async function knock(name: string): Promise<number> {
 }
 
 test('a group is opened to everybody after it was said what they reach, and said loudly as long as it is', async () => {
-  await page.goto(`${hub.url}/groups/lobby`);
+  await visit(page, `${hub.url}/groups/lobby`);
   expect(await knock('lobby')).toBe(401);
   await isGood('group-shut');
   await page.getByRole('button', { name: 'Open to everybody…' }).click();
@@ -88,12 +89,12 @@ test('a group is opened to everybody after it was said what they reach, and said
   await expect.poll(() => knock('lobby')).toBe(200);
   expect(await knock('echoes')).toBe(401);
   await isGood('group-open');
-  await page.goto(`${hub.url}/groups`);
+  await visit(page, `${hub.url}/groups`);
   await expect(
     page.getByRole('main').locator('[data-group="lobby"]').filter({ visible: true }).getByText('open to everybody'),
   ).toBeVisible();
   await isGood('groups-open');
-  await page.goto(`${hub.url}/`);
+  await visit(page, `${hub.url}/`);
   await expect(page.getByText('Open to everybody, without a key:')).toBeVisible();
   await isGood('overview-open');
   await page.getByRole('main').getByRole('link', { name: 'lobby' }).click();
@@ -104,7 +105,7 @@ test('a group is opened to everybody after it was said what they reach, and said
 });
 
 test('a server is opened and shut in the same way', async () => {
-  await page.goto(`${hub.url}/servers/echoes?tab=config`);
+  await visit(page, `${hub.url}/servers/echoes?tab=config`);
   await page.getByRole('button', { name: 'Open to everybody…' }).click();
   await page.getByRole('alertdialog').getByRole('button', { name: 'Open to everybody' }).click();
   await expect(page.getByText('Everybody who reaches this hub may use it, without a key.')).toBeVisible();
@@ -122,7 +123,7 @@ test('a server is opened and shut in the same way', async () => {
 });
 
 test('what the master key does not open is named, on the page of its server and among the secrets', async () => {
-  await page.goto(`${hub.url}/servers/vaulted`);
+  await visit(page, `${hub.url}/servers/vaulted`);
   await expect(page.getByText('env.TOKEN').first()).toBeVisible();
   await isGood('server-reentry');
   await page.getByRole('link', { name: 'Secrets', exact: true }).click();
@@ -144,7 +145,7 @@ test('stored secrets are put under a new key, and those that do not open are cou
   await value.fill('entered again');
   await page.getByRole('button', { name: 'Save', exact: true }).click();
   await expect(page.getByText('Saved vaulted')).toBeVisible();
-  await page.goto(`${hub.url}/secrets`);
+  await visit(page, `${hub.url}/secrets`);
   await expect(page.getByText('vaulted')).toBeHidden();
   await page.getByRole('button', { name: 'New key…' }).click();
   await dialog.getByRole('button', { name: 'Make a new key' }).click();
@@ -152,13 +153,13 @@ test('stored secrets are put under a new key, and those that do not open are cou
 });
 
 test('roles and limits are readable for everybody, on a phone too', async () => {
-  await page.goto(`${hub.url}/roles`);
+  await visit(page, `${hub.url}/roles`);
   await expect(page.getByRole('heading', { name: 'Roles', level: 1 })).toBeVisible();
   await isGood('roles');
-  await page.goto(`${hub.url}/roles/manager`);
+  await visit(page, `${hub.url}/roles/manager`);
   await expect(page.getByRole('heading', { name: 'manager', level: 1 })).toBeVisible();
   await isGood('role');
-  await page.goto(`${hub.url}/limits`);
+  await visit(page, `${hub.url}/limits`);
   await expect(page.getByText('No limits')).toBeVisible();
   await isGood('limits-empty');
   await page.getByRole('button', { name: 'New limit' }).click();

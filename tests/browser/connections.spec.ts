@@ -4,6 +4,7 @@ import { expect, type Page, test } from '@playwright/test';
 import { type Hub, startHub } from '../support/hub';
 import { rest } from '../support/hub-client';
 import { type OAuthUpstream, startOAuthUpstream } from '../support/oauth-upstream';
+import { visit } from '../support/visit';
 
 /** Where pictures of the pages go, to be looked at. */
 const pictures = process.env.MCPHUB_TEST_PICTURES;
@@ -58,7 +59,7 @@ async function isGood(name: string): Promise<void> {
 }
 
 test('an admin says what each user has to enter', async () => {
-  await page.goto(`${hub.url}/signin?next=${encodeURIComponent('/servers/notes?tab=config')}`);
+  await visit(page, `${hub.url}/signin?next=${encodeURIComponent('/servers/notes?tab=config')}`);
   await page.getByLabel('Name').fill(hub.admin.username);
   await page.getByLabel('Password').fill(hub.admin.password);
   await page.getByRole('button', { name: 'Sign in' }).click();
@@ -77,7 +78,7 @@ test('an admin says what each user has to enter', async () => {
 });
 
 test('a user enters the key on the page that a call leads to, and sees no more of it', async () => {
-  await page.goto(`${hub.url}/connections/notes`);
+  await visit(page, `${hub.url}/connections/notes`);
   await expect(page.getByRole('heading', { name: 'Connect to notes' })).toBeVisible();
   await expect(page.getByText('127.0.0.1:9')).toBeVisible();
   await isGood('connect');
@@ -94,16 +95,16 @@ test('a user enters the key on the page that a call leads to, and sees no more o
 });
 
 test('it is among the connections of the account, and on the page of the server', async () => {
-  await page.goto(`${hub.url}/account`);
+  await visit(page, `${hub.url}/account`);
   await expect(page.getByRole('heading', { name: 'Your connections' })).toBeVisible();
   await expect(page.getByRole('link', { name: 'Change notes' })).toBeVisible();
   await isGood('account');
-  await page.goto(`${hub.url}/servers/notes`);
+  await visit(page, `${hub.url}/servers/notes`);
   await expect(page.getByRole('list', { name: '1 connected user' })).toContainText(hub.admin.username);
   await isGood('server');
   await page.getByRole('button', { name: `Disconnect ${hub.admin.username}` }).click();
   await expect(page.getByText('No user has connected yet.')).toBeVisible();
-  await page.goto(`${hub.url}/connections/notes`);
+  await visit(page, `${hub.url}/connections/notes`);
   await expect(page.getByRole('button', { name: 'Connect' })).toBeVisible();
 });
 
@@ -117,21 +118,21 @@ async function begun(body: object = {}): Promise<URL> {
 test('a sign-in by OAuth goes to the service and back', async () => {
   // Whoever comes to that service from now on is ada there.
   await upstream.signIn((await begun()).href, 'ada');
-  await page.goto(`${hub.url}/connections/crm`);
+  await visit(page, `${hub.url}/connections/crm`);
   await isGood('oauth');
   await page.getByRole('button', { name: 'Connect' }).click();
   await expect(page.getByText('You can return to your client and repeat the call.')).toBeVisible();
   expect(new URL(page.url()).pathname).toBe('/connections/crm');
   expect(new URL(page.url()).search).toBe('');
   await isGood('oauth-connected');
-  await page.goto(`${hub.url}/servers/crm`);
+  await visit(page, `${hub.url}/servers/crm`);
   await expect(page.getByRole('list', { name: '1 connected user' })).toContainText(upstream.issuer);
 });
 
 test('a sign-in that was refused, comes from another service or is over says so, and can be tried again', async () => {
   const callback = async (given: Record<string, string>) => {
     const state = (await begun()).searchParams.get('state') ?? '';
-    await page.goto(`${hub.url}/connections/callback?${new URLSearchParams({ state, ...given })}`);
+    await visit(page, `${hub.url}/connections/callback?${new URLSearchParams({ state, ...given })}`);
     await expect(page.getByRole('heading', { name: 'Not connected' })).toBeVisible();
     expect(new URL(page.url()).search).toBe('');
   };
@@ -144,28 +145,28 @@ test('a sign-in that was refused, comes from another service or is over says so,
   await callback({ code: 'x', iss: upstream.issuer, state: 'of-nobody' });
   await expect(page.getByText('This sign-in is over, or somebody else began it.')).toBeVisible();
   // What was there before goes on.
-  await page.goto(`${hub.url}/connections/crm`);
+  await visit(page, `${hub.url}/connections/crm`);
   await expect(page.getByText('You are connected.')).toBeVisible();
 });
 
 test('one sign-in for all is made on the page of the server', async () => {
   const { status } = await rest(hub, 'PATCH', '/servers/crm', { credential: { kind: 'oauth', per: 'hub' } });
   expect(status).toBe(200);
-  await page.goto(`${hub.url}/servers/crm`);
+  await visit(page, `${hub.url}/servers/crm`);
   await expect(page.getByText('Nobody has signed the hub in to this server yet.')).toBeVisible();
   await isGood('hub-missing');
   await page.getByRole('link', { name: 'Sign in' }).last().click();
   await expect(page.getByText('all who call it through this hub')).toBeVisible();
   await page.getByRole('button', { name: 'Connect' }).click();
   await expect(page.getByText('You can return to your client and repeat the call.')).toBeVisible();
-  await page.goto(`${hub.url}/servers/crm`);
+  await visit(page, `${hub.url}/servers/crm`);
   await expect(page.getByRole('list', { name: 'Sign-in of the hub' })).toContainText('The hub, for all callers');
   await isGood('hub-connected');
 });
 
 test('a service that is away is said to be', async () => {
   await upstream.close();
-  await page.goto(`${hub.url}/connections/crm`);
+  await visit(page, `${hub.url}/connections/crm`);
   await page.getByRole('button', { name: 'Sign in again' }).click();
   await expect(page.getByRole('alert').filter({ hasText: 'request ' })).toBeVisible();
   await expect(page.getByRole('button', { name: 'Sign in again' })).toBeEnabled();
@@ -173,9 +174,9 @@ test('a service that is away is said to be', async () => {
 });
 
 test('nobody else comes to such a page without a sign-in, and there is none for other servers', async () => {
-  await page.goto(`${hub.url}/connections/absent`);
+  await visit(page, `${hub.url}/connections/absent`);
   await expect(page.getByRole('heading', { name: 'There is no such page' })).toBeVisible();
   await page.context().clearCookies();
-  await page.goto(`${hub.url}/connections/notes`);
+  await visit(page, `${hub.url}/connections/notes`);
   await expect(page).toHaveURL(`${hub.url}/signin?next=%2Fconnections%2Fnotes`);
 });

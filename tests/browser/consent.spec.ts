@@ -6,6 +6,7 @@ import { expect, type Page, test } from '@playwright/test';
 import { type Hub, startHub } from '../support/hub';
 import { mcpHeaders } from '../support/hub-client';
 import { authorizationQuery, exchange, newPkce, registerClient } from '../support/oauth-client';
+import { visit } from '../support/visit';
 
 /** Where pictures of the pages go, to be looked at. */
 const pictures = process.env.MCPHUB_TEST_PICTURES;
@@ -81,7 +82,7 @@ test('a client leads to the sign-in, the user sees who asks for what, and allows
   const pkce = newPkce();
   const { json } = await registerClient(hub.url, { client_name: 'Code Editor', redirect_uris: [redirect] });
   const clientId = json.client_id;
-  await page.goto(`${hub.url}/oauth/authorize?${authorizationQuery(clientId, pkce, { redirect_uri: redirect })}`);
+  await visit(page, `${hub.url}/oauth/authorize?${authorizationQuery(clientId, pkce, { redirect_uri: redirect })}`);
   await expect(page.getByRole('heading', { name: 'Sign in' })).toBeVisible();
   await signIn();
 
@@ -93,7 +94,7 @@ test('a client leads to the sign-in, the user sees who asks for what, and allows
 
   const other = await (await browser.newContext({ storageState: await page.context().storageState() })).newPage();
   await other.context().clearCookies({ name: 'mcphub_consent' });
-  await other.goto(page.url());
+  await visit(other, page.url());
   await expect(other.getByRole('heading', { name: 'Nothing to allow here' })).toBeVisible();
   await other.context().close();
 
@@ -109,7 +110,7 @@ test('a client leads to the sign-in, the user sees who asks for what, and allows
 });
 
 test('the user sees the client under the account and takes it back, which ends its token at once', async () => {
-  await page.goto(`${hub.url}/account`);
+  await visit(page, `${hub.url}/account`);
   // While a page comes in pieces it holds some of them twice, one hidden.
   const row = page.locator('[data-grant]').filter({ visible: true });
   await expect(row).toContainText('Code Editor');
@@ -122,7 +123,7 @@ test('the user sees the client under the account and takes it back, which ends i
 });
 
 test('what leads nowhere is said on a page of the hub', async () => {
-  await page.goto(`${hub.url}/oauth/authorize?client_id=nobody&response_type=code&redirect_uri=https://evil.example`);
+  await visit(page, `${hub.url}/oauth/authorize?client_id=nobody&response_type=code&redirect_uri=https://evil.example`);
   await expect(page.getByRole('heading', { name: 'Not connected' })).toBeVisible();
   await isGoodPlain();
 });

@@ -7,6 +7,7 @@ import { Client } from '@modelcontextprotocol/sdk/client/index.js';
 import { StreamableHTTPClientTransport } from '@modelcontextprotocol/sdk/client/streamableHttp.js';
 import { expect, type Page, test } from '@playwright/test';
 import { type Hub, startHub } from '../support/hub';
+import { visit } from '../support/visit';
 
 const program = (name: string) =>
   join(process.cwd(), `node_modules/@modelcontextprotocol/server-${name}/dist/index.js`);
@@ -51,7 +52,7 @@ async function rest(path: string, body: object): Promise<void> {
 }
 
 async function signIn(): Promise<void> {
-  await page.goto(`${hub.url}/signin`);
+  await visit(page, `${hub.url}/signin`);
   await page.getByLabel('Name').fill(hub.admin.username);
   await page.getByLabel('Password').fill(hub.admin.password);
   await page.getByRole('button', { name: 'Sign in' }).click();
@@ -98,7 +99,7 @@ async function pidOf(page: Page): Promise<string> {
 }
 
 test('a ready server offers a restart and no start; a stop and a start take effect', async () => {
-  await page.goto(`${hub.url}/servers`);
+  await visit(page, `${hub.url}/servers`);
   await expect(stateOf('demo', 'ready')).toBeVisible({ timeout: 30_000 });
   await expect(row('demo').getByRole('button', { name: /^Start/ })).toHaveCount(0);
   await page.getByRole('button', { name: 'More for demo' }).click();
@@ -111,7 +112,7 @@ test('a ready server offers a restart and no start; a stop and a start take effe
 });
 
 test('a restart gives the server a new process', async () => {
-  await page.goto(`${hub.url}/servers/demo`);
+  await visit(page, `${hub.url}/servers/demo`);
   const before = await pidOf(page);
   await page.getByRole('button', { name: 'Restart: demo' }).click();
   await expect.poll(() => pidOf(page), { timeout: 30_000 }).not.toBe(before);
@@ -119,9 +120,9 @@ test('a restart gives the server a new process', async () => {
 });
 
 test('what failed is offered another try, on its page beside the cause and nowhere twice', async () => {
-  await page.goto(`${hub.url}/servers`);
+  await visit(page, `${hub.url}/servers`);
   await expect(row('broken').getByRole('button', { name: 'Retry now: broken' })).toBeVisible();
-  await page.goto(`${hub.url}/servers/broken?tab=logs`);
+  await visit(page, `${hub.url}/servers/broken?tab=logs`);
   await expect(page.getByRole('region', { name: 'What is wrong' })).toContainText('mcphub-no-such-program');
   await expect(page.getByRole('button', { name: /Retry now/ })).toHaveCount(1);
   await page.getByRole('button', { name: /Retry now/ }).click();
@@ -129,7 +130,7 @@ test('what failed is offered another try, on its page beside the cause and nowhe
 });
 
 test('a tool is found by what it shall do, says why, and is tried from there', async () => {
-  await page.goto(`${hub.url}/tools`);
+  await visit(page, `${hub.url}/tools`);
   const rows = page.getByRole('main').getByRole('listitem');
   await expect(rows.filter({ hasText: 'create_entities' })).toBeVisible();
   await page.getByRole('searchbox', { name: 'What a tool shall do' }).fill('remove how two people are related');
@@ -165,7 +166,7 @@ test('a tool that changed is held, shows what is new, and is served again once i
   await client.callTool({ name: 'redescribe', arguments: { name: 'echo', description } });
   await client.close();
   await expect.poll(names, { timeout: 10_000 }).not.toContain('echo');
-  await page.goto(`${hub.url}/servers/moody?tab=tools`);
+  await visit(page, `${hub.url}/servers/moody?tab=tools`);
   await expect(page.getByText('1 tool changed after it was first seen or approved')).toBeVisible();
   const tool = page.getByRole('listitem').filter({ hasText: 'Fixture tool echo' });
   await expect(tool).toContainText('changed, held');
@@ -181,7 +182,7 @@ test('a tool that changed is held, shows what is new, and is served again once i
 });
 
 test('a changed configuration restarts the server with it', async () => {
-  await page.goto(`${hub.url}/servers/demo`);
+  await visit(page, `${hub.url}/servers/demo`);
   const before = await pidOf(page);
   await page.getByRole('tab', { name: 'Config' }).click();
   await page.getByRole('button', { name: 'Add a variable' }).click();
@@ -194,7 +195,7 @@ test('a changed configuration restarts the server with it', async () => {
 });
 
 test('a server of the servers file says so, and can be neither changed nor removed here', async () => {
-  await page.goto(`${hub.url}/servers/memory?tab=config`);
+  await visit(page, `${hub.url}/servers/memory?tab=config`);
   await expect(page.locator('#main').getByText(/belongs to .*mcp\.json and is read-only here/)).toBeVisible();
   await expect(page.getByRole('button', { name: 'Save', exact: true })).toHaveCount(0);
   await page.getByRole('button', { name: 'More for memory' }).click();
@@ -204,7 +205,7 @@ test('a server of the servers file says so, and can be neither changed nor remov
 });
 
 test('a key for reading tools of one server alone is made, and rotated so that both secrets work for a while', async () => {
-  await page.goto(`${hub.url}/keys?new=true`);
+  await visit(page, `${hub.url}/keys?new=true`);
   const dialog = page.getByRole('dialog');
   await dialog.getByLabel('Name').fill('reader');
   await dialog.getByLabel('Read-only').click();
@@ -235,7 +236,7 @@ test('a key for reading tools of one server alone is made, and rotated so that b
 });
 
 test('a key is shown once, lets a client in, and is refused at once when it is revoked', async () => {
-  await page.goto(`${hub.url}/keys`);
+  await visit(page, `${hub.url}/keys`);
   const open = page.getByRole('button', { name: 'New key' });
   await open.click();
   const dialog = page.getByRole('dialog');
@@ -268,7 +269,7 @@ test('a key is shown once, lets a client in, and is refused at once when it is r
 });
 
 test('a new group has an endpoint of its own with the chosen tools', async () => {
-  await page.goto(`${hub.url}/groups?new=true`);
+  await visit(page, `${hub.url}/groups?new=true`);
   const dialog = page.getByRole('dialog', { name: 'New group' });
   await dialog.getByLabel('Name', { exact: true }).fill('small');
   await dialog.getByRole('checkbox', { name: /^demo/ }).check();
@@ -288,7 +289,7 @@ test('a new group has an endpoint of its own with the chosen tools', async () =>
 });
 
 test('a form that nobody answers says so, keeps what was entered, and saves it when the hub is there again', async () => {
-  await page.goto(`${hub.url}/groups?new=true`);
+  await visit(page, `${hub.url}/groups?new=true`);
   const dialog = page.getByRole('dialog');
   await dialog.getByLabel('Name', { exact: true }).fill('patient');
   await page.context().setOffline(true);
@@ -302,7 +303,7 @@ test('a form that nobody answers says so, keeps what was entered, and saves it w
 });
 
 test('the connect page turns green with the first request of a client', async () => {
-  await page.goto(`${hub.url}/connect`);
+  await visit(page, `${hub.url}/connect`);
   await expect(page.locator('#main').getByText('Waiting for the first request…')).toBeVisible();
   await expect(page.getByRole('button', { name: /^Live/ })).toBeVisible();
   await page.getByRole('button', { name: /^Make a key/ }).click();
@@ -312,12 +313,12 @@ test('the connect page turns green with the first request of a client', async ()
   } finally {
     await client.close();
   }
-  await page.goto(hub.url);
+  await visit(page, hub.url);
   await expect(page.getByText('Point Claude Code')).toHaveCount(0);
 });
 
 test('a run that is cancelled was one call, and the log says that it was cancelled', async () => {
-  await page.goto(`${hub.url}/playground?server=demo&tool=trigger-long-running-operation`);
+  await visit(page, `${hub.url}/playground?server=demo&tool=trigger-long-running-operation`);
   await page.getByLabel('duration').fill('60');
   await page.keyboard.press('Control+Enter');
   await expect(page.locator('[data-verdict="running"]').first()).toBeVisible();
@@ -325,7 +326,7 @@ test('a run that is cancelled was one call, and the log says that it was cancell
   await expect(page.locator('[data-verdict="cancelled"]').first()).toBeVisible({ timeout: 2_000 });
   await expect(page.locator('[data-verdict="running"]')).toHaveCount(0);
 
-  await page.goto(`${hub.url}/calls?tool=trigger-long-running-operation`);
+  await visit(page, `${hub.url}/calls?tool=trigger-long-running-operation`);
   const calls = page.locator('[data-call]');
   await expect(calls).toHaveCount(1);
   await expect(calls.getByText('Cancelled').locator('visible=true')).toBeVisible();
@@ -338,7 +339,7 @@ test('a run that is cancelled was one call, and the log says that it was cancell
 });
 
 test('a removal asks by name, gives the focus back when it is declined, and ends the server when not', async () => {
-  await page.goto(`${hub.url}/servers`);
+  await visit(page, `${hub.url}/servers`);
   const menu = page.getByRole('button', { name: 'More for broken' });
   const question = page.getByRole('alertdialog', { name: 'Remove server broken?' });
   await menu.focus();
@@ -386,7 +387,7 @@ test('the playground takes at most 400 kB of script', async () => {
     if (response.request().resourceType() !== 'script') return;
     scripts.push(response.body().then((body) => gzipSync(body).length));
   });
-  await fresh.goto(`${hub.url}/playground?server=demo&tool=echo`);
+  await visit(fresh, `${hub.url}/playground?server=demo&tool=echo`);
   await expect(fresh.getByLabel('message')).toBeVisible();
   const bytes = (await Promise.all(scripts)).reduce((sum, each) => sum + each, 0);
   await fresh.close();
@@ -395,11 +396,11 @@ test('the playground takes at most 400 kB of script', async () => {
 });
 
 test('after signing out the pages and the REST interface are closed', async () => {
-  await page.goto(hub.url);
+  await visit(page, hub.url);
   await page.getByRole('button', { name: 'Account of admin' }).click();
   await page.getByRole('menuitem', { name: 'Sign out' }).click();
   await expect(page.getByRole('heading', { name: 'Sign in' })).toBeVisible();
   expect((await page.request.get(`${hub.url}/api/v1/servers`)).status()).toBe(401);
-  await page.goto(`${hub.url}/keys`);
+  await visit(page, `${hub.url}/keys`);
   await expect(page).toHaveURL(/\/signin\?next=%2Fkeys$/);
 });

@@ -4,6 +4,7 @@ import { join } from 'node:path';
 import AxeBuilder from '@axe-core/playwright';
 import { expect, type Page, test } from '@playwright/test';
 import { type Hub, startHub } from '../support/hub';
+import { visit } from '../support/visit';
 
 const everything = join(process.cwd(), 'node_modules/@modelcontextprotocol/server-everything/dist/index.js');
 const fixture = join(process.cwd(), 'tests/support/servers/stdio.mjs');
@@ -30,7 +31,7 @@ test.beforeAll(async ({ browser }) => {
     expect(answer.status, await answer.text()).toBe(201);
   }
   page = await (await browser.newContext()).newPage();
-  await page.goto(`${hub.url}/signin`);
+  await visit(page, `${hub.url}/signin`);
   await page.getByLabel('Name').fill(hub.admin.username);
   await page.getByLabel('Password').fill(hub.admin.password);
   await page.getByRole('button', { name: 'Sign in' }).click();
@@ -65,7 +66,7 @@ const stage = (name: string) =>
   page.getByRole('region', { name: 'Outcome of the test' }).locator(`[data-stage="${name}"]`);
 
 test('each instance is shown with its state, process, memory and protocol, and what became of it', async () => {
-  await page.goto(`${hub.url}/servers/twins`);
+  await visit(page, `${hub.url}/servers/twins`);
   const main = page.locator('#main');
   await expect(main.getByText('2 of 2 ready')).toBeVisible({ timeout: 30_000 });
   const pids = main.getByText(/^pid \d+$/);
@@ -86,7 +87,7 @@ test('each instance is shown with its state, process, memory and protocol, and w
 });
 
 test('the capabilities tell what the server offers, how it starts and which tools are left out', async () => {
-  await page.goto(`${hub.url}/servers/odd?tab=capabilities`);
+  await visit(page, `${hub.url}/servers/odd?tab=capabilities`);
   await expect(
     page.getByRole('list', { name: 'What it offers' }).locator('[data-offered="true"]').first(),
   ).toBeVisible();
@@ -97,7 +98,7 @@ test('the capabilities tell what the server offers, how it starts and which tool
 });
 
 test('the doctor is offered beside a fault, and tells the stage with its cause and fix', async () => {
-  await page.goto(`${hub.url}/servers/crashing`);
+  await visit(page, `${hub.url}/servers/crashing`);
   await page.getByRole('button', { name: 'Run the doctor' }).click();
   await expect(stage('first-byte')).toHaveAttribute('data-state', 'failed');
   await expect(stage('first-byte')).toContainText('exit code 7');
@@ -108,7 +109,7 @@ test('the doctor is offered beside a fault, and tells the stage with its cause a
 });
 
 test('a test shows its stages while it runs and can be cancelled', async () => {
-  await page.goto(`${hub.url}/servers/silent?tab=doctor`);
+  await visit(page, `${hub.url}/servers/silent?tab=doctor`);
   await page.getByRole('button', { name: 'Run the test' }).click();
   await expect(stage('spawn')).toHaveAttribute('data-state', 'ok');
   await expect(stage('first-byte')).toHaveAttribute('data-state', 'running');
@@ -118,7 +119,7 @@ test('a test shows its stages while it runs and can be cancelled', async () => {
 });
 
 test('settings are tested before they are saved, with the fix where they fail', async () => {
-  await page.goto(`${hub.url}/servers?add=true`);
+  await visit(page, `${hub.url}/servers?add=true`);
   const dialog = page.getByRole('dialog', { name: 'Add a server' });
   await dialog.getByRole('tab', { name: 'Manual' }).click();
   await dialog.getByRole('button', { name: 'Test', exact: true }).click();

@@ -5,6 +5,7 @@ import { gzipSync } from 'node:zlib';
 import AxeBuilder from '@axe-core/playwright';
 import { expect, type Page, test } from '@playwright/test';
 import { type Hub, startHub } from '../support/hub';
+import { visit } from '../support/visit';
 
 const everything = join(process.cwd(), 'node_modules/@modelcontextprotocol/server-everything/dist/index.js');
 const password = 'a long test password';
@@ -58,7 +59,7 @@ async function expectFitsPhone(): Promise<void> {
 test('the printed link makes the first admin and leads to the overview, signed in', async () => {
   const link = /https?:\/\/\S+\/setup\?token=[\w-]+/.exec(hub.logs())?.[0];
   expect(link, hub.logs()).toBeTruthy();
-  await page.goto(link as string);
+  await visit(page, link as string);
   expect(await axeFaults()).toEqual([]);
   await page.getByLabel('Password').fill('short');
   await page.getByRole('button', { name: 'Create admin' }).click();
@@ -77,14 +78,14 @@ test('the setup page is gone once there is an admin', async () => {
 });
 
 test('a pasted configuration with a fault names its place and writes nothing', async () => {
-  await page.goto(`${hub.url}/servers?add=true`);
+  await visit(page, `${hub.url}/servers?add=true`);
   await page.getByLabel('Configuration, command or URL').fill('{"mcpServers": {"demo": {"command": "node",}}');
   await page.getByRole('button', { name: 'Preview' }).click();
   await expect(page.getByRole('dialog').getByRole('alert')).toContainText(/line 1/i);
 });
 
 test('a pasted configuration is previewed, confirmed, and its server turns ready, by keyboard alone', async () => {
-  await page.goto(`${hub.url}/servers`);
+  await visit(page, `${hub.url}/servers`);
   await page.getByRole('button', { name: 'Add server' }).focus();
   await page.keyboard.press('Enter');
   const dialog = page.getByRole('dialog', { name: 'Add a server' });
@@ -122,7 +123,7 @@ test('the page of a server shows its instance, its tools and its log', async () 
 });
 
 test('a tool runs from its form, and the call is in the log', async () => {
-  await page.goto(`${hub.url}/servers/demo?tab=tools`);
+  await visit(page, `${hub.url}/servers/demo?tab=tools`);
   await page.getByRole('link', { name: 'Try echo' }).click();
   await expect(page).toHaveURL(/\/playground\?server=demo&tool=echo/);
   await page.getByLabel('message').fill('hello from the browser');
@@ -152,7 +153,7 @@ test('a server that cannot start is red within two seconds, with its cause', asy
       const removed = await page.request.delete(`${hub.url}/api/v1/servers/broken`, { headers: { origin: hub.url } });
       expect(removed.ok(), await removed.text()).toBe(true);
     }
-    await page.goto(`${hub.url}/servers?add=true`);
+    await visit(page, `${hub.url}/servers?add=true`);
     await page
       .getByLabel('Configuration, command or URL')
       .fill('{"mcpServers": {"broken": {"command": "mcphub-no-such-program"}}}');
@@ -166,14 +167,14 @@ test('a server that cannot start is red within two seconds, with its cause', asy
   await row.getByRole('link').click();
   await expect(page.getByRole('region', { name: 'What is wrong' })).toContainText('mcphub-no-such-program');
   expect(await axeFaults()).toEqual([]);
-  await page.goto(hub.url);
+  await visit(page, hub.url);
   await expect(page.getByRole('region', { name: 'Needs attention' })).toBeVisible();
   expect(await axeFaults()).toEqual([]);
 });
 
 test('groups, keys and connect are readable for everybody, on a phone too', async () => {
   for (const path of ['/groups', '/keys', '/connect', '/nothing-here']) {
-    await page.goto(hub.url + path);
+    await visit(page, hub.url + path);
     await expect(page.locator('main')).toBeVisible();
     expect(await axeFaults(), path).toEqual([]);
     await expectFitsPhone();
@@ -181,11 +182,11 @@ test('groups, keys and connect are readable for everybody, on a phone too', asyn
 });
 
 test('a page asked for without a session comes back after the sign-in', async () => {
-  await page.goto(hub.url);
+  await visit(page, hub.url);
   await page.getByRole('button', { name: 'Account of admin' }).click();
   await page.getByRole('menuitem', { name: 'Sign out' }).click();
   await expect(page.getByRole('heading', { name: 'Sign in' })).toBeVisible();
-  await page.goto(`${hub.url}/servers?q=demo`);
+  await visit(page, `${hub.url}/servers?q=demo`);
   await expect(page).toHaveURL(/\/signin\?next=/);
   expect(await axeFaults()).toEqual([]);
   await page.getByLabel('Name').fill('admin');

@@ -4,6 +4,7 @@ import AxeBuilder from '@axe-core/playwright';
 import { expect, type Page, test } from '@playwright/test';
 import { type ApiServer, startApi } from '../support/api-server';
 import { type Hub, startHub } from '../support/hub';
+import { visit } from '../support/visit';
 
 let hub: Hub;
 let api: ApiServer;
@@ -17,7 +18,7 @@ test.beforeAll(async ({ browser }) => {
   api = await startApi();
   hub = await startHub({ web: true });
   page = await (await browser.newContext()).newPage();
-  await page.goto(`${hub.url}/signin?next=%2Fservers`);
+  await visit(page, `${hub.url}/signin?next=%2Fservers`);
   await page.getByLabel('Name').fill(hub.admin.username);
   await page.getByLabel('Password').fill(hub.admin.password);
   await page.getByRole('button', { name: 'Sign in' }).click();
@@ -79,7 +80,7 @@ async function expectAccessible(): Promise<void> {
 /** The tool as the playground runs it, and the request that the API got. */
 async function call(tool: string, id?: string) {
   const before = api.seen.length;
-  await page.goto(`${hub.url}/playground?server=pets&tool=${tool}`);
+  await visit(page, `${hub.url}/playground?server=pets&tool=${tool}`);
   if (id) await page.getByLabel('petId').fill(id);
   await page.getByRole('button', { name: 'Run', exact: true }).click();
   await expect.poll(() => api.seen.length, { timeout: 20_000 }).toBe(before + 1);
@@ -88,7 +89,7 @@ async function call(tool: string, id?: string) {
 }
 
 async function openConfig(): Promise<void> {
-  await page.goto(`${hub.url}/servers/pets?tab=config`);
+  await visit(page, `${hub.url}/servers/pets?tab=config`);
   await expect(page.getByRole('button', { name: 'Save', exact: true })).toBeVisible();
 }
 
@@ -98,7 +99,7 @@ async function save(): Promise<void> {
 }
 
 test('a document that cannot be used is refused at the field that it was given in', async () => {
-  await page.goto(`${hub.url}/servers?add=true`);
+  await visit(page, `${hub.url}/servers?add=true`);
   await dialog('Add a server').getByRole('tab', { name: 'OpenAPI' }).click();
   const text = field('Or the document itself');
   await text.fill('openapi: 3.1.0\ninfo: [');

@@ -4,6 +4,7 @@ import { readdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { type BrowserContext, expect, type Page, test } from '@playwright/test';
 import { type Hub, startHub } from '../support/hub';
+import { visit } from '../support/visit';
 
 const everything = join(process.cwd(), 'node_modules/@modelcontextprotocol/server-everything/dist/index.js');
 
@@ -31,7 +32,7 @@ test.beforeAll(async ({ browser }) => {
   page.on('console', (message) => {
     if (/CSP report|Content.Security.Policy/i.test(message.text())) reports.push(`${page.url()}: ${message.text()}`);
   });
-  await page.goto(`${hub.url}/signin`);
+  await visit(page, `${hub.url}/signin`);
   await page.getByLabel('Name').fill(hub.admin.username);
   await page.getByLabel('Password').fill(hub.admin.password);
   await page.getByRole('button', { name: 'Sign in' }).click();
@@ -63,7 +64,7 @@ function pagesOfTheTree(): string[] {
 }
 
 async function look(path: string): Promise<Record<string, string>> {
-  const response = await page.goto(hub.url + path);
+  const response = await visit(page, hub.url + path);
   await expect(page.locator('main').first(), path).toBeVisible();
   return response?.headers() ?? {};
 }

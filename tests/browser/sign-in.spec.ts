@@ -7,6 +7,7 @@ import { freePort } from '../../scripts/launcher/port';
 import { type Hub, startHub } from '../support/hub';
 import { rest } from '../support/hub-client';
 import { type IdentityProvider, startIdentityProvider } from '../support/identity-provider';
+import { visit } from '../support/visit';
 
 /** Where pictures of the pages go, to be looked at. */
 const pictures = process.env.MCPHUB_TEST_PICTURES;
@@ -74,7 +75,7 @@ test('who may not sign in here reads so, and the provider that cannot be reached
   page.on('console', (message) => {
     if (message.text().includes('Content Security Policy')) blocked.push(message.text());
   });
-  await page.goto(`${hub.url}/signin`);
+  await visit(page, `${hub.url}/signin`);
   await expect(page.getByRole('button', { name: 'Continue with GitHub' })).toBeVisible();
   await isGood(page, 'sign-in');
   idp.person = { sub: 'ada', preferred_username: 'ada', email: 'ada@example.org', email_verified: true };
@@ -98,7 +99,7 @@ test('who may not sign in here reads so, and the provider that cannot be reached
 });
 
 test('an administrator writes a rule, tries it, and changes it', async () => {
-  await admin.goto(`${hub.url}/signin`);
+  await visit(admin, `${hub.url}/signin`);
   await admin.getByLabel('Name').fill(hub.admin.username);
   await admin.getByLabel('Password').fill(hub.admin.password);
   await admin.getByRole('button', { name: 'Sign in' }).click();
@@ -155,7 +156,7 @@ test('somebody new gets in by the button, with what the rule gives, and is led o
     email_verified: true,
     groups: ['research'],
   };
-  await page.goto(`${hub.url}/account`);
+  await visit(page, `${hub.url}/account`);
   await throughProvider(page);
   await expect(page.getByRole('heading', { name: 'Account', level: 1 })).toBeVisible();
   await expect(page.getByText('Signed in as ada, with the role manager.')).toBeVisible();
@@ -169,7 +170,7 @@ test('somebody new gets in by the button, with what the rule gives, and is led o
 
 test('a user links an identity, and is asked for the second factor after it', async ({ browser }) => {
   idp.person = { sub: 'the-admin', email: 'root@example.org' };
-  await admin.goto(`${hub.url}/account`);
+  await visit(admin, `${hub.url}/account`);
   await admin.getByRole('button', { name: 'Link Example Corp' }).click();
   await isGood(admin, 'account-link');
   await admin.getByRole('button', { name: 'Continue' }).click();
@@ -191,17 +192,17 @@ test('a user links an identity, and is asked for the second factor after it', as
   expect(confirmed.status(), await confirmed.text()).toBe(200);
 
   const page = await (await browser.newContext()).newPage();
-  await page.goto(`${hub.url}/signin?next=/keys`);
+  await visit(page, `${hub.url}/signin?next=/keys`);
   await throughProvider(page);
   await expect(page.getByLabel('Code')).toBeVisible();
-  await page.goto(`${hub.url}/keys`);
+  await visit(page, `${hub.url}/keys`);
   await expect(page.getByLabel('Code'), 'a ticket is no session').toBeVisible();
   await page.getByLabel('Code').fill(code(Date.now()));
   await page.getByRole('button', { name: 'Confirm' }).click();
   await expect(page.getByRole('heading', { name: 'Keys', level: 1 })).toBeVisible();
   await page.context().close();
 
-  await admin.goto(`${hub.url}/account`);
+  await visit(admin, `${hub.url}/account`);
   await admin.getByRole('button', { name: /^Unlink Example Corp/ }).click();
   await admin.getByRole('button', { name: 'Unlink', exact: true }).last().click();
   await expect(admin.getByText('None is linked.')).toBeVisible();
@@ -217,7 +218,7 @@ test('without passwords only the button is there, and passwords open nothing', a
     env: { ...env, MCPHUB_PASSWORD_SIGN_IN: 'false', MCPHUB_BOOTSTRAP_API_KEY: hub.apiKey },
   });
   const page = await (await browser.newContext()).newPage();
-  await page.goto(`${hub.url}/signin`);
+  await visit(page, `${hub.url}/signin`);
   await expect(page.getByRole('button', { name: 'Continue with Example Corp' })).toBeVisible();
   await expect(page.getByLabel('Password')).toHaveCount(0);
   await isGood(page, 'sign-in-without-passwords');
