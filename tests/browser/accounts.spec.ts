@@ -1,13 +1,11 @@
 // People and their accounts as they meet them in the browser: an invite, the second factor, a session that is revoked.
-import AxeBuilder from '@axe-core/playwright';
 import { type BrowserContext, expect, type Page, test } from '@playwright/test';
 import { TOTP } from 'otpauth';
+import { isGood } from '../support/good-page';
 import { type Hub, startHub } from '../support/hub';
 import { visit } from '../support/visit';
 
 const password = 'a long password of ada';
-/** Where pictures of the pages go, to be looked at. */
-const pictures = process.env.MCPHUB_TEST_PICTURES;
 
 let hub: Hub;
 let admin: Page;
@@ -39,26 +37,6 @@ async function signIn(page: Page, name: string, given: string): Promise<void> {
   await page.getByLabel('Name').fill(name);
   await page.getByLabel('Password').fill(given);
   await page.getByRole('button', { name: 'Sign in' }).click();
-}
-
-/** Both themes are free of what axe finds, and nothing is wider than a phone. */
-async function isGood(page: Page, name: string): Promise<void> {
-  for (const colorScheme of ['light', 'dark'] as const) {
-    await page.emulateMedia({ colorScheme, reducedMotion: 'reduce' });
-    await expect(page.locator('html')).toHaveClass(new RegExp(`\\b${colorScheme}\\b`));
-    const { violations } = await new AxeBuilder({ page })
-      .withTags(['wcag2a', 'wcag2aa', 'wcag21a', 'wcag21aa', 'wcag22aa'])
-      .analyze();
-    expect(violations.map(({ id, nodes }) => `${name} ${colorScheme} ${id}: ${nodes[0]?.html}`)).toEqual([]);
-    for (const width of [1440, 390]) {
-      await page.setViewportSize({ width, height: 900 });
-      const overhang = await page.evaluate(() => document.documentElement.scrollWidth - window.innerWidth);
-      expect(overhang, `${name} scrolls sideways at ${width}`).toBeLessThanOrEqual(0);
-      if (pictures) await page.screenshot({ path: `${pictures}/${name}-${colorScheme}-${width}.png`, fullPage: true });
-    }
-  }
-  await page.setViewportSize({ width: 1280, height: 800 });
-  await page.emulateMedia({ colorScheme: null, reducedMotion: null });
 }
 
 test('an invite makes an account that is signed in, and works once', async () => {

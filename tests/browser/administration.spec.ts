@@ -1,16 +1,14 @@
 // What administrators do with the hub as a whole: opening an endpoint to everybody, stored secrets and their keys, limits
 // and roles.
 import { randomBytes } from 'node:crypto';
-import AxeBuilder from '@axe-core/playwright';
 import { expect, type Page, test } from '@playwright/test';
 import { root } from '../../scripts/prepare.mjs';
+import { isGood } from '../support/good-page';
 import { type Hub, startHub } from '../support/hub';
 import { rest } from '../support/hub-client';
 import { visit } from '../support/visit';
 
 const program = `${root}/tests/support/servers/stdio.mjs`;
-/** Where pictures of the pages go, to be looked at. */
-const pictures = process.env.MCPHUB_TEST_PICTURES;
 
 let hub: Hub;
 let page: Page;
@@ -42,26 +40,6 @@ test.afterAll(async () => {
   await hub?.stop();
 });
 
-/** Both themes are free of what axe finds, and nothing is wider than a phone. */
-async function isGood(name: string): Promise<void> {
-  for (const colorScheme of ['light', 'dark'] as const) {
-    await page.emulateMedia({ colorScheme, reducedMotion: 'reduce' });
-    await expect(page.locator('html')).toHaveClass(new RegExp(`\\b${colorScheme}\\b`));
-    const { violations } = await new AxeBuilder({ page })
-      .withTags(['wcag2a', 'wcag2aa', 'wcag21a', 'wcag21aa', 'wcag22aa'])
-      .analyze();
-    expect(violations.map(({ id, nodes }) => `${name} ${colorScheme} ${id}: ${nodes[0]?.html}`)).toEqual([]);
-    for (const width of [1440, 390]) {
-      await page.setViewportSize({ width, height: 900 });
-      const overhang = await page.evaluate(() => document.documentElement.scrollWidth - window.innerWidth);
-      expect(overhang, `${name} scrolls sideways at ${width}`).toBeLessThanOrEqual(0);
-      if (pictures) await page.screenshot({ path: `${pictures}/${name}-${colorScheme}-${width}.png`, fullPage: true });
-    }
-  }
-  await page.setViewportSize({ width: 1280, height: 800 });
-  await page.emulateMedia({ colorScheme: null, reducedMotion: null });
-}
-
 /** What a caller without a credential gets. */
 async function knock(name: string): Promise<number> {
   const params = { protocolVersion: '2025-11-25', capabilities: {}, clientInfo: { name: 'stranger', version: '1' } };
@@ -77,26 +55,26 @@ async function knock(name: string): Promise<number> {
 test('a group is opened to everybody after it was said what they reach, and said loudly as long as it is', async () => {
   await visit(page, `${hub.url}/groups/lobby`);
   expect(await knock('lobby')).toBe(401);
-  await isGood('group-shut');
+  await isGood(page, 'group-shut');
   await page.getByRole('button', { name: 'Open to everybody…' }).click();
   const dialog = page.getByRole('alertdialog');
   await expect(dialog).toContainText('Open the group lobby to everybody?');
   await expect(dialog).toContainText('echoes: echo');
-  await isGood('group-opening');
+  await isGood(page, 'group-opening');
   await dialog.getByRole('button', { name: 'Open to everybody' }).click();
   await expect(dialog).toBeHidden();
   await expect(page.getByText('Everybody who reaches this hub may use it, without a key.')).toBeVisible();
   await expect.poll(() => knock('lobby')).toBe(200);
   expect(await knock('echoes')).toBe(401);
-  await isGood('group-open');
+  await isGood(page, 'group-open');
   await visit(page, `${hub.url}/groups`);
   await expect(
     page.getByRole('main').locator('[data-group="lobby"]').filter({ visible: true }).getByText('open to everybody'),
   ).toBeVisible();
-  await isGood('groups-open');
+  await isGood(page, 'groups-open');
   await visit(page, `${hub.url}/`);
   await expect(page.getByText('Open to everybody, without a key:')).toBeVisible();
-  await isGood('overview-open');
+  await isGood(page, 'overview-open');
   await page.getByRole('main').getByRole('link', { name: 'lobby' }).click();
   await page.getByRole('button', { name: 'Ask for a key again…' }).click();
   await page.getByRole('alertdialog').getByRole('button', { name: 'Ask for a key' }).click();
@@ -111,7 +89,7 @@ test('a server is opened and shut in the same way', async () => {
   await expect(page.getByText('Everybody who reaches this hub may use it, without a key.')).toBeVisible();
   await expect(page.getByRole('main').locator('header').getByText('open to everybody')).toBeVisible();
   await expect.poll(() => knock('echoes')).toBe(200);
-  await isGood('server-open');
+  await isGood(page, 'server-open');
   // The form of its settings leaves it as it is.
   await page.getByLabel('Description').fill('changed');
   await page.getByRole('button', { name: 'Save', exact: true }).click();
@@ -125,21 +103,21 @@ test('a server is opened and shut in the same way', async () => {
 test('what the master key does not open is named, on the page of its server and among the secrets', async () => {
   await visit(page, `${hub.url}/servers/vaulted`);
   await expect(page.getByText('env.TOKEN').first()).toBeVisible();
-  await isGood('server-reentry');
+  await isGood(page, 'server-reentry');
   await page.getByRole('link', { name: 'Secrets', exact: true }).click();
   await expect(page.getByRole('heading', { name: 'Secrets', level: 1 })).toBeVisible();
   await expect(page.getByText('vaulted: env.TOKEN')).toBeVisible();
-  await isGood('secrets');
+  await isGood(page, 'secrets');
 });
 
 test('stored secrets are put under a new key, and those that do not open are counted', async () => {
   await page.getByRole('button', { name: 'New key…' }).click();
   const dialog = page.getByRole('alertdialog');
-  await isGood('secrets-dialog');
+  await isGood(page, 'secrets-dialog');
   await dialog.getByRole('button', { name: 'Make a new key' }).click();
   await expect(page.getByText(/^1 value is under the new key k\d+\.$/)).toBeVisible();
   await expect(page.getByText(/^1 value could not be opened/)).toBeVisible();
-  await isGood('secrets-rotated');
+  await isGood(page, 'secrets-rotated');
   await page.getByRole('main').getByRole('link', { name: 'vaulted' }).click();
   const value = page.getByLabel('Value of row 1').first();
   await value.fill('entered again');
@@ -155,17 +133,17 @@ test('stored secrets are put under a new key, and those that do not open are cou
 test('roles and limits are readable for everybody, on a phone too', async () => {
   await visit(page, `${hub.url}/roles`);
   await expect(page.getByRole('heading', { name: 'Roles', level: 1 })).toBeVisible();
-  await isGood('roles');
+  await isGood(page, 'roles');
   await visit(page, `${hub.url}/roles/manager`);
   await expect(page.getByRole('heading', { name: 'manager', level: 1 })).toBeVisible();
-  await isGood('role');
+  await isGood(page, 'role');
   await visit(page, `${hub.url}/limits`);
   await expect(page.getByText('No limits')).toBeVisible();
-  await isGood('limits-empty');
+  await isGood(page, 'limits-empty');
   await page.getByRole('button', { name: 'New limit' }).click();
-  await isGood('limit-dialog');
+  await isGood(page, 'limit-dialog');
   await page.getByRole('dialog').getByLabel('Calls in a minute').fill('60');
   await page.getByRole('dialog').getByRole('button', { name: 'Save' }).click();
   await expect(page.locator('[data-limit="key *"]').filter({ visible: true })).toBeVisible();
-  await isGood('limits');
+  await isGood(page, 'limits');
 });

@@ -1,13 +1,11 @@
 // Servers at which users sign in for themselves, as an admin sets them up and as a user meets them.
-import AxeBuilder from '@axe-core/playwright';
 import { expect, type Page, test } from '@playwright/test';
+import { isGood } from '../support/good-page';
 import { type Hub, startHub } from '../support/hub';
 import { rest } from '../support/hub-client';
 import { type OAuthUpstream, startOAuthUpstream } from '../support/oauth-upstream';
 import { visit } from '../support/visit';
 
-/** Where pictures of the pages go, to be looked at. */
-const pictures = process.env.MCPHUB_TEST_PICTURES;
 const planted = 'a-planted-key-of-the-admin';
 
 let hub: Hub;
@@ -38,26 +36,6 @@ test.afterAll(async () => {
   await upstream?.close();
 });
 
-/** Both themes are free of what axe finds, and nothing is wider than a phone. */
-async function isGood(name: string): Promise<void> {
-  for (const colorScheme of ['light', 'dark'] as const) {
-    await page.emulateMedia({ colorScheme, reducedMotion: 'reduce' });
-    await expect(page.locator('html')).toHaveClass(new RegExp(`\\b${colorScheme}\\b`));
-    const { violations } = await new AxeBuilder({ page })
-      .withTags(['wcag2a', 'wcag2aa', 'wcag21a', 'wcag21aa', 'wcag22aa'])
-      .analyze();
-    expect(violations.map(({ id, nodes }) => `${name} ${colorScheme} ${id}: ${nodes[0]?.html}`)).toEqual([]);
-    for (const width of [1440, 390]) {
-      await page.setViewportSize({ width, height: 900 });
-      const overhang = await page.evaluate(() => document.documentElement.scrollWidth - window.innerWidth);
-      expect(overhang, `${name} scrolls sideways at ${width}`).toBeLessThanOrEqual(0);
-      if (pictures) await page.screenshot({ path: `${pictures}/${name}-${colorScheme}-${width}.png`, fullPage: true });
-    }
-  }
-  await page.setViewportSize({ width: 1280, height: 800 });
-  await page.emulateMedia({ colorScheme: null, reducedMotion: null });
-}
-
 test('an admin says what each user has to enter', async () => {
   await visit(page, `${hub.url}/signin?next=${encodeURIComponent('/servers/notes?tab=config')}`);
   await page.getByLabel('Name').fill(hub.admin.username);
@@ -69,7 +47,7 @@ test('an admin says what each user has to enter', async () => {
   await page.getByLabel('Header of key 1').fill('Host');
   await page.getByRole('button', { name: 'Save' }).click();
   await expect(page.getByText('The header of key 1 is set by the hub itself')).toBeVisible();
-  await isGood('settings');
+  await isGood(page, 'settings');
   await page.getByLabel('Header of key 1').fill('Authorization');
   await page.getByRole('button', { name: 'Save' }).click();
   await expect(page.getByText('Saved notes')).toBeVisible();
@@ -81,14 +59,14 @@ test('a user enters the key on the page that a call leads to, and sees no more o
   await visit(page, `${hub.url}/connections/notes`);
   await expect(page.getByRole('heading', { name: 'Connect to notes' })).toBeVisible();
   await expect(page.getByText('127.0.0.1:9')).toBeVisible();
-  await isGood('connect');
+  await isGood(page, 'connect');
   await page.getByLabel('API key').fill('näme ☂');
   await page.getByRole('button', { name: 'Connect' }).click();
   await expect(page.getByRole('alert').filter({ hasText: 'a header cannot carry' })).toBeVisible();
   await page.getByLabel('API key').fill(`Bearer ${planted}`);
   await page.getByRole('button', { name: 'Connect' }).click();
   await expect(page.getByText('You can return to your client and repeat the call.')).toBeVisible();
-  await isGood('connected');
+  await isGood(page, 'connected');
   await page.reload();
   await expect(page.getByText('You are connected.')).toBeVisible();
   expect(await page.content()).not.toContain(planted);
@@ -98,10 +76,10 @@ test('it is among the connections of the account, and on the page of the server'
   await visit(page, `${hub.url}/account`);
   await expect(page.getByRole('heading', { name: 'Your connections' })).toBeVisible();
   await expect(page.getByRole('link', { name: 'Change notes' })).toBeVisible();
-  await isGood('account');
+  await isGood(page, 'account');
   await visit(page, `${hub.url}/servers/notes`);
   await expect(page.getByRole('list', { name: '1 connected user' })).toContainText(hub.admin.username);
-  await isGood('server');
+  await isGood(page, 'server');
   await page.getByRole('button', { name: `Disconnect ${hub.admin.username}` }).click();
   await expect(page.getByText('No user has connected yet.')).toBeVisible();
   await visit(page, `${hub.url}/connections/notes`);
@@ -119,12 +97,12 @@ test('a sign-in by OAuth goes to the service and back', async () => {
   // Whoever comes to that service from now on is ada there.
   await upstream.signIn((await begun()).href, 'ada');
   await visit(page, `${hub.url}/connections/crm`);
-  await isGood('oauth');
+  await isGood(page, 'oauth');
   await page.getByRole('button', { name: 'Connect' }).click();
   await expect(page.getByText('You can return to your client and repeat the call.')).toBeVisible();
   expect(new URL(page.url()).pathname).toBe('/connections/crm');
   expect(new URL(page.url()).search).toBe('');
-  await isGood('oauth-connected');
+  await isGood(page, 'oauth-connected');
   await visit(page, `${hub.url}/servers/crm`);
   await expect(page.getByRole('list', { name: '1 connected user' })).toContainText(upstream.issuer);
 });
@@ -138,7 +116,7 @@ test('a sign-in that was refused, comes from another service or is over says so,
   };
   await callback({ error: 'access_denied', iss: upstream.issuer });
   await expect(page.getByRole('alert').filter({ hasText: 'The sign-in was refused' })).toBeVisible();
-  await isGood('oauth-refused');
+  await isGood(page, 'oauth-refused');
   await callback({ code: 'x', iss: 'https://evil.example' });
   await expect(page.getByRole('link', { name: 'Try again' })).toHaveAttribute('href', '/connections/crm');
   await callback({ code: 'x', iss: upstream.issuer });
@@ -154,14 +132,14 @@ test('one sign-in for all is made on the page of the server', async () => {
   expect(status).toBe(200);
   await visit(page, `${hub.url}/servers/crm`);
   await expect(page.getByText('Nobody has signed the hub in to this server yet.')).toBeVisible();
-  await isGood('hub-missing');
+  await isGood(page, 'hub-missing');
   await page.getByRole('link', { name: 'Sign in' }).last().click();
   await expect(page.getByText('all who call it through this hub')).toBeVisible();
   await page.getByRole('button', { name: 'Connect' }).click();
   await expect(page.getByText('You can return to your client and repeat the call.')).toBeVisible();
   await visit(page, `${hub.url}/servers/crm`);
   await expect(page.getByRole('list', { name: 'Sign-in of the hub' })).toContainText('The hub, for all callers');
-  await isGood('hub-connected');
+  await isGood(page, 'hub-connected');
 });
 
 test('a service that is away is said to be', async () => {
@@ -170,7 +148,7 @@ test('a service that is away is said to be', async () => {
   await page.getByRole('button', { name: 'Sign in again' }).click();
   await expect(page.getByRole('alert').filter({ hasText: 'request ' })).toBeVisible();
   await expect(page.getByRole('button', { name: 'Sign in again' })).toBeEnabled();
-  await isGood('oauth-away');
+  await isGood(page, 'oauth-away');
 });
 
 test('nobody else comes to such a page without a sign-in, and there is none for other servers', async () => {

@@ -3,6 +3,7 @@ import { createServer, type Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import AxeBuilder from '@axe-core/playwright';
 import { expect, type Page, test } from '@playwright/test';
+import { isGood } from '../support/good-page';
 import { type Hub, startHub } from '../support/hub';
 import { mcpHeaders } from '../support/hub-client';
 import { authorizationQuery, exchange, newPkce, registerClient } from '../support/oauth-client';
@@ -40,26 +41,6 @@ test.afterAll(async () => {
   await hub?.stop();
 });
 
-/** Both themes are free of what axe finds, and nothing is wider than a phone. */
-async function isGood(name: string): Promise<void> {
-  for (const colorScheme of ['light', 'dark'] as const) {
-    await page.emulateMedia({ colorScheme, reducedMotion: 'reduce' });
-    await expect(page.locator('html')).toHaveClass(new RegExp(`\\b${colorScheme}\\b`));
-    const { violations } = await new AxeBuilder({ page })
-      .withTags(['wcag2a', 'wcag2aa', 'wcag21a', 'wcag21aa', 'wcag22aa'])
-      .analyze();
-    expect(violations.map(({ id, nodes }) => `${name} ${colorScheme} ${id}: ${nodes[0]?.html}`)).toEqual([]);
-    for (const width of [1440, 390]) {
-      await page.setViewportSize({ width, height: 900 });
-      const overhang = await page.evaluate(() => document.documentElement.scrollWidth - window.innerWidth);
-      expect(overhang, `${name} scrolls sideways at ${width}`).toBeLessThanOrEqual(0);
-      if (pictures) await page.screenshot({ path: `${pictures}/${name}-${colorScheme}-${width}.png`, fullPage: true });
-    }
-  }
-  await page.setViewportSize({ width: 1280, height: 800 });
-  await page.emulateMedia({ colorScheme: null, reducedMotion: null });
-}
-
 async function signIn(): Promise<void> {
   await page.getByLabel('Name').fill(hub.admin.username);
   await page.getByLabel('Password').fill(hub.admin.password);
@@ -90,7 +71,7 @@ test('a client leads to the sign-in, the user sees who asks for what, and allows
   await expect(page.getByText('nobody has verified it')).toBeVisible();
   await expect(page.getByText('127.0.0.1')).toBeVisible();
   await expect(page.getByText(/Call every tool/)).toBeVisible();
-  await isGood('consent');
+  await isGood(page, 'consent');
 
   const other = await (await browser.newContext({ storageState: await page.context().storageState() })).newPage();
   await other.context().clearCookies({ name: 'mcphub_consent' });
@@ -115,7 +96,7 @@ test('the user sees the client under the account and takes it back, which ends i
   const row = page.locator('[data-grant]').filter({ visible: true });
   await expect(row).toContainText('Code Editor');
   await expect(row).toContainText('All tools at /api/mcp');
-  await isGood('account-apps');
+  await isGood(page, 'account-apps');
   await page.getByRole('button', { name: 'Revoke Code Editor' }).click();
   await page.getByRole('alertdialog').getByRole('button', { name: 'Revoke' }).click();
   await expect(row).toHaveCount(0);

@@ -1,16 +1,13 @@
 // Signing in at a provider as people meet it: the button, what a refused visitor reads, the page of rules, linking, the
 // second factor afterwards, and a hub without passwords.
-import AxeBuilder from '@axe-core/playwright';
 import { expect, type Page, test } from '@playwright/test';
 import { TOTP } from 'otpauth';
 import { freePort } from '../../scripts/launcher/port';
+import { isGood } from '../support/good-page';
 import { type Hub, startHub } from '../support/hub';
 import { rest } from '../support/hub-client';
 import { type IdentityProvider, startIdentityProvider } from '../support/identity-provider';
 import { visit } from '../support/visit';
-
-/** Where pictures of the pages go, to be looked at. */
-const pictures = process.env.MCPHUB_TEST_PICTURES;
 
 let hub: Hub;
 let idp: IdentityProvider;
@@ -41,28 +38,6 @@ test.afterAll(async () => {
   await hub?.stop();
   await idp?.close();
 });
-
-/** Both themes are free of what axe finds, and nothing is wider than a phone. */
-async function isGood(page: Page, name: string): Promise<void> {
-  // A message over a button makes it a small target for a moment.
-  await expect(page.locator('[data-sonner-toast]')).toHaveCount(0, { timeout: 15_000 });
-  for (const colorScheme of ['light', 'dark'] as const) {
-    await page.emulateMedia({ colorScheme, reducedMotion: 'reduce' });
-    await expect(page.locator('html')).toHaveClass(new RegExp(`\\b${colorScheme}\\b`));
-    const { violations } = await new AxeBuilder({ page })
-      .withTags(['wcag2a', 'wcag2aa', 'wcag21a', 'wcag21aa', 'wcag22aa'])
-      .analyze();
-    expect(violations.map(({ id, nodes }) => `${name} ${colorScheme} ${id}: ${nodes[0]?.html}`)).toEqual([]);
-    for (const width of [1440, 390]) {
-      await page.setViewportSize({ width, height: 900 });
-      const overhang = await page.evaluate(() => document.documentElement.scrollWidth - window.innerWidth);
-      expect(overhang, `${name} scrolls sideways at ${width}`).toBeLessThanOrEqual(0);
-      if (pictures) await page.screenshot({ path: `${pictures}/${name}-${colorScheme}-${width}.png`, fullPage: true });
-    }
-  }
-  await page.setViewportSize({ width: 1280, height: 800 });
-  await page.emulateMedia({ colorScheme: null, reducedMotion: null });
-}
 
 const overview = (page: Page) => page.getByRole('heading', { name: 'Overview', level: 1 });
 const throughProvider = (page: Page) => page.getByRole('button', { name: 'Continue with Example Corp' }).click();
