@@ -8,8 +8,8 @@ const shared = { resolve: { alias: { '@/': `${root}/` } }, root };
 
 export default defineConfig({
   test: {
-    // Integration files start whole hubs; more than two at once only slows each of them down.
-    maxWorkers: 2,
+    // Integration files start whole hubs, which wait a third of the time; four at once only slow each other down.
+    maxWorkers: 3,
     projects: [
       {
         ...shared,
