@@ -31,6 +31,7 @@ export const toolHitSchema = z.object({
   title: z.string().nullable(),
   description: z.string(),
   readOnly: z.boolean(),
+  tokens: z.int().optional().describe("Of a model's context, about: an estimate"),
   score: z.number().describe('1 for the best fit, less for others; above 1 where the request names the tool'),
   why: z.array(reasonSchema),
 });

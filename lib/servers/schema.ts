@@ -480,6 +480,8 @@ export interface ToolView {
   outputSchema: Record<string, unknown> | null;
   annotations: Record<string, unknown> | null;
   enabled: boolean;
+  /** Of a model's context, about: an estimate. */
+  tokens: number;
   changedAt: string;
   definitionHash: string;
   /** The definition that was first seen or last approved, where the present one is another; null where it is the same. */

@@ -6,6 +6,7 @@ import type { Ctx } from '../access/context';
 import type { Db } from '../db/types';
 import { HubError } from '../errors';
 import { parseInput } from '../input';
+import { tokensOfTool } from '../routing/tokens';
 import { writeAudit } from '../telemetry/audit';
 import { type Definition, isReadOnly } from './catalog';
 import { hidesCharacters, looksOf } from './names';
@@ -113,6 +114,7 @@ function viewOfTool({ row }: KnownServer, tool: ToolRow, pin: PinRow | undefined
     exposedName: exposedName(row.name, tool.name),
     ...textsOf(tool.definition),
     enabled: tool.enabled,
+    tokens: tokensOfTool(tool.definition),
     changedAt: tool.changedAt.toISOString(),
     definitionHash: tool.definitionHash,
     drift: pin && row.definitionChanges !== 'allow' ? driftOf(pin, row.definitionChanges === 'hold') : null,

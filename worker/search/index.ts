@@ -3,6 +3,7 @@
 import type { Log } from '../../lib/log';
 import type { IndexedTool } from '../../lib/routing';
 import type { ToolHit, ToolSearch } from '../../lib/routing/schema';
+import { tokensOfTool } from '../../lib/routing/tokens';
 import { type Definition, isReadOnly, type Listing } from '../../lib/servers/catalog';
 import type { Item, View } from '../gateway/catalog/view';
 import { createRanker } from './ranker';
@@ -160,6 +161,7 @@ function shown(id: string, { server, name, definition }: Item): Omit<ToolHit, 's
     title: typeof title === 'string' ? title : null,
     description: textOf(definition.description),
     readOnly: isReadOnly(definition),
+    tokens: tokensOfTool(definition),
   };
 }
 

@@ -4,6 +4,7 @@ import { Play } from 'lucide-react';
 import Link from 'next/link';
 import { Badge } from '@/app/_ui/badge';
 import { buttonClass } from '@/app/_ui/button';
+import { TokenCount } from '@/app/_ui/token-count';
 import type { SearchReason, ToolField } from '@/lib/routing/schema';
 
 export interface ShownTool {
@@ -12,6 +13,8 @@ export interface ShownTool {
   title: string | null;
   description: string | null;
   readOnly: boolean;
+  /** About. */
+  tokens?: number | undefined;
 }
 
 export interface ToolRowProps {
@@ -21,7 +24,7 @@ export interface ToolRowProps {
 }
 
 export function ToolRow({ tool, mayCall, hit }: ToolRowProps) {
-  const { server, name, title, description, readOnly } = tool;
+  const { server, name, title, description, readOnly, tokens } = tool;
   return (
     <li className="relative py-2.5 pr-20 pl-4 text-table">
       <div className="flex flex-wrap items-center gap-x-2 gap-y-1">
@@ -34,6 +37,7 @@ export function ToolRow({ tool, mayCall, hit }: ToolRowProps) {
         {title && title !== name && <span className="text-muted-foreground">{title}</span>}
         <Badge>{server}</Badge>
         {readOnly && <Badge>read-only</Badge>}
+        {tokens !== undefined && <TokenCount tokens={tokens} />}
         {hit && <Fit score={hit.score} />}
       </div>
       <p className="mt-0.5 line-clamp-2 text-muted-foreground">{description || 'No description.'}</p>

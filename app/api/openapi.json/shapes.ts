@@ -157,6 +157,7 @@ const tool = z.object({
   outputSchema: object.nullable(),
   annotations: object.nullable(),
   enabled: z.boolean(),
+  tokens: z.int().meta({ description: "Of a model's context, about: an estimate" }),
   changedAt: time,
   definitionHash: z.string().meta({ description: 'SHA-256 (hex); what an approval names' }),
   drift: z

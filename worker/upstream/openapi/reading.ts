@@ -1,12 +1,13 @@
 // A document as people look at it before and after it becomes a server: fetched or given, read, its operations counted.
 import { createHash } from 'node:crypto';
 import type { DocumentReading, DocumentSource, OpenApiSettings } from '../../../lib/openapi/schema';
+import { tokensOfTool } from '../../../lib/routing/tokens';
 import type { Egress } from '../egress';
 import { absoluteServer } from './address';
 import { fetchDocument } from './fetch';
 import type { OperationPlan } from './model';
 import { readPlan } from './reader';
-import { chooser, tokensOf } from './selection';
+import { chooser } from './selection';
 
 const summaryChars = 200;
 
@@ -42,7 +43,7 @@ export async function readDocument(
       tags: operation.tags,
       tool: operation.tool.name,
       summary: (operation.tool.title ?? operation.tool.description).slice(0, summaryChars),
-      tokens: tokensOf(operation),
+      tokens: tokensOfTool(operation.tool),
       chosen: isChosen(operation),
       hash: hashOf(operation),
     })),

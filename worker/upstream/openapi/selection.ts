@@ -32,9 +32,3 @@ function globOf(glob: string): RegExp {
   });
   return new RegExp(`^${parts.join('')}$`);
 }
-
-/** Of a tool in a model's context: name, description and input schema, at about four characters each. */
-export function tokensOf({ tool }: OperationPlan): number {
-  const { name, description, inputSchema } = tool;
-  return Math.ceil(JSON.stringify({ name, description, input_schema: inputSchema }).length / 4);
-}

@@ -17,6 +17,7 @@ import { Input } from '@/app/_ui/input';
 import { Notice } from '@/app/_ui/notice';
 import { Panel } from '@/app/_ui/panel';
 import { toast } from '@/app/_ui/toaster';
+import { TokenCount } from '@/app/_ui/token-count';
 import type { ToolView } from '@/lib/servers/schema';
 import { approveToolsAction } from '../actions';
 import type { ShownServer } from '../shown-server';
@@ -148,6 +149,7 @@ function ToolRow({ tool, mayCall, mayApprove }: ToolRowProps) {
                 </Badge>
               ))}
               {!tool.enabled && <Badge tone="idle">off</Badge>}
+              <TokenCount tokens={tool.tokens} />
             </span>
             {tool.description !== tool.title && (
               <span className="mt-0.5 line-clamp-2 text-muted-foreground group-open:line-clamp-none group-open:whitespace-pre-wrap">

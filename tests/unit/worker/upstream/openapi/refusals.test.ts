@@ -1,9 +1,10 @@
 // What is no document, what leads out of one, and what is odd in one.
 import { describe, expect, it } from 'vitest';
+import { tokensOfTool } from '../../../../../lib/routing/tokens';
 import { parseText } from '../../../../../worker/upstream/openapi/document';
 import type { OperationPlan } from '../../../../../worker/upstream/openapi/model';
 import { readOperations } from '../../../../../worker/upstream/openapi/operations';
-import { chooser, tokensOf } from '../../../../../worker/upstream/openapi/selection';
+import { chooser } from '../../../../../worker/upstream/openapi/selection';
 
 const head = { openapi: '3.0.3', info: { title: 'T', version: '1' } };
 const read = (document: object) => readOperations(parseText(JSON.stringify({ ...head, ...document })));
@@ -168,6 +169,6 @@ describe('the choice of operations', () => {
   });
 
   it('has a size', () => {
-    expect(tokensOf(operations[0] as OperationPlan)).toBeGreaterThan(10);
+    expect(tokensOfTool((operations[0] as OperationPlan).tool)).toBeGreaterThan(10);
   });
 });
