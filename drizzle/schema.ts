@@ -547,7 +547,6 @@ export const tools = pgTable(
     definition: json().$type<Record<string, unknown>>().notNull(),
     /** SHA-256 (hex) over name, title, description, schemas and annotations. */
     definitionHash: text().notNull(),
-    enabled: boolean().notNull().default(true),
     firstSeenAt: createdAt(),
     changedAt: at().notNull().defaultNow(),
   },
@@ -572,6 +571,33 @@ export const toolPins = pgTable(
     pinnedAt: createdAt(),
   },
   (table) => [primaryKey({ columns: [table.serverId, table.name] })],
+);
+
+/**
+ * What is changed about a tool before models see it, on the whole server or, over that, in one group. By names, so that it
+ * outlives a tool that goes and comes back. One that was taken back stays as `{}`, so that its version only rises.
+ */
+export const toolOverlays = pgTable(
+  'tool_overlays',
+  {
+    id: id(),
+    serverId: uuid()
+      .notNull()
+      .references(() => servers.id, { onDelete: 'cascade' }),
+    /** Null: of the server. */
+    groupId: uuid().references(() => groups.id, { onDelete: 'cascade' }),
+    /** The name of the tool as the server gives it. */
+    tool: text().notNull(),
+    overlay: json().$type<Record<string, unknown>>().notNull(),
+    version: version(),
+    updatedAt: updatedAt(),
+  },
+  (table) => [
+    uniqueIndex('tool_overlays_server_key').on(table.serverId, table.tool).where(sql`${table.groupId} is null`),
+    uniqueIndex('tool_overlays_group_key')
+      .on(table.groupId, table.serverId, table.tool)
+      .where(sql`${table.groupId} is not null`),
+  ],
 );
 
 /** Embeddings as float32 bytes. Where pgvector exists a column `embedding vector` is added beside them at start. */
@@ -664,6 +690,8 @@ export const requestLogs = pgTable(
     server: text(),
     /** Original tool name; null when the called name was unknown. */
     tool: text(),
+    /** The name that an overlay gave the tool where it was called; null without one. */
+    shownTool: text(),
     /** ok, tool_error, rpc_error, timeout, busy, limited, cancelled, denied, unavailable, interrupted. */
     outcome: text().notNull(),
     errorCode: integer(),

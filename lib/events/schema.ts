@@ -33,6 +33,8 @@ export const eventSchemas = {
     held: z.boolean(),
   }),
   'tools.approved': named,
+  /** An overlay of a tool of this server changed, its own or the one of a group. */
+  'tools.curated': named,
   'key.created': z.object({ id: z.string(), userId: z.string() }),
   /** Its expiry changed: what is cached of it is void. */
   'key.updated': z.object({ id: z.string(), userId: z.string(), secretHash: z.string() }),
@@ -63,6 +65,7 @@ export const sharedEvents = [
   'server.deleted',
   'server.restart',
   'tools.approved',
+  'tools.curated',
   'credential.changed',
   'group.created',
   'group.updated',

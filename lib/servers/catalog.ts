@@ -2,11 +2,21 @@
 // sleeping or restarting server keeps its tools. Also the rows that say which server and group is reachable where.
 import { createHash, randomUUID } from 'node:crypto';
 import { asc, eq, inArray, sql } from 'drizzle-orm';
-import { groupServers, groups, serverCatalogs, servers, type toolPins, tools } from '../../drizzle/schema';
+import {
+  groupServers,
+  groups,
+  serverCatalogs,
+  servers,
+  toolOverlays,
+  type toolPins,
+  tools,
+} from '../../drizzle/schema';
 import { systemActor } from '../access/identities';
 import { canonicalJson } from '../canonical-json';
 import type { Db, Tx } from '../db/types';
 import { writeAudit } from '../telemetry/audit';
+import { isEmptyOverlay } from './curation/curate';
+import type { GroupOverlay, ServerOverlay } from './curation/schema';
 import { readPins, readPinsOf, writePins } from './pins';
 
 /** A tool, resource, template or prompt exactly as its server defined it. */
@@ -59,7 +69,7 @@ export function definitionHash(tool: Definition): string {
 
 /**
  * Makes the stored catalogue of a server equal to `listing`, in one transaction. Rows of tools that did not change keep
- * their id; all that stay keep `enabled`. A server that was deleted meanwhile is left alone.
+ * their id. A server that was deleted meanwhile is left alone.
  * @returns names of the tools that came, went, or have another definition than before
  */
 export async function storeCatalog(db: Db, serverId: string, listing: Listing): Promise<CatalogDiff> {
@@ -193,8 +203,8 @@ export interface EndpointServer {
   timeoutMs: number | null;
   limits: { concurrentCalls?: number; queuedCalls?: number };
   repeatSafeCalls: boolean;
-  /** Original names of tools that an administrator switched off. */
-  disabledTools: string[];
+  /** What an administrator changed about its tools, by original names. */
+  overlays: Record<string, ServerOverlay>;
   /** Of a server whose tools are held when they change: the hash that each has to have; null for all others. */
   pins: Record<string, string> | null;
 }
@@ -206,8 +216,8 @@ export interface EndpointGroup {
   /** Open to callers without a credential. */
   anonymous: boolean;
   ownerId: string | null;
-  /** `tools: null` means all tools of that server. */
-  servers: { serverId: string; tools: string[] | null }[];
+  /** `tools: null` means all tools of that server. `overlays`: what is changed about them in this group, over the server's. */
+  servers: { serverId: string; tools: string[] | null; overlays?: Record<string, GroupOverlay> }[];
 }
 
 /** Oldest first: on a clash of names the older one keeps its name. */
@@ -218,7 +228,7 @@ export interface EndpointRows {
 
 /** Everything that decides which MCP endpoints exist and what they offer, without asking who may see it. */
 export async function loadEndpoints(db: Db): Promise<EndpointRows> {
-  const [serverRows, groupRows, memberRows, disabled] = await Promise.all([
+  const [serverRows, groupRows, memberRows, overlayRows] = await Promise.all([
     db
       .select({
         id: servers.id,
@@ -245,21 +255,38 @@ export async function loadEndpoints(db: Db): Promise<EndpointRows> {
       .from(groups)
       .orderBy(asc(groups.createdAt), sql`lower(${groups.name})`),
     db.select().from(groupServers),
-    db.select({ serverId: tools.serverId, name: tools.name }).from(tools).where(eq(tools.enabled, false)),
+    db
+      .select({
+        serverId: toolOverlays.serverId,
+        groupId: toolOverlays.groupId,
+        tool: toolOverlays.tool,
+        overlay: toolOverlays.overlay,
+      })
+      .from(toolOverlays)
+      .orderBy(asc(toolOverlays.tool)),
   ]);
   const holding = serverRows.filter(({ policy }) => policy === 'hold').map(({ id }) => id);
   const pins = await readPinsOf(db, holding);
+  const overlays = new Map<string, Record<string, ServerOverlay>>();
+  for (const { serverId, groupId, tool, overlay } of overlayRows) {
+    if (isEmptyOverlay(overlay)) continue;
+    const key = `${groupId ?? ''} ${serverId}`;
+    overlays.set(key, Object.assign(overlays.get(key) ?? {}, { [tool]: overlay }));
+  }
   return {
     servers: serverRows.map(({ policy: _policy, ...server }) => ({
       ...server,
       pins: pins.get(server.id) ?? null,
-      disabledTools: disabled.filter((tool) => tool.serverId === server.id).map((tool) => tool.name),
+      overlays: overlays.get(` ${server.id}`) ?? {},
     })),
     groups: groupRows.map((group) => ({
       ...group,
       servers: memberRows
         .filter((member) => member.groupId === group.id)
-        .map(({ serverId, tools }) => ({ serverId, tools })),
+        .map(({ serverId, tools }) => {
+          const own = overlays.get(`${group.id} ${serverId}`);
+          return { serverId, tools, ...(own && { overlays: own }) };
+        }),
     })),
   };
 }

@@ -15,7 +15,7 @@ import { changeName, claimName } from './names';
 import { type KnownServer, readServers, serverResource } from './rows';
 import { type GroupInput, type GroupPatch, type GroupView, groupInputSchema, groupPatchSchema } from './schema';
 
-type GroupRow = typeof groups.$inferSelect;
+export type GroupRow = typeof groups.$inferSelect;
 
 /** All groups that the actor may see, by name. */
 export async function listGroups(ctx: Ctx): Promise<GroupView[]> {
@@ -116,7 +116,11 @@ export async function deleteGroup(ctx: Ctx, name: string, check: VersionCheck = 
   await announceAccess(ctx, touched);
 }
 
-async function findGroup(ctx: Ctx, db: Db | Tx, name: string, action: Action, lock = false): Promise<GroupRow> {
+/**
+ * The group called `name`, in any case of letters. With `lock` its row stays locked until the transaction ends.
+ * @throws HubError NOT_FOUND, FORBIDDEN
+ */
+export async function findGroup(ctx: Ctx, db: Db | Tx, name: string, action: Action, lock = false): Promise<GroupRow> {
   const query = db
     .select({ group: groups })
     .from(groups)

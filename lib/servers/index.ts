@@ -3,6 +3,13 @@
 export type { VersionCheck } from '../telemetry/versions';
 export { listOpen } from './anonymous';
 export { type ConfigImport, importConfigFile } from './config-file';
+export {
+  getToolOverlay,
+  listGroupTools,
+  removeToolOverlay,
+  setToolOverlay,
+  type ToolRef,
+} from './curation/overlays';
 export { type DesiredServer, listDesired } from './desired';
 export { createGroup, deleteGroup, getGroup, listGroups, updateGroup } from './groups';
 export { applyImport, planImport } from './import';

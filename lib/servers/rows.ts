@@ -1,6 +1,6 @@
 // Reads server rows together with what the policy wants to know of them, and turns them into views.
-import { eq, inArray, sql } from 'drizzle-orm';
-import { endpointNames, groupServers, groups, servers, tools } from '../../drizzle/schema';
+import { and, eq, inArray, isNull, sql } from 'drizzle-orm';
+import { endpointNames, groupServers, groups, servers, toolOverlays, tools } from '../../drizzle/schema';
 import { can, type Resource } from '../access/can';
 import type { Ctx } from '../access/context';
 import type { Action } from '../access/schema';
@@ -123,9 +123,14 @@ export async function countTools(ctx: Ctx, db: Db | Tx, known: KnownServer[]): P
     .select({
       serverId: tools.serverId,
       name: tools.name,
-      readOnly: sql<boolean>`coalesce((${tools.definition} -> 'annotations' -> 'readOnlyHint')::text = 'true', false)`,
+      readOnly: sql<boolean>`coalesce((${tools.definition} -> 'annotations' -> 'readOnlyHint')::text = 'true'
+        and coalesce((${toolOverlays.overlay} -> 'annotations' -> 'readOnlyHint')::text, '') <> 'false', false)`,
     })
     .from(tools)
+    .leftJoin(
+      toolOverlays,
+      and(eq(toolOverlays.serverId, tools.serverId), eq(toolOverlays.tool, tools.name), isNull(toolOverlays.groupId)),
+    )
     .where(inArray(tools.serverId, ids));
   const namesOf = byServer(names);
   return new Map(

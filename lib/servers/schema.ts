@@ -479,9 +479,14 @@ export interface ToolView {
   inputSchema: Record<string, unknown>;
   outputSchema: Record<string, unknown> | null;
   annotations: Record<string, unknown> | null;
+  /** False: an administrator switched it off. */
   enabled: boolean;
   /** Of a model's context, about: an estimate. */
   tokens: number;
+  /** What models see in place of that, where an overlay of the server changes it; null: as the server says. */
+  curated: ShownTool | null;
+  /** What of the overlay does not fit the tool any more, in plain sentences. */
+  overlayFaults: string[];
   changedAt: string;
   definitionHash: string;
   /** The definition that was first seen or last approved, where the present one is another; null where it is the same. */
@@ -500,6 +505,16 @@ export interface ToolDrift {
   pinnedAt: string;
   /** Callers neither see nor call it until it is approved. */
   held: boolean;
+}
+
+/** What a model sees of a tool, but for icons and the like. */
+export interface ShownTool {
+  name: string;
+  title: string | null;
+  description: string | null;
+  inputSchema: Record<string, unknown>;
+  outputSchema: Record<string, unknown> | null;
+  annotations: Record<string, unknown> | null;
 }
 
 /** Characters that nobody sees, in name or texts; a name that looks like that of another tool of the server. */
@@ -559,7 +574,7 @@ export interface ImportResult {
 /** Body of POST /api/v1/tools/call. */
 export const toolCallInputSchema = z.strictObject({
   server: z.string().min(1).max(64),
-  /** Original name. */
+  /** As the server's own URL lists it. */
   tool: z.string().min(1).max(128),
   arguments: z.record(z.string(), z.unknown()).default({}),
 });

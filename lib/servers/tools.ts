@@ -8,7 +8,9 @@ import { HubError } from '../errors';
 import { parseInput } from '../input';
 import { tokensOfTool } from '../routing/tokens';
 import { writeAudit } from '../telemetry/audit';
-import { type Definition, isReadOnly } from './catalog';
+import type { Definition } from './catalog';
+import { curate, shownOf } from './curation/curate';
+import { changesNothing, type Overlays, readOverlays } from './curation/overlays';
 import { hidesCharacters, looksOf } from './names';
 import { writePins } from './pins';
 import { findServer, type KnownServer, readServers, toolResource } from './rows';
@@ -32,12 +34,14 @@ export async function listTools(ctx: Ctx, { server }: { server?: string | undefi
   const ids = known.map(({ row }) => row.id);
   const rows = await ctx.db.select().from(tools).where(inArray(tools.serverId, ids)).orderBy(asc(tools.position));
   const pins = await readDrifted(ctx.db, ids);
+  const overlays = await readOverlays(ctx.db, ids);
   return known.flatMap((each) => {
     const own = rows.filter((tool) => tool.serverId === each.row.id);
     const alike = alikeNames(own);
     return own
-      .filter((tool) => can(ctx.actor, 'read', resourceOf(each, tool)))
-      .map((tool) => viewOfTool(each, tool, pins.get(`${tool.serverId} ${tool.name}`), alike.has(tool.name)));
+      .map((tool) => ({ tool, key: `${tool.serverId} ${tool.name}` }))
+      .filter(({ tool, key }) => can(ctx.actor, 'read', resourceOf(each, tool, overlays.get(key))))
+      .map(({ tool, key }) => viewOfTool(each, tool, pins.get(key), overlays.get(key), alike.has(tool.name)));
   });
 }
 
@@ -102,19 +106,29 @@ function alikeNames(rows: readonly ToolRow[]): Set<string> {
   return new Set([...byLook.values()].filter(({ size }) => size > 1).flatMap((names) => [...names]));
 }
 
-function resourceOf(server: KnownServer, { name, definition }: ToolRow): Resource {
-  return toolResource(server, name, isReadOnly(definition));
+function resourceOf(server: KnownServer, { name, definition }: ToolRow, overlays: Overlays | undefined): Resource {
+  return toolResource(server, name, changesNothing(definition, overlays?.ofServer));
 }
 
-function viewOfTool({ row }: KnownServer, tool: ToolRow, pin: PinRow | undefined, isAlike: boolean): ToolView {
+function viewOfTool(
+  { row }: KnownServer,
+  tool: ToolRow,
+  pin: PinRow | undefined,
+  overlays: Overlays | undefined,
+  isAlike: boolean,
+): ToolView {
+  const curated = overlays?.ofServer ? curate(tool.definition, overlays.ofServer) : null;
+  const hasOnlySwitch = Object.keys(overlays?.ofServer ?? {}).every((each) => each === 'enabled');
   return {
     id: tool.id,
     server: row.name,
     name: tool.name,
-    exposedName: exposedName(row.name, tool.name),
+    exposedName: exposedName(row.name, String((curated?.definition ?? tool.definition).name ?? tool.name)),
     ...textsOf(tool.definition),
-    enabled: tool.enabled,
-    tokens: tokensOfTool(tool.definition),
+    enabled: overlays?.ofServer?.enabled !== false,
+    tokens: tokensOfTool(curated?.definition ?? tool.definition),
+    curated: curated && !hasOnlySwitch ? shownOf(curated.definition) : null,
+    overlayFaults: curated?.faults.map(({ text }) => text) ?? [],
     changedAt: tool.changedAt.toISOString(),
     definitionHash: tool.definitionHash,
     drift: pin && row.definitionChanges !== 'allow' ? driftOf(pin, row.definitionChanges === 'hold') : null,

@@ -205,6 +205,7 @@ function rowOf(entry: CallEntry, withArguments: boolean): Row {
     server_id: entry.serverId,
     server: entry.server == null ? null : clean(entry.server, 64),
     tool: entry.tool == null ? null : clean(entry.tool, 128),
+    shown_tool: entry.shownTool,
     outcome: entry.outcome,
     error_code: entry.errorCode,
     error_message: entry.errorMessage == null ? null : redactText(clean(hidden(entry, entry.errorMessage), 1_000)),

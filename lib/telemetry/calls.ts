@@ -92,6 +92,7 @@ function viewOf(row: typeof requestLogs.$inferSelect): CallView {
     endpoint: row.endpoint,
     server: row.server,
     tool: row.tool,
+    shownTool: row.shownTool,
     outcome: row.outcome,
     errorCode: row.errorCode,
     errorMessage: row.errorMessage,

@@ -38,6 +38,8 @@ export interface CallView {
   server: string | null;
   /** Original tool name; null when the called name was unknown. */
   tool: string | null;
+  /** The name that an overlay gave the tool where it was called; null without one. */
+  shownTool: string | null;
   outcome: string;
   errorCode: number | null;
   errorMessage: string | null;

@@ -161,7 +161,7 @@ export function serverRow(name: string, changes: Partial<EndpointServer> = {}): 
     timeoutMs: null,
     limits: {},
     repeatSafeCalls: false,
-    disabledTools: [],
+    overlays: {},
     pins: null,
   };
   return { id: `id-${name}`, name, ...base, ...changes };

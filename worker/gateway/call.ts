@@ -5,6 +5,7 @@ import { can, missingScope } from '../../lib/access/can';
 import type { Actor } from '../../lib/access/schema';
 import { asHubError, type ErrorCode, HubError, toRpc } from '../../lib/errors';
 import type { Admission, Limiter } from '../../lib/limits';
+import { plannedArguments } from '../../lib/servers/curation/curate';
 import { withoutQuote } from '../../lib/servers/program-output';
 import type { UpstreamAnswer } from '../upstream/types';
 import { mapResultUris, mayHoldUris } from './catalog/rewrite';
@@ -59,8 +60,10 @@ export function createCalls({ relay, inputs, tasks, limiter, record, report }: C
       target = findTool(actor, view, name);
       checkArguments(params);
       const progressToken = progressTokenOf(params);
-      const sent = name === target.name ? params : { ...params, name: target.name };
-      const { server } = target;
+      const { server, plan } = target;
+      let sent = params;
+      if (plan) sent = { ...params, name: target.name, arguments: plannedArguments(plan, params?.arguments) };
+      else if (name !== target.name) sent = { ...params, name: target.name };
       admission = limiter?.admit(actor.kind === 'key' ? actor.id : null, actor.userId, server, target.name);
       origin.target = target;
       if (origin.client) origin.client.target = target;
@@ -95,7 +98,7 @@ export function createCalls({ relay, inputs, tasks, limiter, record, report }: C
 
   function recordEnd(
     { actor, view, params, requestId, clientName, bodyBytes }: RpcRequest,
-    target: Target | undefined,
+    target: Item | undefined,
     startedAtMs: number,
     outcome: string,
     responseBytes: number,
@@ -115,6 +118,7 @@ export function createCalls({ relay, inputs, tasks, limiter, record, report }: C
       serverId: target?.server.id ?? null,
       server: target?.server.name ?? null,
       tool: target?.name ?? null,
+      shownTool: target && target.definition.name !== target.name ? String(target.definition.name) : null,
       outcome,
       errorCode: fault?.code ?? null,
       errorMessage: fault?.message ?? null,

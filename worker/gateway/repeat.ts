@@ -33,6 +33,11 @@ export interface FailedRequest {
   untilMs: number;
 }
 
+interface Hints {
+  readOnlyHint?: unknown;
+  idempotentHint?: unknown;
+}
+
 export interface RepeatDeps {
   supervisor: Pick<Supervisor, 'on' | 'upstreamOf'>;
   /** A tool as its server defined it, by its original name. */
@@ -48,11 +53,14 @@ export function createRepeats({ supervisor, toolOf, random = Math.random }: Repe
       return false;
     }
     if (method !== 'tools/call') return reads.has(method);
-    const annotations = toolOf(server.id, String(params?.name))?.annotations as
-      | { readOnlyHint?: unknown; idempotentHint?: unknown }
-      | null
-      | undefined;
-    return annotations?.readOnlyHint === true || annotations?.idempotentHint === true;
+    const name = String(params?.name);
+    const { readOnlyHint, idempotentHint } = (toolOf(server.id, name)?.annotations ?? {}) as Hints;
+    // An administrator may know better that it is not safe, and cannot make it so.
+    const denied: Hints = server.overlays.get(name)?.annotations ?? {};
+    return (
+      (readOnlyHint === true && denied.readOnlyHint !== false) ||
+      (idempotentHint === true && denied.idempotentHint !== false)
+    );
   }
 
   /** Null: it may still come. @throws the failure where it will not come in time, or not by itself */

@@ -25,7 +25,7 @@ const filterState = {
   q: parseAsString,
 };
 const noFilter = { action: null, resource: null, actor: null, from: null, to: null, q: null };
-const resourceTypes = ['server', 'group', 'key', 'user'];
+const resourceTypes = ['server', 'group', 'tool', 'key', 'user'];
 const slowly = { limitUrlUpdates: debounce(300) };
 
 export function AuditView() {

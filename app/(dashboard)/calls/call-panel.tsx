@@ -93,6 +93,7 @@ function Details({ call }: { call: CallView }) {
               </Link>
             ),
           ],
+          ['Shown as', call.shownTool && <code className="font-mono text-[0.75rem] break-all">{call.shownTool}</code>],
           ['Time', <Figure key="time" value={call.durationMs} as="duration" />],
           [
             'When',

@@ -43,6 +43,7 @@ export function CallTable({ calls, open, onOpen }: CallTableProps) {
                 title={call.tool ?? undefined}
               >
                 {call.tool ?? 'unknown tool'}
+                {call.shownTool && <span className="font-normal text-muted-foreground"> as {call.shownTool}</span>}
               </button>
               <span className="flex items-center gap-2 text-caption font-normal text-muted-foreground md:hidden">
                 <span className="truncate">{call.server}</span>

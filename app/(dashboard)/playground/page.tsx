@@ -14,7 +14,9 @@ export default async function PlaygroundPage() {
   // Schemas can be large: the page brings names, the chosen tool's own definition follows.
   return (
     <PlaygroundView
-      names={tools.filter(({ enabled }) => enabled).map(({ server, name, title }) => ({ server, name, title }))}
+      names={tools
+        .filter(({ enabled }) => enabled)
+        .map(({ server, name, title, curated }) => ({ server, name: curated?.name ?? name, title, original: name }))}
     />
   );
 }

@@ -22,7 +22,10 @@ import { ToolPanel } from './tool-panel';
 
 export interface ToolName {
   server: string;
+  /** As models see it. */
   name: string;
+  /** As its server gives it. */
+  original: string;
   title: string | null;
 }
 
@@ -55,8 +58,11 @@ export function PlaygroundView({ names }: { names: ToolName[] }) {
 
   const server = picked.server ?? first.server;
   const ofServer = names.filter((each) => each.server.toLowerCase() === server.toLowerCase());
-  const tool = picked.tool ?? ofServer[0]?.name ?? null;
-  const isKnown = ofServer.some((each) => each.name === tool);
+  const wanted = picked.tool ?? ofServer[0]?.name ?? null;
+  // A link from the call log goes by the original name.
+  const found = ofServer.find((each) => each.name === wanted) ?? ofServer.find((each) => each.original === wanted);
+  const tool = found?.name ?? wanted;
+  const isKnown = found !== undefined;
   const shown =
     runs.find((run) => run.id === shownId) ?? runs.find((run) => run.server === server && run.tool === tool);
 
@@ -170,7 +176,7 @@ async function fetchTools(server: string, signal: AbortSignal): Promise<ToolView
   do {
     const query = new URLSearchParams({ server, limit: '200', ...(cursor && { cursor }) });
     const page: Page<ToolView> = await api(`/tools?${query}`, { signal });
-    found.push(...page.data);
+    found.push(...page.data.map((tool) => (tool.curated ? { ...tool, ...tool.curated } : tool)));
     cursor = page.nextCursor;
   } while (cursor);
   return found;

@@ -21,7 +21,8 @@ export function useToolList(server: string | null) {
     initialPageParam: null as string | null,
     getNextPageParam: (page) => page.nextCursor,
   });
-  return { ...query, tools: query.data?.pages.flatMap(({ data }) => data) ?? [] };
+  const tools = query.data?.pages.flatMap(({ data }) => data) ?? [];
+  return { ...query, tools: tools.map((tool) => (tool.curated ? { ...tool, ...tool.curated } : tool)) };
 }
 
 export interface Wanted {

@@ -21,6 +21,7 @@ import { beginInputSchema, connectionInputSchema } from '@/lib/credentials/schem
 import { limitInputSchema, limitRefSchema } from '@/lib/limits/schema';
 import { documentInputSchema } from '@/lib/openapi/schema';
 import { toolSearchSchema } from '@/lib/routing/schema';
+import { groupOverlaySchema, serverOverlaySchema } from '@/lib/servers/curation/schema';
 import {
   groupInputSchema,
   groupPatchSchema,
@@ -45,6 +46,8 @@ const bodies = {
   GroupPatch: groupPatchSchema,
   DocumentInput: documentInputSchema,
   ToolApproval: toolApprovalSchema,
+  ServerOverlay: serverOverlaySchema,
+  GroupOverlay: groupOverlaySchema,
   ToolSearch: toolSearchSchema,
   ToolCallInput: toolCallInputSchema,
   ImportInput: importInputSchema,
@@ -130,6 +133,27 @@ export const operations: Record<string, Record<string, Operation>> = {
       summary: 'Take the present definitions of changed tools for good; each is named with its hash',
       body: 'ToolApproval',
       problems: [403, 404, 409],
+    },
+  },
+  '/api/v1/servers/{name}/tools/{tool}/overlay': {
+    get: {
+      summary: 'What is changed about a tool before models see it, by its original name',
+      answer: 'Overlay',
+      versioned: 'etag',
+      problems: [403, 404],
+    },
+    put: {
+      summary: 'Change what models see of a tool; what is left out stays as the server says',
+      body: 'ServerOverlay',
+      answer: 'Overlay',
+      versioned: 'both',
+      problems: [403, 404, 409, 412],
+    },
+    delete: {
+      summary: 'Show a tool as its server says again',
+      status: 204,
+      versioned: 'if-match',
+      problems: [403, 404, 412],
     },
   },
   '/api/v1/servers/{name}/tools': {
@@ -291,6 +315,35 @@ export const operations: Record<string, Record<string, Operation>> = {
       problems: [403, 404, 409, 412],
     },
     delete: { summary: 'Remove a group', status: 204, versioned: 'if-match', problems: [403, 404, 412] },
+  },
+  '/api/v1/groups/{name}/tools': {
+    get: {
+      summary: 'Tools that a group offers, as its URL shows them before the name of the server is put in front',
+      query: page,
+      answer: 'GroupToolList',
+      problems: [404],
+    },
+  },
+  '/api/v1/groups/{name}/servers/{server}/tools/{tool}/overlay': {
+    get: {
+      summary: 'What is changed about a tool in a group, over the overlay of its server',
+      answer: 'Overlay',
+      versioned: 'etag',
+      problems: [403, 404],
+    },
+    put: {
+      summary: 'Change what models see of a tool in a group',
+      body: 'GroupOverlay',
+      answer: 'Overlay',
+      versioned: 'both',
+      problems: [403, 404, 409, 412],
+    },
+    delete: {
+      summary: 'Show a tool in a group as on its server again',
+      status: 204,
+      versioned: 'if-match',
+      problems: [403, 404, 412],
+    },
   },
   '/api/v1/tools': {
     get: {

@@ -28,6 +28,7 @@ import { serverReportSchema, serverTestSchema } from '@/lib/diagnosis/schema';
 import { type LimitView, limitRefSchema } from '@/lib/limits/schema';
 import { type DocumentChange, documentReadingSchema, openApiSettingsSchema } from '@/lib/openapi/schema';
 import { toolSearchAnswerSchema } from '@/lib/routing/schema';
+import { type GroupToolView, type OverlayView, serverOverlaySchema } from '@/lib/servers/curation/schema';
 import {
   balancings,
   definitionPolicies,
@@ -146,6 +147,40 @@ const group = z.object({
   version: z.number().int(),
 }) satisfies z.ZodType<GroupView>;
 
+const shownTool = z.object({
+  name: z.string(),
+  title: z.string().nullable(),
+  description: z.string().nullable(),
+  inputSchema: object,
+  outputSchema: object.nullable(),
+  annotations: object.nullable(),
+});
+
+const overlay = z.object({
+  server: z.string(),
+  group: z.string().nullable().meta({ description: 'Null: the overlay of the server' }),
+  tool: z.string().meta({ description: 'Original name' }),
+  overlay: serverOverlaySchema,
+  version: z.number().int().meta({ description: '0 before the first overlay' }),
+  updatedAt: time.nullable(),
+  upstream: shownTool.nullable().meta({ description: 'What the server says; null while it does not list the tool' }),
+  base: shownTool.nullable().meta({ description: 'In a group: what the overlay of the server made of it' }),
+  shown: shownTool.nullable().meta({ description: 'What models see' }),
+  tokens: z
+    .object({ upstream: count, shown: count })
+    .nullable()
+    .meta({ description: "Of a model's context, about: an estimate" }),
+  faults: z.array(z.string()).meta({ description: 'What of the overlay does not fit the tool any more' }),
+}) satisfies z.ZodType<OverlayView>;
+
+const groupTool = shownTool.extend({
+  server: z.string(),
+  tool: z.string().meta({ description: 'Original name' }),
+  curated: z.boolean().meta({ description: 'Whether the group has an overlay for it' }),
+  tokens: count,
+  faults: z.array(z.string()),
+}) satisfies z.ZodType<GroupToolView>;
+
 const tool = z.object({
   id: z.uuid(),
   server: z.string(),
@@ -156,7 +191,11 @@ const tool = z.object({
   inputSchema: object,
   outputSchema: object.nullable(),
   annotations: object.nullable(),
-  enabled: z.boolean(),
+  enabled: z.boolean().meta({ description: 'False: an administrator switched it off' }),
+  curated: shownTool
+    .nullable()
+    .meta({ description: 'What models see in place of that, where an overlay of the server changes it' }),
+  overlayFaults: z.array(z.string()).meta({ description: 'What of the overlay does not fit the tool any more' }),
   tokens: z.int().meta({ description: "Of a model's context, about: an estimate" }),
   changedAt: time,
   definitionHash: z.string().meta({ description: 'SHA-256 (hex); what an approval names' }),
@@ -238,7 +277,8 @@ const call = z.object({
   client: z.string().nullable(),
   endpoint: z.string(),
   server: z.string().nullable(),
-  tool: z.string().nullable(),
+  tool: z.string().nullable().meta({ description: 'Original name' }),
+  shownTool: z.string().nullable().meta({ description: 'The name that an overlay gave it where it was called' }),
   outcome: z.string().meta({ examples: [...outcomes] }),
   errorCode: z.number().int().nullable(),
   errorMessage: z.string().nullable(),
@@ -435,6 +475,8 @@ export const answers = {
   Group: group,
   GroupList: listOf(group),
   ToolList: listOf(tool),
+  Overlay: overlay,
+  GroupToolList: listOf(groupTool),
   ToolSearchAnswer: toolSearchAnswerSchema,
   Connection: connection,
   ConnectionList: listOf(connection),

@@ -204,7 +204,7 @@ async function ask(operation: string, way: Way, secret: string | null, actor = '
   const id = path === '/api/v1/invites/{id}' ? await newInvite() : name;
   const isOwn = path === '/api/v1/me/sessions/{id}';
   const session = /session\}|me\/sessions\/\{/.test(path) ? await newSession(isOwn ? askers.get(actor)?.id : name) : '';
-  return handler(request, { params: Promise.resolve({ name, id: isOwn ? session : id, session }) });
+  return handler(request, { params: Promise.resolve({ name, id: isOwn ? session : id, session, tool: `t-${name}` }) });
 }
 
 describe.each(Object.entries(routes).filter(([, way]) => way.kind !== 'elsewhere'))('%s', (operation, way) => {

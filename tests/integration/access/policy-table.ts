@@ -52,6 +52,7 @@ const one = (of: Listed, action: Action, more: Partial<Extract<Way, { kind: 'one
 const stdio = (name: string) => ({ name, type: 'stdio', command: 'true', enabled: false });
 
 const connectionsTest: Way = { kind: 'elsewhere', test: 'tests/integration/credentials/connections.test.ts' };
+const overlaysTest: Way = { kind: 'elsewhere', test: 'tests/integration/servers/overlays.test.ts' };
 const providersTest: Way = { kind: 'elsewhere', test: 'tests/integration/access/external.test.ts' };
 const forBrowsers = { kind: 'account', refused: true, because: 'it is for browsers' } as const;
 
@@ -68,6 +69,9 @@ export const routes: Record<string, Way> = {
   'POST /api/v1/servers/{name}/tools/approve': one('server', 'update', {
     body: { tools: [{ name: 'none', definitionHash: 'a'.repeat(64) }] },
   }),
+  'GET /api/v1/servers/{name}/tools/{tool}/overlay': one('server', 'update'),
+  'PUT /api/v1/servers/{name}/tools/{tool}/overlay': one('server', 'update', { body: { description: 'x' } }),
+  'DELETE /api/v1/servers/{name}/tools/{tool}/overlay': one('server', 'update'),
   'GET /api/v1/servers/{name}/logs': one('server', 'read', { also: [['log', 'read']] }),
   'GET /api/v1/servers/{name}/instances': one('server', 'read'),
   'GET /api/v1/servers/{name}/report': one('server', 'read'),
@@ -93,6 +97,10 @@ export const routes: Record<string, Way> = {
   'GET /api/v1/groups/{name}': one('group', 'read'),
   'PATCH /api/v1/groups/{name}': one('group', 'update', { body: { description: 'x' } }),
   'DELETE /api/v1/groups/{name}': one('group', 'delete'),
+  'GET /api/v1/groups/{name}/tools': one('group', 'read'),
+  'GET /api/v1/groups/{name}/servers/{server}/tools/{tool}/overlay': overlaysTest,
+  'PUT /api/v1/groups/{name}/servers/{server}/tools/{tool}/overlay': overlaysTest,
+  'DELETE /api/v1/groups/{name}/servers/{server}/tools/{tool}/overlay': overlaysTest,
   'GET /api/v1/tools': { kind: 'list', of: 'tool' },
   'POST /api/v1/tools/search': { kind: 'elsewhere', test: 'tests/integration/gateway/search.test.ts' },
   'POST /api/v1/tools/call': { kind: 'elsewhere', test: 'tests/integration/access/matrix-mcp.test.ts' },

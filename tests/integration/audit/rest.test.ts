@@ -34,7 +34,14 @@ import { listServerConnections, setConnection } from '../../../lib/credentials';
 import { parseEnv } from '../../../lib/env';
 import { setLimit } from '../../../lib/limits';
 import type { DocumentReading } from '../../../lib/openapi/schema';
-import { createGroup, createServer, refreshServerDocument, stopServer, updateServer } from '../../../lib/servers';
+import {
+  createGroup,
+  createServer,
+  refreshServerDocument,
+  setToolOverlay,
+  stopServer,
+  updateServer,
+} from '../../../lib/servers';
 import { definitionHash, storeCatalog } from '../../../lib/servers/catalog';
 import { rotateSecrets } from '../../../lib/servers/resealing';
 import { singleton } from '../../../lib/singleton';
@@ -104,6 +111,20 @@ const existingGroup = async (root: Ctx) => {
   return { params: { name: 'team' } };
 };
 
+/** A server that has listed a tool. */
+const withTool = async (root: Ctx) => {
+  const { id } = await createServer(root, stdio('there'));
+  const listing = { protocolVersion: '', serverInfo: { name: 'x' }, capabilities: {}, instructions: null };
+  const lists = { resources: [], resourceTemplates: [], prompts: [], faults: [] };
+  const tool = { name: 'a', inputSchema: { type: 'object' } };
+  await storeCatalog(root.db, id, { ...listing, ...lists, tools: [tool] });
+  return { params: { name: 'there', tool: 'a' }, tool };
+};
+const groupWithTool = async (root: Ctx) => {
+  await withTool(root);
+  await createGroup(root, { name: 'team', servers: [{ server: 'there', tools: 'all' }] });
+  return { params: { name: 'team', server: 'there', tool: 'a' } };
+};
 const existingRole = async (root: Ctx) => {
   await createRole(root, { name: 'reader', permissions: [] });
   return { params: { name: 'reader' } };
@@ -133,12 +154,34 @@ const scenarios: Record<string, Scenario> = {
   'POST /api/v1/servers/{name}/tools/approve': {
     action: 'server.tools-approved',
     prepare: async (root) => {
-      const { id } = await createServer(root, stdio('there'));
-      const listing = { protocolVersion: '', serverInfo: { name: 'x' }, capabilities: {}, instructions: null };
-      const lists = { resources: [], resourceTemplates: [], prompts: [], faults: [] };
-      const tool = { name: 'a', inputSchema: { type: 'object' } };
-      await storeCatalog(root.db, id, { ...listing, ...lists, tools: [tool] });
-      return { params: { name: 'there' }, body: { tools: [{ name: 'a', definitionHash: definitionHash(tool) }] } };
+      const { params, tool } = await withTool(root);
+      return { params, body: { tools: [{ name: 'a', definitionHash: definitionHash(tool) }] } };
+    },
+  },
+  'PUT /api/v1/servers/{name}/tools/{tool}/overlay': {
+    action: 'tool.curated',
+    prepare: withTool,
+    asked: { body: { name: 'b' } },
+  },
+  'DELETE /api/v1/servers/{name}/tools/{tool}/overlay': {
+    action: 'tool.restored',
+    prepare: async (root) => {
+      const asked = await withTool(root);
+      await setToolOverlay(root, { server: 'there', tool: 'a' }, { name: 'b' });
+      return asked;
+    },
+  },
+  'PUT /api/v1/groups/{name}/servers/{server}/tools/{tool}/overlay': {
+    action: 'tool.curated',
+    prepare: groupWithTool,
+    asked: { body: { name: 'b' } },
+  },
+  'DELETE /api/v1/groups/{name}/servers/{server}/tools/{tool}/overlay': {
+    action: 'tool.restored',
+    prepare: async (root) => {
+      const asked = await groupWithTool(root);
+      await setToolOverlay(root, { group: 'team', server: 'there', tool: 'a' }, { name: 'b' });
+      return asked;
     },
   },
   'DELETE /api/v1/servers/{name}/connections/{id}': {

@@ -186,7 +186,7 @@ describe('lists', () => {
 
   it('a tool that an administrator switched off is neither listed nor called', async () => {
     await opened({ one: fullServer('one') });
-    hub.rows.servers[0] = serverRow('one', { disabledTools: ['echo'] });
+    hub.rows.servers[0] = serverRow('one', { overlays: { echo: { enabled: false } } });
     await hub.bus.emit('server.updated', { id: 'id-one', name: 'one' });
     const { client } = await hub.client('/api/mcp/one');
     expect((await client.listTools()).tools.map(({ name }) => name)).not.toContain('echo');
@@ -427,9 +427,9 @@ describe('sessions and streams', () => {
     one.client.setNotificationHandler(ToolListChangedNotificationSchema, () => void seen.push('one'));
     two.client.setNotificationHandler(ToolListChangedNotificationSchema, () => void seen.push('two'));
     await Promise.all([one.client.listTools(), two.client.listTools()]);
-    hub.rows.servers[0] = serverRow('one', { disabledTools: ['echo'] });
+    hub.rows.servers[0] = serverRow('one', { overlays: { echo: { enabled: false } } });
     await hub.bus.emit('server.updated', { id: 'id-one', name: 'one' });
-    hub.rows.servers[0] = serverRow('one', { disabledTools: ['echo', 'link'] });
+    hub.rows.servers[0] = serverRow('one', { overlays: { echo: { enabled: false }, link: { enabled: false } } });
     await hub.bus.emit('server.updated', { id: 'id-one', name: 'one' });
     await until(() => seen.length > 0, 5000);
     expect((await one.client.listTools()).tools).toHaveLength(3);

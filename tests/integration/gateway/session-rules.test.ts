@@ -89,7 +89,7 @@ describe('a session', () => {
     ];
     for (const stream of streams) expect(stream.headers.get('content-type')).toBe('text/event-stream');
     await hub.post(rpc('tools/list'), { session: own });
-    hub.rows.servers[0] = serverRow('one', { disabledTools: ['slow'] });
+    hub.rows.servers[0] = serverRow('one', { overlays: { slow: { enabled: false } } });
     await hub.bus.emit('server.updated', { id: 'id-one', name: 'one' });
     const received = streams.map((stream) => collect(stream));
     try {

@@ -1,7 +1,7 @@
 // The stored catalogue on a real database.
 import { eq } from 'drizzle-orm';
 import { afterAll, beforeAll, beforeEach, expect, it } from 'vitest';
-import { groupServers, groups, servers, tools } from '../../../drizzle/schema';
+import { groupServers, groups, servers, toolOverlays, tools } from '../../../drizzle/schema';
 import { type Listing, loadCatalogs, loadEndpoints, noDiff, storeCatalog } from '../../../lib/servers/catalog';
 import { createEndedSessions } from '../../../worker/gateway';
 import { eachDatabase, openTestDatabase, type TestDatabase } from '../../support/database';
@@ -45,9 +45,8 @@ eachDatabase('the stored catalogue', (kind) => {
     expect((await loadCatalogs(database.db)).get(id)).toEqual(listing());
   });
 
-  it('tells what came, went and changed; what stayed keeps its id and its switch', async () => {
+  it('tells what came, went and changed; what stayed keeps its id', async () => {
     await storeCatalog(database.db, id, listing({ tools: [tool('a'), tool('b'), tool('c')] }));
-    await database.db.update(tools).set({ enabled: false }).where(eq(tools.name, 'a'));
     const before = await rows();
     const next = listing({ tools: [tool('d'), tool('a'), tool('b', 'other')] });
     expect(await storeCatalog(database.db, id, next)).toEqual({
@@ -57,11 +56,7 @@ eachDatabase('the stored catalogue', (kind) => {
       drifted: ['b'],
     });
     const after = await rows();
-    expect(after.map(({ name, enabled }) => [name, enabled])).toEqual([
-      ['d', true],
-      ['a', false],
-      ['b', true],
-    ]);
+    expect(after.map(({ name }) => name)).toEqual(['d', 'a', 'b']);
     const of = (list: typeof after, name: string) => list.find((row) => row.name === name);
     expect(of(after, 'a')?.id).toBe(of(before, 'a')?.id);
     expect(of(after, 'a')?.changedAt).toEqual(of(before, 'a')?.changedAt);
@@ -101,18 +96,26 @@ eachDatabase('the stored catalogue', (kind) => {
     expect([10, 1000]).toContain((await rows()).length);
   });
 
-  it('endpoints come with their order, choice of tools and switched off tools', async () => {
+  it('endpoints come with their order, choice of tools and overlays', async () => {
     await storeCatalog(database.db, id, listing());
-    await database.db.update(tools).set({ enabled: false }).where(eq(tools.name, 'b'));
+    const off = { enabled: false };
+    await database.db.insert(toolOverlays).values([
+      { serverId: id, tool: 'b', overlay: off },
+      { serverId: id, tool: 'a', overlay: {} },
+    ]);
     await database.db.insert(servers).values({ name: 'two', type: 'stdio', enabled: false });
     const [group] = await database.db.insert(groups).values({ name: 'G' }).returning({ id: groups.id });
     await database.db.insert(groupServers).values({ groupId: group?.id ?? '', serverId: id, tools: ['a'] });
+    const overlay = { name: 'alpha' };
+    await database.db.insert(toolOverlays).values({ serverId: id, groupId: group?.id ?? '', tool: 'a', overlay });
     const loaded = await loadEndpoints(database.db);
     expect(loaded.servers).toMatchObject([
-      { id, name: 'one', enabled: true, prefix: 'never', disabledTools: ['b'] },
-      { name: 'two', enabled: false, disabledTools: [] },
+      { id, name: 'one', enabled: true, prefix: 'never', overlays: { b: off } },
+      { name: 'two', enabled: false, overlays: {} },
     ]);
-    expect(loaded.groups).toMatchObject([{ name: 'G', prefix: 'always', servers: [{ serverId: id, tools: ['a'] }] }]);
+    expect(loaded.groups).toMatchObject([
+      { name: 'G', prefix: 'always', servers: [{ serverId: id, tools: ['a'], overlays: { a: overlay } }] },
+    ]);
     await database.db.delete(groups);
   });
 

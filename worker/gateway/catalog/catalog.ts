@@ -228,6 +228,7 @@ export function createCatalog({ supervisor, catalogs, loadEndpoints, bus, log, c
         // What was seen for the first time is pinned from now on; what was approved is shown.
         'tools.changed',
         'tools.approved',
+        'tools.curated',
       ] as const) {
         unsubscribe.push(bus.on(event, reload));
       }

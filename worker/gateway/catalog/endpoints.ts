@@ -3,6 +3,7 @@
 import type { Resource } from '../../../lib/access/can';
 import { smartKeyOf } from '../../../lib/access/endpoints';
 import type { EndpointRows } from '../../../lib/servers/catalog';
+import type { GroupOverlay, ServerOverlay } from '../../../lib/servers/curation/schema';
 
 export interface ServerNode {
   id: string;
@@ -17,11 +18,17 @@ export interface ServerNode {
   repeatSafeCalls: boolean;
   /** For `can`: the server itself. */
   resource: Resource;
-  /** For `can`: a tool of it, and whether it changes nothing. A group that offers single tools offers those alone. */
+  /**
+   * For `can`: a tool of it, and whether its server says that it changes nothing; an overlay that says it does change
+   * something is believed too. A group that offers single tools offers those alone.
+   */
   toolResource(tool: string, readOnly: boolean): Resource;
   /** For `can`: what comes with the server as a whole (resources, prompts), which only reads. */
   wholeResource: Resource;
+  /** Original names of tools that an administrator switched off. */
   disabledTools: ReadonlySet<string>;
+  /** What is changed about its tools before anybody sees them, by original names. */
+  overlays: ReadonlyMap<string, ServerOverlay>;
   /** Hash that each tool has to have, where changed ones are held; a tool without one was not seen before. */
   pins: ReadonlyMap<string, string> | null;
 }
@@ -30,6 +37,8 @@ export interface EndpointMember {
   server: ServerNode;
   /** Original names of the tools on offer; null means all. */
   tools: ReadonlySet<string> | null;
+  /** What this endpoint changes about them, over the overlays of the server; null: nothing. */
+  overlays: ReadonlyMap<string, GroupOverlay> | null;
 }
 
 /** One URL of the gateway. */
@@ -77,6 +86,10 @@ export function buildEndpoints({ servers, groups }: EndpointRows): Endpoints {
     const base = { ownerId: row.ownerId, server: row.name, open: row.anonymous };
     const { ownerId, name: server, anonymous: open } = row;
     const groupsOf = groupsOfTools(offers);
+    const overlays = new Map(Object.entries(row.overlays));
+    const namesWhere = (holds: (overlay: ServerOverlay) => boolean) =>
+      new Set([...overlays].flatMap(([tool, overlay]) => (holds(overlay) ? [tool] : [])));
+    const writing = namesWhere(({ annotations }) => annotations?.readOnlyHint === false);
     nodes.set(row.id, {
       id: row.id,
       name: row.name,
@@ -86,7 +99,8 @@ export function buildEndpoints({ servers, groups }: EndpointRows): Endpoints {
       concurrentCalls: row.limits.concurrentCalls ?? null,
       queuedCalls: row.limits.queuedCalls ?? null,
       repeatSafeCalls: row.repeatSafeCalls,
-      disabledTools: new Set(row.disabledTools),
+      disabledTools: namesWhere(({ enabled }) => enabled === false),
+      overlays,
       pins: row.pins && new Map(Object.entries(row.pins)),
       resource: { ...base, type: 'server', groups: offers.map(groupOf) },
       toolResource: (tool, readOnly) => ({
@@ -95,7 +109,7 @@ export function buildEndpoints({ servers, groups }: EndpointRows): Endpoints {
         server,
         open,
         tool,
-        readOnly,
+        readOnly: readOnly && !writing.has(tool),
         groups: groupsOf(tool),
       }),
       wholeResource: {
@@ -107,7 +121,7 @@ export function buildEndpoints({ servers, groups }: EndpointRows): Endpoints {
       },
     });
   }
-  const all = [...nodes.values()].map((server) => ({ server, tools: null }));
+  const all = [...nodes.values()].map((server) => ({ server, tools: null, overlays: null }));
   const byKey = new Map<string, Endpoint>([
     [allKey, { key: allKey, kind: 'all', name: '', prefix: 'always', resource: null, members: all }],
   ]);
@@ -121,7 +135,9 @@ export function buildEndpoints({ servers, groups }: EndpointRows): Endpoints {
     const key = name.toLowerCase();
     const members = all.flatMap(({ server }) => {
       const choice = chosen.find((entry) => entry.serverId === server.id);
-      return choice ? [{ server, tools: choice.tools && new Set(choice.tools) }] : [];
+      if (!choice) return [];
+      const overlays = choice.overlays ? new Map(Object.entries(choice.overlays)) : null;
+      return [{ server, tools: choice.tools && new Set(choice.tools), overlays }];
     });
     const resource: Resource = { type: 'group', ownerId, open: anonymous, groups: [{ id, name }] };
     byKey.set(key, { key, kind: 'group', name, prefix, resource, members });

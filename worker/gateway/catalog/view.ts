@@ -7,6 +7,7 @@ import type { Actor } from '../../../lib/access/schema';
 import { canonicalJson } from '../../../lib/canonical-json';
 import { HubError } from '../../../lib/errors';
 import { type Definition, definitionHash, isReadOnly, type Listing, storable } from '../../../lib/servers/catalog';
+import { type ArgumentPlan, curateIn } from '../../../lib/servers/curation/curate';
 import { shownTool, type TaskOffers, type TaskSupport, taskOffersOf, taskSupportOf } from '../tasks/task-offers';
 import type { Endpoint, ServerNode } from './endpoints';
 import { clashUri, exposeNames, parseClashUri, templateMatcher } from './naming';
@@ -26,9 +27,14 @@ export interface Target {
   resource: Resource;
 }
 
-/** Something that a server lists, as it defined it. */
+/** Something that a server lists, as it defined it, but for tools that an administrator curated. */
 export interface Item extends Target {
+  /** Of a curated tool what is shown of it, under its curated name. */
   definition: Definition;
+  /** As the server defined it. */
+  own: Definition;
+  /** What becomes of the arguments of a curated tool; null: they pass as they are. */
+  plan: ArgumentPlan | null;
   /** Of tools. */
   taskSupport: TaskSupport;
 }
@@ -73,9 +79,11 @@ export class View {
     this.version = version;
     this.endpoint = endpoint;
     this.#keyring = keyring;
-    const members = endpoint.members.flatMap(({ server, tools }) => {
+    const members = endpoint.members.flatMap(({ server, tools, overlays }) => {
       const listing = listings.get(server.id);
-      return listing && server.enabled && can(actor, 'read', server.resource) ? [{ server, tools, listing }] : [];
+      return listing && server.enabled && can(actor, 'read', server.resource)
+        ? [{ server, tools, overlays, listing }]
+        : [];
     });
     this.servers = members;
     this.taskOffers = taskOffersOf(members.map(({ listing }) => listing));
@@ -90,10 +98,20 @@ export class View {
         const name = String(definition.name);
         if (server.disabledTools.has(name) || (member.tools && !member.tools.has(name))) continue;
         if (server.pins && isHeld(server.pins, name, definition)) continue;
-        const resource = server.toolResource(name, isReadOnly(definition));
-        if (mayUse(resource)) {
-          tools.push({ server, name, resource, definition, taskSupport: taskSupportOf(listing, definition) });
-        }
+        const curated = curateIn(definition, server.overlays.get(name), member.overlays?.get(name));
+        // An overlay says what models are told; it gives nobody a right that the server's own word does not.
+        const readOnly = isReadOnly(definition) && (!curated || isReadOnly(curated.definition));
+        const resource = server.toolResource(name, readOnly);
+        if (!mayUse(resource)) continue;
+        tools.push({
+          server,
+          name,
+          resource,
+          definition: curated?.definition ?? definition,
+          own: definition,
+          plan: curated?.plan ?? null,
+          taskSupport: taskSupportOf(listing, definition),
+        });
       }
       // A key or a group for single tools does not open the other things of their server, but for the pages (MCP Apps)
       // without which the tools are not whole.
@@ -108,6 +126,8 @@ export class View {
           name: String(definition[key]),
           resource: server.wholeResource,
           definition,
+          own: definition,
+          plan: null,
           taskSupport: undefined,
         })),
       );
@@ -119,14 +139,18 @@ export class View {
     };
     this.tools = this.#items.tools;
     this.prompts = this.#items.prompts;
-    for (const item of tools) this.#bareTools.set(item.name, this.#bareTools.has(item.name) ? null : item);
+    for (const item of tools) {
+      const name = shownName(item);
+      const other = this.#bareTools.get(name);
+      this.#bareTools.set(name, other === undefined ? item : other && whoseName(other, item));
+    }
     this.#templates = [...this.#items.resourceTemplates.values()].map((target) => ({
       matches: templateMatcher(target.name),
       target,
     }));
   }
 
-  /** The tool behind an exposed name, or behind an original name that exactly one visible server has. */
+  /** The tool behind an exposed name, or behind a name of a tool that exactly one visible server has. */
   tool(name: string): Item | undefined {
     return this.tools.get(name) ?? this.#bareTools.get(name) ?? undefined;
   }
@@ -318,16 +342,53 @@ function pagesOf(tools: readonly Item[], { server, listing }: { server: ServerNo
   return listing.resources.flatMap((definition) => {
     const uri = String(definition.uri);
     const owner = owners.get(uri);
-    return owner ? [{ server, name: uri, resource: owner.resource, definition, taskSupport: undefined }] : [];
+    if (!owner) return [];
+    return [
+      { server, name: uri, resource: owner.resource, definition, own: definition, plan: null, taskSupport: undefined },
+    ];
   });
 }
 
+/** The name before that of its server is put in front. */
+function shownName({ definition }: Item): string {
+  return String(definition.name);
+}
+
+function isRenamed(item: Item): boolean {
+  return shownName(item) !== item.name;
+}
+
+/** A curated name stays with its tool when the server later comes with a tool of that name; null: nobody's. */
+function whoseName(one: Item, other: Item): Item | null {
+  if (one.server !== other.server || isRenamed(one) === isRenamed(other)) return null;
+  return isRenamed(one) ? one : other;
+}
+
 function named(items: readonly Item[], prefix: 'always' | 'never'): Map<string, Item> {
+  const claims = items.some(isRenamed) ? renamedFirst(items) : items;
   const exposed = exposeNames(
-    items.map((item) => ({ server: item.server.name, name: item.name, item })),
+    claims.map((item) => ({ server: item.server.name, name: shownName(item), item })),
     prefix,
   );
-  return new Map([...exposed].map(([name, { item }]) => [name, item]));
+  if (claims === items) return new Map([...exposed].map(([name, { item }]) => [name, item]));
+  const names = new Map([...exposed].map(([name, { item }]) => [item, name]));
+  return new Map(
+    items.flatMap((item): [string, Item][] => {
+      const name = names.get(item);
+      return name === undefined ? [] : [[name, item]];
+    }),
+  );
+}
+
+/** Of each server those with curated names first, so that they keep them. */
+function renamedFirst(items: readonly Item[]): Item[] {
+  const byServer = new Map<ServerNode, Item[]>();
+  for (const item of items) {
+    const own = byServer.get(item.server);
+    if (own) own.push(item);
+    else byServer.set(item.server, [item]);
+  }
+  return [...byServer.values()].flatMap((own) => [...own.filter(isRenamed), ...own.filter((item) => !isRenamed(item))]);
 }
 
 /** URIs stay as they are; a later server's takes the clash form where an older one has the same. */

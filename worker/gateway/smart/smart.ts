@@ -6,6 +6,7 @@ import { can } from '../../../lib/access/can';
 import { HubError } from '../../../lib/errors';
 import type { ToolSearchAnswer } from '../../../lib/routing/schema';
 import type { Definition } from '../../../lib/servers/catalog';
+import { plannedArguments } from '../../../lib/servers/curation/curate';
 import { createArgumentCheck } from '../../argument-check';
 import type { Question } from '../../search';
 import { type CallRecord, type Calls, errorReply } from '../call';
@@ -124,6 +125,7 @@ export function createSmart({ calls, search, foundToolCalled, record }: SmartDep
       serverId: null,
       server: null,
       tool,
+      shownTool: null,
       outcome,
       errorCode: null,
       errorMessage: null,
@@ -148,18 +150,19 @@ type Arguments<N extends MetaTool> = ReturnType<(typeof metaArguments)[N]['parse
 const checks = new WeakMap<Definition, ReturnType<typeof createArgumentCheck> | null>();
 
 /** Sentences, or null where the arguments fit, or where the schema cannot be understood: then its server decides. */
-function faultsOf({ definition }: Item, args: Record<string, unknown>): string[] | null {
-  let check = checks.get(definition);
+function faultsOf({ own, plan }: Item, args: Record<string, unknown>): string[] | null {
+  let check = checks.get(own);
   if (check === undefined) {
     try {
-      check = createArgumentCheck(definition.inputSchema as Parameters<typeof createArgumentCheck>[0]);
+      check = createArgumentCheck(own.inputSchema as Parameters<typeof createArgumentCheck>[0]);
     } catch {
       check = null;
     }
-    checks.set(definition, check);
+    checks.set(own, check);
   }
   try {
-    return check?.(args) ?? null;
+    // What is filled in for the caller counts too.
+    return check?.(plan ? plannedArguments(plan, args) : args) ?? null;
   } catch {
     return null;
   }

@@ -8,10 +8,11 @@ import type { Upstream } from '../../../../worker/upstream/types';
 const upstream = {} as Upstream;
 const { after } = createRepeats({
   supervisor: { on: () => () => undefined, upstreamOf: () => upstream },
-  toolOf: (_server, name) => ({ name, annotations: name === 'safe' ? { idempotentHint: true } : { readOnlyHint: 1 } }),
+  toolOf: (_server, name) => ({ name, annotations: name === 'odd' ? { readOnlyHint: 1 } : { idempotentHint: true } }),
   random: () => 0,
 });
-const server = { id: 'one', repeatSafeCalls: true } as ServerNode;
+const overlays = new Map([['denied', { annotations: { readOnlyHint: true, idempotentHint: false } }]]);
+const server = { id: 'one', repeatSafeCalls: true, overlays } as unknown as ServerNode;
 
 function attempt(error: HubError, params: Record<string, unknown> = { name: 'safe' }, method = 'tools/call') {
   const running = new Running({ id: 1, session: null, exchange: null, client: null });
@@ -30,6 +31,7 @@ describe('a request whose connection broke', () => {
 
   it.each([
     ['a hint that is no boolean', 'tools/call', { name: 'odd' }],
+    ['a tool of which an administrator says that it is not safe', 'tools/call', { name: 'denied' }],
     ['a task that would be begun twice', 'tools/call', { name: 'safe', task: {} }],
     ['answers of the client that are good once', 'tools/call', { name: 'safe', inputResponses: {} }],
     ['a state that is good once', 'resources/read', { uri: 'x:', requestState: 's' }],

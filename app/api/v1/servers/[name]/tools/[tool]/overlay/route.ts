@@ -1,0 +1,19 @@
+import { ifVersion, refuseOthers, route, versioned } from '@/app/_server';
+import { getToolOverlay, removeToolOverlay, setToolOverlay } from '@/lib/servers';
+import { serverOverlaySchema } from '@/lib/servers/curation/schema';
+
+const refOf = (param: (name: string) => string) => ({ server: param('name'), tool: param('tool') });
+
+export const GET = route(async ({ ctx, param }) => versioned(await getToolOverlay(ctx, refOf(param))));
+
+export const PUT = route(
+  async ({ ctx, param, body, request }) =>
+    versioned(await setToolOverlay(ctx, refOf(param), body, { ifVersion: ifVersion(request) })),
+  { body: serverOverlaySchema },
+);
+
+export const DELETE = route(({ ctx, param, request }) =>
+  removeToolOverlay(ctx, refOf(param), { ifVersion: ifVersion(request) }),
+);
+
+export const { PATCH, POST } = refuseOthers('GET', 'PUT', 'DELETE');
