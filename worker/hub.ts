@@ -168,6 +168,7 @@ export async function startWorkerHub(options: WorkerOptions): Promise<WorkerHub>
     keyring,
     endedSessions: createEndedSessions(db),
     wishes: createWishStore(db),
+    isConnected: async (serverId, userId) => credentials.isConnected(await desired(serverId), userId),
     limits: { strangersPerMinute: env.MCPHUB_ANONYMOUS_PER_MINUTE },
     strangerRefused: (reason) => metrics.limited('address', reason),
     searches: metrics,
@@ -245,6 +246,7 @@ export async function startWorkerHub(options: WorkerOptions): Promise<WorkerHub>
   bus.on('credential.changed', ({ serverId, userId }) => {
     credentials.forget(serverId, userId);
     supervisor.renewCredential(serverId, userId);
+    return userId === null ? undefined : gateway.connectionChanged(serverId, userId);
   });
   for (const event of ['server.created', 'server.updated', 'server.deleted'] as const) {
     bus.on(event, () => supervisor.reconcile());

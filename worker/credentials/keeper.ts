@@ -315,6 +315,16 @@ export function createKeeper(deps: KeeperDeps) {
   return {
     accessFor,
     connectUrl,
+    /** Whether a connection for this user could be opened, as far as the hub can tell. @throws what the database throws */
+    async isConnected(server: Server, user: string): Promise<boolean> {
+      try {
+        await accessFor(server, user);
+        return true;
+      } catch (error) {
+        if (asHubError(error).code === 'UPSTREAM_NEEDS_AUTH') return false;
+        throw error;
+      }
+    },
     /** A credential was stored or deleted. */
     forget: (serverId: string, userId: string | null) => void known.delete(`${serverId} ${userId ?? ''}`),
   };

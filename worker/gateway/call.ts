@@ -10,7 +10,7 @@ import { withoutQuote } from '../../lib/servers/program-output';
 import type { UpstreamAnswer } from '../upstream/types';
 import { mapResultUris, mayHoldUris } from './catalog/rewrite';
 import type { Item, Target, View } from './catalog/view';
-import { connectReply } from './connect';
+import type { Connecting } from './connect';
 import type { Reply } from './http/exchange';
 import { pathOf } from './http/request';
 import type { Relay } from './relay';
@@ -23,6 +23,7 @@ export type CallRecord = Omit<typeof requestLogs.$inferInsert, 'id'>;
 export interface CallDeps {
   relay: Relay;
   inputs: InputRounds;
+  connecting: Pick<Connecting, 'reply'>;
   tasks: Pick<Tasks, 'call'>;
   /** Absent: nothing is limited. */
   limiter?: Pick<Limiter, 'admit'> | undefined;
@@ -48,7 +49,7 @@ const outcomeOf: Partial<Record<ErrorCode, string>> = {
   UNAVAILABLE: 'unavailable',
 };
 
-export function createCalls({ relay, inputs, tasks, limiter, record, report }: CallDeps) {
+export function createCalls({ relay, inputs, connecting, tasks, limiter, record, report }: CallDeps) {
   /** @throws HubError BUSY and LIMIT_EXCEEDED when nothing was started, CANCELLED; whatever else goes wrong is an answer */
   async function callTool(call: RpcRequest): Promise<NonNullable<Reply>> {
     const { actor, view, params, origin, requestId } = call;
@@ -85,7 +86,7 @@ export function createCalls({ relay, inputs, tasks, limiter, record, report }: C
       const outcome = outcomeOf[error.code] ?? 'rpc_error';
       const isAnswered = error.code !== 'CANCELLED';
       const reply = isAnswered
-        ? (connectReply(error, origin.client) ?? errorReply(error, 'tools/call', requestId))
+        ? (connecting.reply(error, origin, true) ?? errorReply(error, 'tools/call', requestId))
         : null;
       recordEnd(call, target, startedAtMs, outcome, reply ? Buffer.byteLength(reply.body) : 0, error);
       // HTTP says "come back later" too, for clients and proxies that know how to wait.

@@ -20,6 +20,7 @@ import { type CatalogDeps, createCatalog } from './catalog/catalog';
 import { allKey, type Endpoint } from './catalog/endpoints';
 import type { View } from './catalog/view';
 import { createViews } from './catalog/views';
+import { createConnecting } from './connect';
 import { createHttp, type HttpLimits } from './http/http';
 import type { ProtectedResource } from './http/protected-resource';
 import { pathOf } from './http/request';
@@ -93,6 +94,8 @@ export interface GatewayDeps {
   keyring: Pick<Keyring, 'seal' | 'open'>;
   endedSessions: EndedSessions;
   wishes: WishStore;
+  /** Whether a user's own connection to a server works now; absent: users connect to none. */
+  isConnected?(serverId: string, userId: string): Promise<boolean>;
   /** The other workers, where there are any. */
   peers?: PeerLine;
   /** Lets calls through or refuses them; without it nothing is limited. */
@@ -146,6 +149,8 @@ export interface Gateway {
    */
   searchTools(actor: Actor, search: ToolSearch): Promise<ToolSearchAnswer>;
   stats(): { sessions: number; inflight: number; parked: number; questions: number; droppedAnswers: number };
+  /** A user's connection to a server was stored or taken away. @throws what isConnected throws */
+  connectionChanged(serverId: string, userId: string): Promise<void>;
   /** Tools that the server was last seen with. */
   toolCount(serverId: string): number;
   /** From now on no new session begins and no client is asked, and open event streams end; calls under way go on. */
@@ -210,6 +215,7 @@ export function createGateway(deps: GatewayDeps): Gateway {
     released: (session) => {
       if (session.ended) for (const call of session.calls.values()) call.cancel('the session ended');
       questions.release(session);
+      connecting.release(session);
       news.release(session);
       if (session.ended) keeper.ended(session);
       if (session.ended) supervisor.release(session.conversation);
@@ -241,6 +247,7 @@ export function createGateway(deps: GatewayDeps): Gateway {
   const relay = createRelay(supervisor, limits, repeats);
   const questions = createQuestions(limits, relay.waits);
   const inputs = createInputRounds({ relay, supervisor, questions });
+  const connecting = createConnecting({ streams, isConnected: deps.isConnected ?? (async () => false) });
   const news = createNews({
     supervisor,
     streams,
@@ -293,7 +300,15 @@ export function createGateway(deps: GatewayDeps): Gateway {
     },
     self,
   });
-  const calls = createCalls({ relay, inputs, tasks, limiter: deps.limiter, record: deps.recordCall, report });
+  const calls = createCalls({
+    relay,
+    inputs,
+    connecting,
+    tasks,
+    limiter: deps.limiter,
+    record: deps.recordCall,
+    report,
+  });
   /** Every search, whoever asks. */
   async function search(view: View, question: Question): Promise<ToolSearchAnswer> {
     const startedAtMs = performance.now();
@@ -308,7 +323,7 @@ export function createGateway(deps: GatewayDeps): Gateway {
     foundToolCalled: (rank) => deps.searches?.foundToolCalled(rank),
     record: deps.recordCall,
   });
-  const methods = createMethods({ calls, smart, relay, inputs, news, tasks });
+  const methods = createMethods({ calls, smart, relay, inputs, connecting, news, tasks });
   const states = createRequestStates(keyring, deps.now ?? Date.now);
   const parking = createParking(states, limits, self);
   const listeners = createListeners({
@@ -456,6 +471,7 @@ export function createGateway(deps: GatewayDeps): Gateway {
       questions: questions.counts.open,
       droppedAnswers: questions.counts.dropped,
     }),
+    connectionChanged: connecting.changed,
     toolCount: (serverId) => catalog.listings.get(serverId)?.tools.length ?? 0,
     drain: () => {
       isDraining = true;

@@ -1,8 +1,9 @@
 // What a session may ask: one row per method. Lists come from the view, the rest goes to the server that it concerns.
 import { can } from '../../lib/access/can';
-import { HubError } from '../../lib/errors';
+import { asHubError, HubError } from '../../lib/errors';
 import { type Calls, replyOf } from './call';
 import type { ListKind, Target } from './catalog/view';
+import type { Connecting } from './connect';
 import type { Reply } from './http/exchange';
 import type { News } from './news';
 import { createRate } from './rate';
@@ -28,11 +29,12 @@ export interface MethodsDeps {
   smart: Smart;
   relay: Relay;
   inputs: InputRounds;
+  connecting: Pick<Connecting, 'reply'>;
   news: News;
   tasks: Pick<Tasks, 'methods'>;
 }
 
-export function createMethods({ calls, smart, relay, inputs, news, tasks }: MethodsDeps) {
+export function createMethods({ calls, smart, relay, inputs, connecting, news, tasks }: MethodsDeps) {
   const completionRate = createRate(completionsAtOnce, completionsPerSecond);
 
   function list(kind: ListKind): Method {
@@ -62,6 +64,22 @@ export function createMethods({ calls, smart, relay, inputs, news, tasks }: Meth
     return replyOf(answer, view, target);
   }
 
+  /** As passOn, for requests that a person may be sent to a page for. */
+  async function passOnOrAsk(
+    request: RpcRequest,
+    method: string,
+    target: Target,
+    changed: Record<string, unknown>,
+  ): Promise<Reply> {
+    try {
+      return await passOn(request, method, target, changed);
+    } catch (error) {
+      const reply = connecting.reply(asHubError(error), request.origin, false);
+      if (reply) return reply;
+      throw error;
+    }
+  }
+
   function targetOfUri({ view }: RpcRequest, uri: unknown): Target {
     if (typeof uri !== 'string') throw new HubError('INVALID_INPUT', 'The "uri" of a resource is needed.');
     const target = view.resource(uri);
@@ -87,7 +105,7 @@ export function createMethods({ calls, smart, relay, inputs, news, tasks }: Meth
       'resources/read',
       (request) => {
         const target = targetOfUri(request, request.params?.uri);
-        return passOn(request, 'resources/read', target, { uri: target.name });
+        return passOnOrAsk(request, 'resources/read', target, { uri: target.name });
       },
     ],
     [
@@ -112,7 +130,7 @@ export function createMethods({ calls, smart, relay, inputs, news, tasks }: Meth
       'prompts/get',
       (request) => {
         const target = targetOfPrompt(request, request.params?.name);
-        return passOn(request, 'prompts/get', target, { name: target.name });
+        return passOnOrAsk(request, 'prompts/get', target, { name: target.name });
       },
     ],
     [
