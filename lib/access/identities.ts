@@ -82,6 +82,7 @@ async function loadKeyWhere(db: Db, condition: SQL): Promise<KeyIdentity | null>
       name: `${key.username}/${key.name}`,
       ...rights,
       keyScope: key.scope && lowerScope(key.scope),
+      ...(key.expiresAt && { expiresAtMs: key.expiresAt.getTime() }),
     },
     keyId: key.id,
     expiresAtMs: key.expiresAt?.getTime() ?? null,

@@ -114,6 +114,8 @@ export interface Actor {
   keyScope: KeyScope | null;
   /** Of kind `token` only. */
   token?: TokenLimits;
+  /** When the key or token ends by itself, in milliseconds since 1970; absent: never. */
+  expiresAtMs?: number;
 }
 
 export const username = z

@@ -131,6 +131,7 @@ async function loadToken(db: Db, publicUrl: string, condition: SQL | undefined):
       ...rights,
       keyScope: {},
       token: { endpoints: endpointsOf(publicUrl, aud), scopes: scopesOf(scope) },
+      expiresAtMs: token.expiresAt.getTime(),
     },
     expiresAtMs: token.expiresAt.getTime(),
   };
@@ -160,6 +161,7 @@ async function loadForeign(db: Db, token: ForeignToken): Promise<TokenIdentity |
       ...(await loadRights(db, user.id)),
       keyScope: {},
       token: { endpoints, scopes },
+      expiresAtMs,
     },
     expiresAtMs,
   };

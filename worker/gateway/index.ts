@@ -413,6 +413,7 @@ export function createGateway(deps: GatewayDeps): Gateway {
       return endpoint ? viewOf(actor, endpoint) : null;
     },
     changed: http.forgetCallers,
+    now: deps.now ?? Date.now,
     log,
   });
   const unsubscribe = [

@@ -30,11 +30,15 @@ export interface RightsDeps {
   viewFor(at: { endpointKey: string }, actor: Actor): View | null;
   /** Somebody's rights changed: who was recognised before must be recognised again. */
   changed(): void;
+  /** Milliseconds since 1970: what keys and tokens expire by. */
+  now(): number;
   log: Log;
 }
 
 const taken = () => new HubError('FORBIDDEN', 'The right to use this was taken back while the request ran.');
 const listenerReason = 'The rights of the caller changed.';
+/** How soon a stream ends after the key or token that opened it. */
+const sweepEveryMs = 2000;
 
 export function createRights(deps: RightsDeps) {
   const { bus, reloadActor, streams, listeners, parking, relay, sessions, news, nodeOf, viewFor, changed, log } = deps;
@@ -125,15 +129,26 @@ export function createRights(deps: RightsDeps) {
     for (const call of sessions.callsOf(credential)) call.cancel('the credential was revoked');
   }
 
+  /** A stream is as good as what opened it; its client opens the next one with what it has then. */
+  const sweep = setInterval(() => {
+    const nowMs = deps.now();
+    const isOver = ({ expiresAtMs }: Actor) => expiresAtMs !== undefined && expiresAtMs <= nowMs;
+    streams.endWhere(({ actor }) => isOver(actor));
+    listeners.endWhere(isOver, 'The key or token of the caller has expired.');
+  }, sweepEveryMs);
+  sweep.unref();
+
   const unsubscribe = [
     bus.on('key.revoked', ({ id }) => revoke(`key:${id}`, 'The key was revoked while the request ran.')),
     bus.on('grant.revoked', ({ grantId }) =>
       revoke(`token:${grantId}`, 'The access was taken back while the request ran.'),
     ),
-    bus.on('access.changed', ({ userId }) => {
-      changed();
-      return reconsider((each) => each === userId);
-    }),
+    ...(['access.changed', 'key.updated'] as const).map((event) =>
+      bus.on(event, ({ userId }) => {
+        changed();
+        return reconsider((each) => each === userId);
+      }),
+    ),
     bus.on('role.changed', ({ userIds }) => {
       changed();
       const concerned = userIds && new Set<string | null>(userIds);
@@ -165,6 +180,7 @@ export function createRights(deps: RightsDeps) {
       }
     },
     close: () => {
+      clearInterval(sweep);
       for (const stop of unsubscribe.splice(0)) stop();
     },
   };

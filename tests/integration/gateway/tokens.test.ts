@@ -1,5 +1,6 @@
 // What an OAuth access token opens at MCP endpoints, and how a client without one is told where to get it.
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { readEvents } from '../../support/event-reader';
 import {
   initialize,
   memoryUpstream,
@@ -170,6 +171,46 @@ describe('a grant that is revoked', () => {
     expect((await hub.post(rpc('tools/list'), { path: '/api/mcp/one', session, key: 'short' })).status).toBe(401);
     waiting[1]?.();
     expect(await (await theirs).json()).toMatchObject({ result: { content: [] } });
+  });
+});
+
+describe('a token that expires', () => {
+  it('ends the streams that it opened, of every kind, and a session over HTTP+SSE goes on with the next one', async () => {
+    let clock = Date.now();
+    const gateway = await startGateway({ servers: [serverRow('one')], now: () => clock });
+    try {
+      const inMs = (ms: number) => ({ expiresAtMs: clock + ms });
+      gateway.keys.set('short', tokenActor('g1', {}, inMs(60_000)));
+      gateway.keys.set('next', tokenActor('g1', {}, inMs(600_000)));
+      gateway.keys.set('long', tokenActor('g2', {}, inMs(600_000)));
+      const path = '/api/mcp/one';
+      const open = async (key: string) => {
+        const session = await gateway.session(path, key);
+        const old = readEvents(await gateway.post(null, { path: `${path}/sse`, key, method: 'GET' }));
+        const { data } = await old.next();
+        return {
+          get: await gateway.post(null, { path, session, key, method: 'GET' }),
+          listen: await modernPost(gateway, 'subscriptions/listen', { notifications: {} }, { path, key }),
+          old,
+          say: (as: string, body: unknown) => gateway.post(body, { path: data, key: as, headers: { accept: '*/*' } }),
+        };
+      };
+      const [mine, renewed, theirs] = [await open('short'), await open('short'), await open('long')];
+      await renewed.say('next', initialize());
+      clock += 60_001;
+      await Promise.all([mine.get.text(), renewed.get.text(), renewed.listen.text()]);
+      expect(await mine.listen.text()).toContain('"reason":"The key or token of the caller has expired."');
+      await expect(mine.old.next()).rejects.toThrow('the stream ended');
+      expect((await renewed.old.message()).result.protocolVersion).toBe('2025-11-25');
+      await renewed.say('next', rpc('ping', {}, 7));
+      expect(await renewed.old.message()).toMatchObject({ id: 7, result: {} });
+      await theirs.say('long', initialize());
+      expect((await theirs.old.message()).result).toBeDefined();
+      await Promise.all([theirs.get.body?.cancel(), theirs.listen.body?.cancel()]);
+      for (const { old } of [renewed, theirs]) await old.cancel();
+    } finally {
+      await gateway.close();
+    }
   });
 });
 

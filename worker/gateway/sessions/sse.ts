@@ -18,7 +18,7 @@ import { accepts, pathOf } from '../http/request';
 import type { Visit } from '../http/visit';
 import { batchVersion, type Legacy } from './legacy';
 import { credentialOf, type Session, type Sessions } from './sessions';
-import type { Streams } from './streams';
+import type { OpenStream, Streams } from './streams';
 
 export interface SseDeps {
   legacy: Legacy;
@@ -74,6 +74,7 @@ class SseOutlet implements SessionOutlet {
 
 interface OpenSession {
   session: Session;
+  stream: OpenStream;
   outlet: SseOutlet;
   isInitialized: boolean;
   /** Messages whose answers are still to come. */
@@ -93,14 +94,15 @@ export function createSse({ legacy, sessions, streams, batchMessages, worker, pa
     legacy.refuseWhileDraining();
     if (isGone(response)) return;
     const session = sessions.create(actor, endpoint.key, '2024-11-05', {}, '');
+    let stream: OpenStream;
     try {
-      streams.open(session, actor, response, requestId);
+      stream = streams.open(session, actor, response, requestId);
     } catch (error) {
       sessions.drop(session);
       throw error;
     }
     const end = () => void response.end();
-    open.set(session.id, { session, outlet: new SseOutlet(response), isInitialized: false, running: 0, end });
+    open.set(session.id, { session, stream, outlet: new SseOutlet(response), isInitialized: false, running: 0, end });
     response.once('close', () => {
       open.delete(session.id);
       sessions.drop(session);
@@ -122,6 +124,9 @@ export function createSse({ legacy, sessions, streams, batchMessages, worker, pa
     if (!session || session.credential !== credentialOf(actor) || session.endpointKey !== endpoint.key) {
       throw new HubError('SESSION_NOT_FOUND', 'This stream has ended or was never opened here: open one by GET.');
     }
+    // The session ends with its stream, so a token that took the place of the one that opened it counts for the stream.
+    const { stream } = opened;
+    if ((stream.actor.expiresAtMs ?? 0) < (actor.expiresAtMs ?? 0)) stream.actor = actor;
     const isBatch = Array.isArray(body);
     if (isBatch && (session.protocolVersion !== batchVersion || body.length === 0 || body.length > batchMessages)) {
       throw new HubError('INVALID_REQUEST', `Arrays exist in revision ${batchVersion} only, of 1 to ${batchMessages}.`);

@@ -8,6 +8,7 @@ import type { Session } from './sessions';
 
 export interface OpenStream {
   session: Session;
+  /** With the rights that it has now. */
   actor: Actor;
   response: ServerResponse;
   release(): void;
@@ -85,7 +86,7 @@ export function createStreams(limits: StreamLimits, closed: (session: Session) =
     reserve,
 
     /** @throws HubError UNAVAILABLE when as many as allowed are open */
-    open(session: Session, actor: Actor, response: ServerResponse, requestId: string): void {
+    open(session: Session, actor: Actor, response: ServerResponse, requestId: string): OpenStream {
       const stream = { session, actor, response, release: reserve(actor) };
       const streams = bySession.get(session);
       if (streams) streams.push(stream);
@@ -96,6 +97,7 @@ export function createStreams(limits: StreamLimits, closed: (session: Session) =
       response.writeHead(200, [...streamHeaders, 'x-request-id', requestId]);
       // The headers must leave now: a client waits for them before it goes on.
       response.flushHeaders();
+      return stream;
     },
 
     /** Sends a notification to the session's newest stream. @returns false when none is open */
