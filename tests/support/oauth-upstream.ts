@@ -1,14 +1,21 @@
 // A real authorization server (oidc-provider) and a real MCP server that takes its tokens, as the hub meets them at others:
 // the MCP server tells each caller who it is by its token. Beside them a browser that signs people in there.
+import { readFileSync } from 'node:fs';
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
+import { createServer as createSecureServer } from 'node:https';
 import type { AddressInfo } from 'node:net';
+import { join } from 'node:path';
 import { McpServer } from '@modelcontextprotocol/sdk/server/mcp.js';
+import { SSEServerTransport } from '@modelcontextprotocol/sdk/server/sse.js';
 import { StreamableHTTPServerTransport } from '@modelcontextprotocol/sdk/server/streamableHttp.js';
 import Provider, { type Configuration } from 'oidc-provider';
+import { Agent, fetch } from 'undici';
 
 export interface OAuthUpstream {
   /** Of the MCP server. */
   url: string;
+  /** The same over HTTP+SSE. */
+  sseUrl: string;
   issuer: string;
   /** Requests to the token endpoint, by grant type; those that were refused count too. */
   grants: Record<string, number>;
@@ -16,10 +23,18 @@ export interface OAuthUpstream {
   resources: string[];
   /** Registrations so far. */
   registrations: number;
+  /** Requests to give a token back. */
+  revocations: number;
+  /** Whether the authorization server knows an access or refresh token. */
+  knowsToken(token: string): boolean;
   /** Requests that the MCP server refused with 401. */
   refusals: number;
   /** All that the MCP server was sent as `authorization`. */
   readonly seen: Set<string>;
+  /** What the tool "wait" waits for. */
+  waits: Promise<void> | null;
+  /** Calls that ran, by tool. */
+  ran: Record<string, number>;
   /** The MCP server takes no token that was given before now, as if all had been revoked. */
   refuseTokens(): void;
   /** The MCP server takes no token at all. */
@@ -45,7 +60,12 @@ export interface OAuthUpstreamOptions {
   tokenSeconds?: number;
   registration?: boolean;
   clients?: Configuration['clients'];
+  /** Both servers are behind certificates of an authority of their own, `upstreamCa`. */
+  tls?: boolean;
 }
+
+const certificates = join(import.meta.dirname, 'certificates');
+export const upstreamCa = readFileSync(join(certificates, 'ca.pem'), 'utf8');
 
 export async function startOAuthUpstream(options: OAuthUpstreamOptions = {}): Promise<OAuthUpstream> {
   const models = new Map<string, Map<string, Record<string, unknown>>>();
@@ -55,8 +75,10 @@ export async function startOAuthUpstream(options: OAuthUpstreamOptions = {}): Pr
     return known;
   };
   let account = '';
-  const [asServer, asUrl] = await listen(answerAs);
-  const [mcpServer, mcpOrigin] = await listen(answerMcp);
+  const isSecure = options.tls === true;
+  const dispatcher = new Agent({ connect: { ca: upstreamCa } });
+  const [asServer, asUrl] = await listen(answerAs, isSecure);
+  const [mcpServer, mcpOrigin] = await listen(answerMcp, isSecure);
   const url = `${mcpOrigin}/mcp`;
 
   class Adapter {
@@ -103,6 +125,7 @@ export async function startOAuthUpstream(options: OAuthUpstreamOptions = {}): Pr
     features: {
       devInteractions: { enabled: false },
       registration: { enabled: options.registration !== false },
+      revocation: { enabled: true, allowedPolicy: (_ctx, client, token) => token.clientId === client.clientId },
       clientCredentials: { enabled: true },
       resourceIndicators: {
         enabled: true,
@@ -135,10 +158,14 @@ export async function startOAuthUpstream(options: OAuthUpstreamOptions = {}): Pr
       Object.assign(request, { body });
     }
     if (path === '/reg') upstream.registrations += 1;
+    if (path === '/token/revocation') upstream.revocations += 1;
     const isTruth = request.headers['x-truth'] !== undefined;
     if (path.startsWith('/.well-known/') && !isTruth && Object.keys(upstream.metadata).length > 0) {
-      const truth = await fetch(`${asUrl}/.well-known/openid-configuration`, { headers: { 'x-truth': '1' } });
-      return sendJson(response, 200, { ...(await truth.json()), ...upstream.metadata });
+      const truth = await fetch(`${asUrl}/.well-known/openid-configuration`, {
+        headers: { 'x-truth': '1' },
+        dispatcher,
+      });
+      return sendJson(response, 200, { ...((await truth.json()) as object), ...upstream.metadata });
     }
     answer(request, response);
   }
@@ -164,17 +191,21 @@ export async function startOAuthUpstream(options: OAuthUpstreamOptions = {}): Pr
 
   const transports = new Map<string, StreamableHTTPServerTransport>();
 
+  const streams = new Map<string, SSEServerTransport>();
+
   async function answerMcp(request: IncomingMessage, response: ServerResponse): Promise<void> {
-    const metadataPath = '/.well-known/oauth-protected-resource/mcp';
-    if (request.url === metadataPath) {
+    const { pathname: path, searchParams } = new URL(request.url ?? '', mcpOrigin);
+    const resourcePath = path === '/sse' || path === '/messages' || path.endsWith('/sse') ? '/sse' : '/mcp';
+    const metadataPath = `/.well-known/oauth-protected-resource${resourcePath}`;
+    if (path === metadataPath) {
       return sendJson(response, 200, {
-        resource: url,
+        resource: mcpOrigin + resourcePath,
         authorization_servers: [asUrl],
         scopes_supported: ['read'],
         ...upstream.resourceMetadata,
       });
     }
-    if (request.url !== '/mcp') return sendJson(response, 404, {});
+    if (!['/mcp', '/sse', '/messages'].includes(path)) return sendJson(response, 404, {});
     const header = request.headers.authorization ?? '';
     if (header) upstream.seen.add(header);
     const token = await provider.AccessToken.find(header.replace(/^Bearer /, ''));
@@ -193,6 +224,16 @@ export async function startOAuthUpstream(options: OAuthUpstreamOptions = {}): Pr
     }
     const who = token?.accountId ?? `client ${good.clientId}`;
     Object.assign(request, { auth: { token: '', clientId: String(good.clientId), scopes, extra: { who } } });
+    if (path === '/sse' && request.method === 'GET') {
+      const stream = new SSEServerTransport('/messages', response);
+      streams.set(stream.sessionId, stream);
+      return makeServer().connect(stream);
+    }
+    if (path !== '/mcp') {
+      const stream = streams.get(searchParams.get('sessionId') ?? '');
+      if (!stream) return sendJson(response, 404, {});
+      return stream.handlePostMessage(request as Parameters<typeof stream.handlePostMessage>[0], response, body);
+    }
     const known = transports.get(String(request.headers['mcp-session-id'] ?? ''));
     const transport = known ?? (await openSession());
     await transport.handleRequest(
@@ -208,24 +249,50 @@ export async function startOAuthUpstream(options: OAuthUpstreamOptions = {}): Pr
       enableJsonResponse: true,
       onsessioninitialized: (id) => void transports.set(id, transport),
     });
-    const server = new McpServer({ name: 'who', version: '1.0.0' });
-    server.registerTool('whoami', { description: 'Tells who calls.' }, ({ authInfo }) => ({
-      content: [{ type: 'text', text: String(authInfo?.extra?.who) }],
-    }));
+    const server = makeServer();
     await server.connect(transport as Parameters<typeof server.connect>[0]);
     return transport;
   }
 
+  function makeServer(): McpServer {
+    const server = new McpServer({ name: 'who', version: '1.0.0' });
+    const who = ({ authInfo }: { authInfo?: { extra?: Record<string, unknown> } }) => String(authInfo?.extra?.who);
+    const ran = (tool: string) => {
+      upstream.ran[tool] = (upstream.ran[tool] ?? 0) + 1;
+    };
+    server.registerTool('whoami', { description: 'Tells who calls.' }, (extra) => {
+      ran('whoami');
+      return { content: [{ type: 'text', text: who(extra) }] };
+    });
+    server.registerTool('wait', { description: 'Waits, and tells who called.' }, async (extra) => {
+      ran('wait');
+      await upstream.waits;
+      return { content: [{ type: 'text', text: who(extra) }] };
+    });
+    server.registerPrompt('who', { description: 'Who asks.' }, (extra) => ({
+      messages: [{ role: 'user', content: { type: 'text', text: who(extra) } }],
+    }));
+    server.registerResource('who', 'who://me', { description: 'Who reads.' }, ({ href }, extra) => ({
+      contents: [{ uri: href, text: who(extra) }],
+    }));
+    return server;
+  }
+
   const upstream: OAuthUpstream = {
     url,
+    sseUrl: `${mcpOrigin}/sse`,
     issuer: asUrl,
     grants: {},
     resources: [],
     registrations: 0,
+    revocations: 0,
+    knowsToken: (token) => of('AccessToken').has(token) || of('RefreshToken').has(token),
     refusals: 0,
     seen: new Set(),
     refuseAll: false,
     hold: null,
+    waits: null,
+    ran: {},
     neededScope: '',
     metadata: {},
     resourceMetadata: {},
@@ -238,7 +305,7 @@ export async function startOAuthUpstream(options: OAuthUpstreamOptions = {}): Pr
       let next = new URL(authorizationUrl);
       for (let steps = 0; steps < 10; steps += 1) {
         const cookie = [...jar].map(([name, value]) => `${name}=${value}`).join('; ');
-        const reply = await fetch(next, { redirect: 'manual', headers: { cookie, accept: 'text/html' } });
+        const reply = await fetch(next, { redirect: 'manual', headers: { cookie, accept: 'text/html' }, dispatcher });
         for (const each of reply.headers.getSetCookie()) {
           const [name = '', value = ''] = (each.split(';')[0] ?? '').split(/=(.*)/s);
           jar.set(name, value);
@@ -251,11 +318,12 @@ export async function startOAuthUpstream(options: OAuthUpstreamOptions = {}): Pr
       throw new Error('the sign-in does not end');
     },
     async close() {
-      await Promise.all([...transports.values()].map((transport) => transport.close()));
+      await Promise.all([...transports.values(), ...streams.values()].map((transport) => transport.close()));
       for (const server of [asServer, mcpServer]) {
         server.closeAllConnections();
         await new Promise((resolve) => server.close(resolve));
       }
+      await dispatcher.close();
     },
   };
   return upstream;
@@ -263,12 +331,17 @@ export async function startOAuthUpstream(options: OAuthUpstreamOptions = {}): Pr
 
 type Handler = (request: IncomingMessage, response: ServerResponse) => Promise<void>;
 
-async function listen(handler: Handler): Promise<[Server, string]> {
-  const server = createServer((request, response) => {
+async function listen(handler: Handler, isSecure: boolean): Promise<[Server, string]> {
+  const answer = (request: IncomingMessage, response: ServerResponse) => {
     handler(request, response).catch((error) => sendJson(response, 500, { error: String(error) }));
-  });
+  };
+  const read = (name: string) => readFileSync(join(certificates, name));
+  const server = isSecure
+    ? createSecureServer({ key: read('server.key'), cert: read('good.pem') }, answer)
+    : createServer(answer);
   await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
-  return [server, `http://127.0.0.1:${(server.address() as AddressInfo).port}`];
+  const { port } = server.address() as AddressInfo;
+  return [server, isSecure ? `https://localhost:${port}` : `http://127.0.0.1:${port}`];
 }
 
 async function bodyOf(request: IncomingMessage): Promise<string> {

@@ -3,6 +3,7 @@
 // bytes are counted, the address stays on the origin, and the address guard sees each connect.
 import type { Dispatcher } from 'undici';
 import { asHubError, HubError, isHubError } from '../../lib/errors';
+import { challengeOf } from './challenge';
 import type { Egress } from './egress';
 import { createEventStream } from './event-stream';
 import { checkedUrl, reservedHeaders } from './http';
@@ -263,6 +264,10 @@ export function openSse({ target, egress, access = null }: SseOptions, events: T
         const refusal = access?.refusal() ?? needsAuth(name, url);
         lose(refusal, 'needs-auth');
         return refusal;
+      }
+      if (status === 403 && access) {
+        const { error, scope = '' } = challengeOf(one(reply.headers['www-authenticate']));
+        if (error === 'insufficient_scope') return access.wantsMore(scope.split(' ').filter(Boolean));
       }
       const error = status === 404 ? forgotten(name) : statusError(name, status, one(reply.headers['retry-after']));
       // The stream stands, but nothing that is sent arrives any more: only a new one helps.
