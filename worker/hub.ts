@@ -121,6 +121,7 @@ export async function startWorkerHub(options: WorkerOptions): Promise<WorkerHub>
     egress,
     publicUrl: env.MCPHUB_PUBLIC_URL,
     version,
+    processEnv: options.processEnv,
     log,
     desired,
     changed: async (serverId, userId) => bus.emit('credential.changed', { serverId, userId }),
@@ -246,10 +247,14 @@ export async function startWorkerHub(options: WorkerOptions): Promise<WorkerHub>
   bus.on('credential.changed', ({ serverId, userId }) => {
     credentials.forget(serverId, userId);
     supervisor.renewCredential(serverId, userId);
+    void credentials.giveBackAll();
     return userId === null ? undefined : gateway.connectionChanged(serverId, userId);
   });
   for (const event of ['server.created', 'server.updated', 'server.deleted'] as const) {
-    bus.on(event, () => supervisor.reconcile());
+    bus.on(event, () => {
+      if (event !== 'server.created') void credentials.giveBackAll();
+      return supervisor.reconcile();
+    });
   }
   bus.on('server.restart', ({ id }) => supervisor.restart(id));
   const serverNames = new Map<string, string>();
@@ -336,6 +341,7 @@ export async function startWorkerHub(options: WorkerOptions): Promise<WorkerHub>
     // Each keeps up with the other: a server that opens before the catalogue is read is listed all the same.
     await limiter.start();
     await Promise.all([gateway.start(), supervisor.start(), reports.start()]);
+    void credentials.giveBackAll();
     health.watchDatabase(db);
     health.pass('servers');
     return { setupUrl: setupToken && `${env.MCPHUB_PUBLIC_URL}/setup?token=${setupToken}` };

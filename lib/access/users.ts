@@ -10,6 +10,7 @@ import { checkVersion, type VersionCheck } from '../telemetry/versions';
 import { endAllSessions } from './browser-sessions';
 import { can, canGive } from './can';
 import type { Ctx } from './context';
+import { giveUpTokens } from './given-up';
 import { isUuid } from './keys';
 import { dropResetLink, storeResetLink } from './passwords-of';
 import { givableRoles, keepAnAdmin, permissionsOf, replaceRoles } from './roles-of';
@@ -128,6 +129,7 @@ export async function deleteUser(ctx: Ctx, id: string, check: VersionCheck = {})
       .select({ serverId: upstreamCredentials.serverId })
       .from(upstreamCredentials)
       .where(eq(upstreamCredentials.userId, id));
+    await giveUpTokens(tx, eq(upstreamCredentials.userId, id));
     await tx.delete(users).where(eq(users.id, id));
     await writeAudit(tx, ctx, { action: 'user.deleted', ...named(row), before });
     return connected;

@@ -5,6 +5,7 @@ import { and, asc, eq, inArray, isNull, or, sql } from 'drizzle-orm';
 import { type StoredValues, upstreamCredentials, users } from '../../drizzle/schema';
 import { can } from '../access/can';
 import type { Ctx } from '../access/context';
+import { giveUpTokens } from '../access/given-up';
 import { isUuid } from '../access/keys';
 import type { Tx } from '../db/types';
 import { type FieldFault, HubError } from '../errors';
@@ -12,6 +13,7 @@ import { invalidInput, parseInput, pointerOf } from '../input';
 import { isHeaderValue } from '../servers/header-value';
 import { findServer, readServers, type ServerRow, serverResource } from '../servers/rows';
 import { writeAudit } from '../telemetry/audit';
+import { ownedBy } from './owner';
 import {
   type ConnectionInput,
   type ConnectionView,
@@ -82,7 +84,7 @@ export async function setConnection(ctx: Ctx, name: string, input: ConnectionInp
     await writeAudit(tx, ctx, {
       action: 'credential.stored',
       ...named(row),
-      after: { of: ctx.actor.name, kind: 'static', fields: Object.keys(given).sort() },
+      after: { ...ownedBy(await nameOf(tx, userId)), kind: 'static', fields: Object.keys(given).sort() },
     });
     return { row, userId };
   });
@@ -97,7 +99,7 @@ export async function deleteConnection(ctx: Ctx, name: string): Promise<void> {
     const userId = requireOwn(ctx);
     const before = await lockOwn(tx, row.id, userId);
     if (!before) throw new HubError('NOT_FOUND', `You are not connected to "${row.name}".`);
-    await remove(ctx, tx, row, before, ctx.actor.name);
+    await remove(ctx, tx, row, before, await nameOf(tx, userId));
     return { row, userId };
   });
   await ctx.bus.emit('credential.changed', { serverId: row.id, userId });
@@ -156,7 +158,7 @@ export async function deleteServerConnection(ctx: Ctx, name: string, id: string)
           .for('update', { of: upstreamCredentials })
       : [];
     if (!found || !maySee(ctx, found.credential)) throw new HubError('NOT_FOUND', 'There is no such connection.');
-    await remove(ctx, tx, row, found.credential, found.user ?? 'hub');
+    await remove(ctx, tx, row, found.credential, found.user);
     return found.credential;
   });
   await ctx.bus.emit('credential.changed', { serverId: gone.serverId, userId: gone.userId });
@@ -177,6 +179,12 @@ export function requireOwn({ actor }: Ctx): string {
   throw new HubError('FORBIDDEN', 'Only users with full use of their account sign in to servers.');
 }
 
+/** The actor may be a key, which has a name of its own. */
+async function nameOf(tx: Tx, userId: string): Promise<string> {
+  const [user] = await tx.select({ name: users.username }).from(users).where(eq(users.id, userId));
+  return user?.name ?? '';
+}
+
 function maySee({ actor }: Ctx, { userId }: CredentialRow): boolean {
   return userId === null || can(actor, 'read', { type: 'user', ownerId: userId });
 }
@@ -190,13 +198,21 @@ async function lockOwn(tx: Tx, serverId: string, userId: string): Promise<Creden
   return row;
 }
 
-async function remove(ctx: Ctx, tx: Tx, server: ServerRow, credential: CredentialRow, of: string): Promise<void> {
+/** @param user its name; null: the credential is the hub's */
+async function remove(
+  ctx: Ctx,
+  tx: Tx,
+  server: ServerRow,
+  credential: CredentialRow,
+  user: string | null,
+): Promise<void> {
+  await giveUpTokens(tx, eq(upstreamCredentials.id, credential.id));
   await tx.delete(upstreamCredentials).where(eq(upstreamCredentials.id, credential.id));
   const { kind, issuer, scopes } = credential;
   await writeAudit(tx, ctx, {
     action: 'credential.deleted',
     ...named(server),
-    before: { of, kind, ...(issuer && { issuer, scopes }) },
+    before: { ...ownedBy(user), kind, ...(issuer && { issuer, scopes }) },
   });
 }
 

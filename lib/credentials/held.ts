@@ -8,6 +8,7 @@ import type { Vault } from '../access/vault/seal';
 import type { Db, Tx } from '../db/types';
 import { HubError } from '../errors';
 import { writeAudit } from '../telemetry/audit';
+import { ownedBy } from './owner';
 
 /** A credential with its values opened. */
 export interface Held {
@@ -149,7 +150,7 @@ export function createHeldStore(db: Db, vault: Vault, opener: Opener): HeldStore
             resourceType: 'server',
             resourceId: serverId,
             resourceName: server.name,
-            after: { of: userId === null ? 'hub' : person.name, kind: 'oauth', issuer, scopes },
+            after: { ...ownedBy(userId === null ? null : person.name), kind: 'oauth', issuer, scopes },
           },
         );
       });

@@ -1,8 +1,9 @@
 // The servers file: reads its text and makes the rows of source "file" equal to it. A fault concerns its own entry
 // only, which keeps its last good state; text that is no JSON changes nothing at all.
 import { eq } from 'drizzle-orm';
-import { servers } from '../../drizzle/schema';
+import { servers, upstreamCredentials } from '../../drizzle/schema';
 import type { Ctx } from '../access/context';
+import { giveUpTokens } from '../access/given-up';
 import { systemActor } from '../access/identities';
 import type { Vault } from '../access/vault/seal';
 import type { Db, Tx } from '../db/types';
@@ -173,6 +174,7 @@ async function syncRows(ctx: Ctx, tx: Tx, path: string, entries: FileEntry[], fa
   const changes: Change[] = [];
   const wanted = new Set(entries.map((entry) => entry.name.toLowerCase()));
   for (const row of rows.filter((each) => !wanted.has(each.name.toLowerCase()))) {
+    await giveUpTokens(tx, eq(upstreamCredentials.serverId, row.id));
     await tx.delete(servers).where(eq(servers.id, row.id));
     const named = { resourceType: 'server', resourceId: row.id, resourceName: row.name };
     await writeAudit(tx, ctx, { action: 'server.deleted', ...named, before: settingsOf(row) });

@@ -3,7 +3,7 @@
 import { createHash } from 'node:crypto';
 import { eq, sql } from 'drizzle-orm';
 import { openapiDocuments, serverCatalogs, servers } from '../../drizzle/schema';
-import type { Opener } from '../access/vault/envelope';
+import type { Opener, OpenValue } from '../access/vault/envelope';
 import { canonicalJson } from '../canonical-json';
 import type { CredentialSetting } from '../credentials/schema';
 import type { Db } from '../db/types';
@@ -104,10 +104,21 @@ export async function listDesired(
   const variables = { ...processEnv };
   const open = await opener.begin(db);
   return rows.map(({ row: stored, said, document }) => {
-    const { row, closed } = openRow(stored, open);
-    const desired = desiredOf(row, variables, said, document);
-    return closed.length > 0 ? { ...desired, fault: closedFault(closed) } : desired;
+    return desiredOfStored(stored, variables, open, said, document);
   });
+}
+
+/** Of a row as it is stored. A value that does not open is empty, and the fault names it. */
+export function desiredOfStored(
+  stored: typeof servers.$inferSelect,
+  processEnv: Record<string, string | undefined>,
+  open: OpenValue,
+  said: Said | null = null,
+  documentHash: string | null = null,
+): DesiredServer {
+  const { row, closed } = openRow(stored, open);
+  const desired = desiredOf(row, processEnv, said, documentHash);
+  return closed.length > 0 ? { ...desired, fault: closedFault(closed) } : desired;
 }
 
 /** Pure. */

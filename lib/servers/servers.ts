@@ -5,6 +5,7 @@ import { eq, sql } from 'drizzle-orm';
 import { servers, upstreamCredentials, upstreamSignIns } from '../../drizzle/schema';
 import { can } from '../access/can';
 import type { Ctx } from '../access/context';
+import { giveUpTokens } from '../access/given-up';
 import type { Actor } from '../access/schema';
 import type { Sealer } from '../access/vault/seal';
 import type { Db, Tx } from '../db/types';
@@ -128,6 +129,7 @@ export async function deleteServer(ctx: Ctx, name: string, check: VersionCheck =
     const { row } = await findServer(ctx, tx, name, 'delete', true);
     refuseFileRow(row);
     await checkVersion(tx, row, check);
+    await giveUpTokens(tx, eq(upstreamCredentials.serverId, row.id));
     await tx.delete(servers).where(eq(servers.id, row.id));
     await writeAudit(tx, ctx, { action: 'server.deleted', ...named(row), before: settingsOf(row) });
     return row;
@@ -204,7 +206,7 @@ export async function replaceServer(
   await changeName(tx, row.name, server.name, { serverId: row.id });
   const columns = sealColumns(await ctx.vault.sealer(tx), row.id, columnsOf(server), row);
   const changed = await writeServer(tx, row.id, { ...columns, ...origin });
-  if (signsInElsewhere(row, changed)) await dropCredentials(tx, row.id);
+  if (signsInElsewhere(row, changed)) await dropCredentials(tx, row);
   await keepDocument(tx, changed, server, row);
   await writeAudit(tx, ctx, {
     action: 'server.updated',
@@ -215,7 +217,10 @@ export async function replaceServer(
   return changed;
 }
 
-async function dropCredentials(tx: Tx, serverId: string): Promise<void> {
+/** @param row as it was when they were given */
+async function dropCredentials(tx: Tx, row: ServerRow): Promise<void> {
+  const serverId = row.id;
+  await giveUpTokens(tx, eq(upstreamCredentials.serverId, serverId), row);
   await tx.delete(upstreamCredentials).where(eq(upstreamCredentials.serverId, serverId));
   await tx.delete(upstreamSignIns).where(eq(upstreamSignIns.serverId, serverId));
 }

@@ -46,6 +46,7 @@ export async function openSigningHub(): Promise<SigningHub> {
         egress: createEgress('private-allowed'),
         // Its own client at each issuer: ports come again.
         publicUrl: `https://${name}.example`,
+        processEnv: {},
         version: '0.0.0',
         log: silentLog,
         desired: async () => target,

@@ -1,6 +1,9 @@
 // What the hub asks of authorization servers as a client: small JSON documents and forms, over the guarded client of all
-// outbound requests. Metadata names the addresses, so each is checked before it is used; none is ever opened or run here.
+// outbound requests, with the certificate authorities that the server's row trusts. Metadata names the addresses, so each
+// is checked before it is used; none is ever opened or run here.
+import { createHash } from 'node:crypto';
 import { HubError } from '../../lib/errors';
+import type { DesiredServer } from '../../lib/servers';
 import { createHttpClient, type Egress, type HttpAnswer, type HttpRequest } from '../upstream';
 
 const answerMs = 10_000;
@@ -8,7 +11,13 @@ const answerMaxBytes = 256 * 1024;
 /** Characters that RFC 3986 allows nowhere in a URL, and the beginnings of what a shell would run. */
 const suspicious = /[\s"'<>\\^`{|}]|\$\(/;
 
+/** The server on whose behalf somebody is asked. */
+export type AskedFor = Pick<DesiredServer, 'url' | 'tls'>;
+export type AskingFor = (server: AskedFor) => Asking;
+
 export interface Asking {
+  /** Equal where the same authorities are trusted; what was learned with one must not be believed by another. */
+  readonly trust: string;
   /** A GET of a document. Redirects are followed on the origin only. @throws HubError as `post` does */
   get(url: URL): Promise<HttpAnswer>;
   /** A GET of a page, as far as its first answer. @throws HubError as `post` does */
@@ -21,9 +30,16 @@ export interface Asking {
 }
 
 /** @param userAgent "name/version" */
-export function createAsking(egress: Egress, userAgent: string): Asking {
-  async function send(url: URL, sent: Pick<HttpRequest, 'method' | 'stays' | 'headers' | 'body'>): Promise<HttpAnswer> {
-    const client = createHttpClient({ server: url.host, egress });
+export function createAsking(egress: Egress, userAgent: string): AskingFor {
+  async function send(
+    { url: own, tls }: AskedFor,
+    url: URL,
+    sent: Pick<HttpRequest, 'method' | 'stays' | 'headers' | 'body'>,
+  ): Promise<HttpAnswer> {
+    // A name for the certificate is that of the server itself; whom to trust is said for all that belongs to it.
+    const isServer = own !== null && new URL(own).origin === url.origin;
+    const trusted = isServer ? tls : tls?.ca === undefined ? null : { ca: tls.ca };
+    const client = createHttpClient({ server: url.host, egress, tls: trusted, tlsOrigin: url.origin });
     const late = new AbortController();
     const message = `${url.host} did not answer within ${answerMs / 1000} s.`;
     const error = new HubError('UPSTREAM_TIMEOUT', message, { reason: 'timeout', retryable: true });
@@ -42,11 +58,12 @@ export function createAsking(egress: Egress, userAgent: string): Asking {
     }
   }
 
-  return {
-    get: (url) => send(url, { method: 'GET', headers: {} }),
-    look: (url) => send(url, { method: 'GET', headers: { accept: 'text/html' }, stays: true }),
-    post: (url, body, headers) => send(url, { method: 'POST', headers, body: Buffer.from(body), stays: true }),
-  };
+  return (server) => ({
+    trust: server.tls?.ca === undefined ? '' : createHash('sha256').update(server.tls.ca).digest('base64url'),
+    get: (url) => send(server, url, { method: 'GET', headers: {} }),
+    look: (url) => send(server, url, { method: 'GET', headers: { accept: 'text/html' }, stays: true }),
+    post: (url, body, headers) => send(server, url, { method: 'POST', headers, body: Buffer.from(body), stays: true }),
+  });
 }
 
 /**

@@ -12,6 +12,8 @@ export interface Issuer {
   issuer: string;
   authorizationEndpoint: URL;
   tokenEndpoint: URL;
+  /** Where tokens are given back (RFC 7009). */
+  revocationEndpoint: URL | null;
   registrationEndpoint: URL | null;
   /** Clients may be named by the URL of their metadata document. */
   takesDocuments: boolean;
@@ -21,6 +23,8 @@ export interface Issuer {
   grants: readonly string[];
   /** How clients prove themselves at the token endpoint. */
   authMethods: readonly string[];
+  /** And at the revocation endpoint. */
+  revocationAuthMethods: readonly string[];
 }
 
 export interface Discovered {
@@ -37,21 +41,21 @@ const keptMax = 500;
 /** Of the question without a token. */
 const protocolVersion = '2025-11-25';
 
-export function createDiscovery(asking: Asking) {
+export function createDiscovery() {
   const known = new Map<string, { at: number; issuer: Issuer }>();
 
   /**
-   * @param serverUrl of the MCP server @param wanted the only issuer to be used, from the settings
+   * @param asking for the MCP server @param serverUrl of it @param wanted the only issuer to be used, from the settings
    * @throws HubError UPSTREAM_BAD_ANSWER and what `Asking` throws, each with a sentence for people
    */
-  async function discover(serverUrl: URL, wanted: string | undefined): Promise<Discovered> {
-    const challenge = await challengeFor(serverUrl);
-    const resource = await resourceOf(serverUrl, challenge.resource_metadata);
+  async function discover(asking: Asking, serverUrl: URL, wanted: string | undefined): Promise<Discovered> {
+    const challenge = await challengeFor(asking, serverUrl);
+    const resource = await resourceOf(asking, serverUrl, challenge.resource_metadata);
     const named = resource?.authorizationServers ?? [serverUrl.origin];
     if (wanted !== undefined && resource && !named.includes(wanted)) {
       throw refused(`is not ${wanted}, as the settings say: the server names ${named.slice(0, 3).join(', ')}`);
     }
-    const issuer = await issuerOf(wanted ?? (named[0] as string));
+    const issuer = await issuerOf(asking, wanted ?? (named[0] as string));
     return {
       resource: resource?.resource ?? canonical(serverUrl),
       issuer,
@@ -60,15 +64,16 @@ export function createDiscovery(asking: Asking) {
   }
 
   /** What a request without a token is told; empty where that says nothing. Some servers let everybody say hello. */
-  async function challengeFor(serverUrl: URL): Promise<Record<string, string>> {
+  async function challengeFor(asking: Asking, serverUrl: URL): Promise<Record<string, string>> {
     const params = { protocolVersion, capabilities: {}, clientInfo: { name: 'mcphub', version: '1' } };
-    const hello = await ask(serverUrl, { id: 1, method: 'initialize', params });
+    const hello = await ask(asking, serverUrl, { id: 1, method: 'initialize', params });
     const session = hello.headers['mcp-session-id'];
-    const answer = hello.status === 401 ? hello : await ask(serverUrl, { id: 2, method: 'tools/list' }, session);
+    const answer =
+      hello.status === 401 ? hello : await ask(asking, serverUrl, { id: 2, method: 'tools/list' }, session);
     return answer.status === 401 ? challengeOf(answer.headers['www-authenticate']) : {};
   }
 
-  function ask(serverUrl: URL, message: object, session?: string) {
+  function ask(asking: Asking, serverUrl: URL, message: object, session?: string) {
     return asking.post(serverUrl, JSON.stringify({ jsonrpc: '2.0', ...message }), {
       'content-type': 'application/json',
       accept: 'application/json, text/event-stream',
@@ -76,7 +81,7 @@ export function createDiscovery(asking: Asking) {
     });
   }
 
-  async function resourceOf(serverUrl: URL, named: string | undefined) {
+  async function resourceOf(asking: Asking, serverUrl: URL, named: string | undefined) {
     const wellKnown = '/.well-known/oauth-protected-resource';
     const path = serverUrl.pathname.replace(/\/$/, '');
     const places =
@@ -105,8 +110,9 @@ export function createDiscovery(asking: Asking) {
   }
 
   /** @throws HubError as `discover` does */
-  async function issuerOf(issuer: string): Promise<Issuer> {
-    const kept = known.get(issuer);
+  async function issuerOf(asking: Asking, issuer: string): Promise<Issuer> {
+    const key = `${asking.trust} ${issuer}`;
+    const kept = known.get(key);
     if (kept && performance.now() - kept.at < keptMs) return kept.issuer;
     const url = namedUrl(issuer, 'issuer');
     let fault: unknown;
@@ -120,13 +126,13 @@ export function createDiscovery(asking: Asking) {
       if (answer?.status !== 200) continue;
       const checked = readIssuer(issuer, jsonObject(answer, 'metadata'));
       if (known.size >= keptMax) known.clear();
-      known.set(issuer, { at: performance.now(), issuer: checked });
+      known.set(key, { at: performance.now(), issuer: checked });
       return checked;
     }
     throw fault ?? refused(`(${issuer}) publishes no metadata`);
   }
 
-  return { discover, issuerOf, forget: (issuer: string) => void known.delete(issuer) };
+  return { discover, issuerOf };
 }
 
 export type Discovery = ReturnType<typeof createDiscovery>;
@@ -145,18 +151,21 @@ export function readIssuer(expected: string, metadata: Record<string, unknown>):
   if (!texts(metadata.code_challenge_methods_supported).includes('S256')) {
     throw refused('does not say that it supports PKCE with S256, without which a code could be stolen');
   }
-  const registration = metadata.registration_endpoint;
+  const { registration_endpoint: registration, revocation_endpoint: revocation } = metadata;
+  // RFC 8414, 2: what it is where nothing is said.
+  const authMethods = metadata.token_endpoint_auth_methods_supported ?? ['client_secret_basic'];
   return {
     issuer: expected,
     authorizationEndpoint: namedUrl(metadata.authorization_endpoint, 'authorization endpoint'),
     tokenEndpoint: namedUrl(metadata.token_endpoint, 'token endpoint'),
+    revocationEndpoint: revocation === undefined ? null : namedUrl(revocation, 'revocation endpoint'),
     registrationEndpoint: registration === undefined ? null : namedUrl(registration, 'registration endpoint'),
     takesDocuments: metadata.client_id_metadata_document_supported === true,
     sendsIss: metadata.authorization_response_iss_parameter_supported === true,
     scopes: texts(metadata.scopes_supported),
     grants: texts(metadata.grant_types_supported ?? ['authorization_code']),
-    // RFC 8414, 2: what it is where nothing is said.
-    authMethods: texts(metadata.token_endpoint_auth_methods_supported ?? ['client_secret_basic']),
+    authMethods: texts(authMethods),
+    revocationAuthMethods: texts(metadata.revocation_endpoint_auth_methods_supported ?? authMethods),
   };
 }
 

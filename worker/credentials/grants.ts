@@ -1,4 +1,5 @@
-// Requests to a token endpoint (RFC 6749, 4.1.3, 4.4.2 and 6; RFC 8707 for `resource`) and what is taken of the answers.
+// Requests to a token endpoint (RFC 6749, 4.1.3, 4.4.2 and 6; RFC 8707 for `resource`), to one where tokens are given back
+// (RFC 7009), and what is taken of the answers.
 import { HubError } from '../../lib/errors';
 import { type Asking, jsonObject, refused } from './asking';
 import type { Issuer } from './discovery';
@@ -36,14 +37,7 @@ export async function requestTokens(
   client: OAuthClient,
   params: Record<string, string>,
 ): Promise<Tokens> {
-  const form = new URLSearchParams(params);
-  const headers: Record<string, string> = { 'content-type': 'application/x-www-form-urlencoded' };
-  authenticate(client, authMethods, form, headers);
-  const answer = await asking.post(tokenEndpoint, form.toString(), headers);
-  if (answer.status >= 500) {
-    const message = `The sign-in service of the server answered with HTTP status ${answer.status}.`;
-    throw new HubError('UPSTREAM_UNAVAILABLE', message, { reason: `http-${answer.status}`, retryable: true });
-  }
+  const answer = await postForm(asking, tokenEndpoint, client, authMethods, params);
   const body = jsonObject(answer, 'an answer');
   if (answer.status !== 200) throw denied(body, answer.status);
   const { access_token, refresh_token, token_type, scope, expires_in } = body;
@@ -58,6 +52,48 @@ export async function requestTokens(
     scopes: typeof scope === 'string' ? scope.split(' ').filter(Boolean) : null,
     expiresAt: seconds > 0 && seconds < 1e9 ? new Date(Date.now() + seconds * 1000) : null,
   };
+}
+
+/**
+ * Gives a token back. One that is known no more counts as given back (RFC 7009, 2.2).
+ * @param hint `refresh_token` or `access_token`
+ * @throws HubError UPSTREAM_NEEDS_AUTH for an error that the issuer names, else as Asking does
+ */
+export async function revokeToken(
+  asking: Asking,
+  { revocationEndpoint, revocationAuthMethods }: { revocationEndpoint: URL; revocationAuthMethods: readonly string[] },
+  client: OAuthClient,
+  token: string,
+  hint: string,
+): Promise<void> {
+  const params = { token, token_type_hint: hint };
+  const answer = await postForm(asking, revocationEndpoint, client, revocationAuthMethods, params);
+  if (answer.status === 200 || answer.status === 204) return;
+  let said: Record<string, unknown> = {};
+  try {
+    said = jsonObject(answer, 'an answer');
+  } catch {
+    // The status says enough.
+  }
+  throw denied(said, answer.status, 'did not take the token back');
+}
+
+async function postForm(
+  asking: Asking,
+  endpoint: URL,
+  client: OAuthClient,
+  authMethods: readonly string[],
+  params: Record<string, string>,
+) {
+  const form = new URLSearchParams(params);
+  const headers: Record<string, string> = { 'content-type': 'application/x-www-form-urlencoded' };
+  authenticate(client, authMethods, form, headers);
+  const answer = await asking.post(endpoint, form.toString(), headers);
+  if (answer.status >= 500) {
+    const message = `The sign-in service of the server answered with HTTP status ${answer.status}.`;
+    throw new HubError('UPSTREAM_UNAVAILABLE', message, { reason: `http-${answer.status}`, retryable: true });
+  }
+  return answer;
 }
 
 function authenticate(
@@ -78,9 +114,13 @@ function authenticate(
   if (method.endsWith('post')) form.set('client_secret', clientSecret ?? '');
 }
 
-function denied({ error, error_description }: Record<string, unknown>, status: number): HubError {
+function denied(
+  { error, error_description }: Record<string, unknown>,
+  status: number,
+  what = 'gave no token',
+): HubError {
   const code = typeof error === 'string' && /^[\x20-\x7e]{1,64}$/.test(error) ? error : `HTTP status ${status}`;
-  const message = `The sign-in service of the server gave no token: ${shownError(code, error_description)}.`;
+  const message = `The sign-in service of the server ${what}: ${shownError(code, error_description)}.`;
   return new HubError('UPSTREAM_NEEDS_AUTH', message, { reason: reasonPrefix + code });
 }
 

@@ -2,6 +2,7 @@
 
 import type { Opener } from '../../lib/access/vault/envelope';
 import type { Vault } from '../../lib/access/vault/seal';
+import { createGivenUpStore } from '../../lib/credentials/given-up';
 import { createHeldStore } from '../../lib/credentials/held';
 import { createSignInStore } from '../../lib/credentials/sign-ins';
 import type { Db } from '../../lib/db/types';
@@ -12,6 +13,7 @@ import { createAsking } from './asking';
 import { createDiscovery } from './discovery';
 import { createKeeper, type Keeper } from './keeper';
 import { clientDocument, clientDocumentPath, createRegistration, ownAddresses } from './registration';
+import { createRevocation } from './revocation';
 import { type CodeAnswer, createSignIns } from './sign-in';
 
 export { clientDocumentPath };
@@ -25,6 +27,8 @@ export interface CredentialsOptions {
   /** MCPHUB_PUBLIC_URL. */
   publicUrl: string;
   version: string;
+  /** What `${VAR}` in the servers file stands for. */
+  processEnv: Record<string, string | undefined>;
   log: Log;
   /** A server as it shall be. @throws HubError NOT_FOUND */
   desired(serverId: string): Promise<DesiredServer>;
@@ -36,6 +40,8 @@ export interface Credentials extends Keeper {
   /** As createSignIns. */
   begin(serverId: string, startedBy: string, forUser: boolean): Promise<string>;
   finish(answer: CodeAnswer): Promise<string>;
+  /** Gives tokens back that were given up: after credentials, servers or users were deleted. Never rejects. */
+  giveBackAll(): Promise<void>;
   /** The hub's own metadata document as an OAuth client, as JSON. */
   readonly clientDocument: string;
 }
@@ -44,12 +50,14 @@ export function createCredentials(options: CredentialsOptions): Credentials {
   const { db, vault, opener, egress, version, log, desired, changed } = options;
   const publicUrl = options.publicUrl.replace(/\/+$/, '');
   const own = ownAddresses(publicUrl);
-  const asking = createAsking(egress, `mcphub/${version}`);
-  const discovery = createDiscovery(asking);
+  const askingFor = createAsking(egress, `mcphub/${version}`);
+  const discovery = createDiscovery();
   const held = createHeldStore(db, vault, opener());
   const signIns = createSignInStore(db, vault, opener());
-  const registration = createRegistration(asking, signIns, own);
-  const keeper = createKeeper({ held, asking, discovery, registration, publicUrl, log });
-  const { begin, finish } = createSignIns({ asking, discovery, registration, signIns, held, own, desired, changed });
-  return { ...keeper, begin, finish, clientDocument: JSON.stringify(clientDocument(own)) };
+  const registration = createRegistration(signIns, own);
+  const keeper = createKeeper({ held, askingFor, discovery, registration, publicUrl, log });
+  const { begin, finish } = createSignIns({ askingFor, discovery, registration, signIns, held, own, desired, changed });
+  const store = createGivenUpStore(db, opener(), options.processEnv);
+  const giveBackAll = createRevocation({ store, askingFor, discovery, registration, log });
+  return { ...keeper, begin, finish, giveBackAll, clientDocument: JSON.stringify(clientDocument(own)) };
 }

@@ -7,7 +7,7 @@ import { asHubError, HubError } from '../../lib/errors';
 import type { Log } from '../../lib/log';
 import type { DesiredServer } from '../../lib/servers';
 import type { Access } from '../upstream/types';
-import type { Asking } from './asking';
+import type { Asking, AskingFor } from './asking';
 import type { Discovery } from './discovery';
 import { reasonPrefix, requestTokens, type Tokens } from './grants';
 import { createMachineAccess } from './machine';
@@ -26,7 +26,7 @@ const keptMax = 10_000;
 
 export interface KeeperDeps {
   held: HeldStore;
-  asking: Asking;
+  askingFor: AskingFor;
   discovery: Discovery;
   registration: Registration;
   /** Without a slash at its end. */
@@ -35,12 +35,12 @@ export interface KeeperDeps {
   wait?: (ms: number) => Promise<void>;
 }
 
-type Server = Pick<DesiredServer, 'id' | 'name' | 'url' | 'credential' | 'type'>;
+type Server = Pick<DesiredServer, 'id' | 'name' | 'url' | 'credential' | 'type' | 'tls' | 'hash'>;
 
 export function createKeeper(deps: KeeperDeps) {
-  const { held: store, asking, discovery, registration, publicUrl, log } = deps;
+  const { held: store, askingFor, discovery, registration, publicUrl, log } = deps;
   const wait = deps.wait ?? ((ms) => new Promise((resolve) => setTimeout(resolve, ms)));
-  const known = new LRUCache<string, Promise<Access>>({ max: keptMax });
+  const known = new LRUCache<string, { made: Promise<Access>; hash: string }>({ max: keptMax });
 
   /**
    * What a new connection proves itself with. Null: the server needs nothing of this kind.
@@ -62,11 +62,12 @@ export function createKeeper(deps: KeeperDeps) {
   function kept(server: Server, setting: CredentialSetting, owner: string | null): Promise<Access> {
     const key = `${server.id} ${owner ?? ''}`;
     const there = known.get(key);
-    if (there) return there;
+    // It goes by the settings with which it was made.
+    if (there && there.hash === server.hash) return there.made;
     const made = make(server, setting, owner);
-    known.set(key, made);
+    known.set(key, { made, hash: server.hash });
     made.catch(() => {
-      if (known.get(key) === made) known.delete(key);
+      if (known.get(key)?.made === made) known.delete(key);
     });
     return made;
   }
@@ -93,7 +94,8 @@ export function createKeeper(deps: KeeperDeps) {
   async function ofMachine(server: Server, setting: OAuthSetting): Promise<Access | null> {
     const { clientId, clientSecret } = setting;
     if (setting.per !== 'hub' || clientId === undefined || !clientSecret || server.url === null) return null;
-    const found = await discovery.discover(new URL(server.url), setting.issuer);
+    const asking = askingFor(server);
+    const found = await discovery.discover(asking, new URL(server.url), setting.issuer);
     if (!found.issuer.grants.includes('client_credentials')) return null;
     const client = { clientId, clientSecret, authMethod: null };
     const fault = (why: string) => needsAuth(server, setting, null, why);
@@ -129,6 +131,7 @@ export function createKeeper(deps: KeeperDeps) {
     readonly env = {};
     headers: readonly string[] = [];
     generation = 0;
+    readonly #asking: Asking;
     #held: Held;
     #dueAtMs = Number.POSITIVE_INFINITY;
     #renewing: Promise<void> | null = null;
@@ -138,6 +141,7 @@ export function createKeeper(deps: KeeperDeps) {
       private readonly setting: OAuthSetting,
       held: Held,
     ) {
+      this.#asking = askingFor(server);
       this.#held = held;
       this.owner = held.userId;
       this.#adopt(held);
@@ -215,9 +219,9 @@ export function createKeeper(deps: KeeperDeps) {
       if (this.setting.issuer !== undefined && this.setting.issuer !== name) {
         await this.#fail('Another sign-in service belongs to the server now.');
       }
-      const client = await registration.clientOf(this.setting, name, clientId ?? '');
+      const client = await registration.clientOf(this.#asking, this.setting, name, clientId ?? '');
       if (!client) await this.#fail('The client that it was given to is known no more.');
-      const issuer = await discovery.issuerOf(name);
+      const issuer = await discovery.issuerOf(this.#asking, name);
       const params = {
         grant_type: 'refresh_token',
         refresh_token: values.refreshToken ?? '',
@@ -225,11 +229,12 @@ export function createKeeper(deps: KeeperDeps) {
       };
       let tokens: Tokens;
       try {
-        tokens = await requestTokens(asking, issuer, client as NonNullable<typeof client>, params);
+        tokens = await requestTokens(this.#asking, issuer, client as NonNullable<typeof client>, params);
       } catch (error) {
         const { code, message, extras } = asHubError(error);
         if (code !== 'UPSTREAM_NEEDS_AUTH') throw error;
-        if (extras.reason === `${reasonPrefix}invalid_client` && clientId) await registration.forget(name, clientId);
+        if (extras.reason === `${reasonPrefix}invalid_client` && clientId)
+          await registration.forget(this.#asking, name, clientId);
         await this.#read();
         if (this.#held.version !== before.version) return;
         return this.#fail(message);

@@ -43,7 +43,12 @@ function metadataOf(redirectUri: string, authMethod: string): Record<string, unk
   };
 }
 
-export function createRegistration(asking: Asking, store: SignInStore, own: OwnAddresses) {
+/** A client that was registered over other authorities of certificates may be somebody else's. */
+function keyOf({ trust }: Asking, issuer: string): string {
+  return trust === '' ? issuer : `${issuer} ${trust}`;
+}
+
+export function createRegistration(store: SignInStore, own: OwnAddresses) {
   const documentUrl = new URL(own.documentUrl);
   const canBeFetched = documentUrl.protocol === 'https:' && !isLoopback(documentUrl);
 
@@ -51,26 +56,38 @@ export function createRegistration(asking: Asking, store: SignInStore, own: OwnA
    * @throws HubError CONFLICT where an administrator has to enter a client, UPSTREAM_BAD_ANSWER when the registration is
    *   refused, else as Asking does
    */
-  async function clientFor(setting: OAuthSetting, issuer: Issuer): Promise<OAuthClient & { isRegistered: boolean }> {
+  async function clientFor(
+    asking: Asking,
+    setting: OAuthSetting,
+    issuer: Issuer,
+  ): Promise<OAuthClient & { isRegistered: boolean }> {
     const fixed = given(setting);
     if (fixed) return { ...fixed, isRegistered: false };
     if (canBeFetched && issuer.takesDocuments) {
       return { clientId: own.documentUrl, clientSecret: null, authMethod: 'none', isRegistered: false };
     }
-    const known = await store.findClient(issuer.issuer, own.redirectUri);
-    return { ...(known ?? (await register(issuer))), isRegistered: known !== null };
+    const known = await store.findClient(keyOf(asking, issuer.issuer), own.redirectUri);
+    return { ...(known ?? (await register(asking, issuer))), isRegistered: known !== null };
   }
 
   /** The client that a credential was given to. @returns null when it is known no more */
-  async function clientOf(setting: OAuthSetting, issuer: string, clientId: string): Promise<OAuthClient | null> {
+  async function clientOf(
+    asking: Asking,
+    setting: OAuthSetting,
+    issuer: string,
+    clientId: string,
+  ): Promise<OAuthClient | null> {
     const fixed = given(setting);
     if (fixed) return fixed.clientId === clientId ? fixed : null;
     if (clientId === own.documentUrl) return { clientId, clientSecret: null, authMethod: 'none' };
-    const known = await store.findClient(issuer, own.redirectUri);
+    const known = await store.findClient(keyOf(asking, issuer), own.redirectUri);
     return known?.clientId === clientId ? known : null;
   }
 
-  async function register({ issuer, registrationEndpoint, authMethods, scopes }: Issuer): Promise<OAuthClient> {
+  async function register(
+    asking: Asking,
+    { issuer, registrationEndpoint, authMethods, scopes }: Issuer,
+  ): Promise<OAuthClient> {
     if (!registrationEndpoint) {
       const message =
         `The sign-in service ${issuer} does not register clients by itself: register the hub there with the redirect ` +
@@ -97,14 +114,15 @@ export function createRegistration(asking: Asking, store: SignInStore, own: OwnA
       authMethod: typeof token_endpoint_auth_method === 'string' ? token_endpoint_auth_method : method,
     };
     const untilSeconds = Number(client_secret_expires_at);
-    return store.addClient(issuer, own.redirectUri, client, untilSeconds > 0 ? new Date(untilSeconds * 1000) : null);
+    const until = untilSeconds > 0 ? new Date(untilSeconds * 1000) : null;
+    return store.addClient(keyOf(asking, issuer), own.redirectUri, client, until);
   }
 
   return {
     clientFor,
     clientOf,
     /** The issuer does not know the client any more; the next sign-in registers another one. */
-    forget: (issuer: string, clientId: string) => store.removeClient(issuer, clientId),
+    forget: (asking: Asking, issuer: string, clientId: string) => store.removeClient(keyOf(asking, issuer), clientId),
   };
 }
 

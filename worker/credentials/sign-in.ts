@@ -6,7 +6,7 @@ import type { OAuthSetting } from '../../lib/credentials/schema';
 import type { SignInStore } from '../../lib/credentials/sign-ins';
 import { asHubError, HubError } from '../../lib/errors';
 import type { DesiredServer } from '../../lib/servers';
-import type { Asking } from './asking';
+import type { Asking, AskingFor } from './asking';
 import type { Discovery, Issuer } from './discovery';
 import { reasonPrefix, requestTokens, shownError } from './grants';
 import type { OwnAddresses, Registration } from './registration';
@@ -15,7 +15,7 @@ import { readStepUp, wantedScopes, writeStepUp } from './scopes';
 const validSeconds = 600;
 
 export interface SignInDeps {
-  asking: Asking;
+  askingFor: AskingFor;
   discovery: Discovery;
   registration: Registration;
   signIns: SignInStore;
@@ -38,7 +38,7 @@ export interface CodeAnswer {
 }
 
 export function createSignIns(deps: SignInDeps) {
-  const { asking, discovery, registration, signIns, held, own } = deps;
+  const { askingFor, discovery, registration, signIns, held, own } = deps;
 
   /**
    * @param startedBy id of the user, who alone may end it @param forUser whether the credential will be that user's
@@ -47,23 +47,25 @@ export function createSignIns(deps: SignInDeps) {
    *   entered first, UPSTREAM_* with what is wrong with the server's metadata
    */
   async function begin(serverId: string, startedBy: string, forUser: boolean): Promise<string> {
-    const { setting, url } = settingOf(await deps.desired(serverId));
+    const server = await deps.desired(serverId);
+    const { setting, url } = settingOf(server);
+    const asking = askingFor(server);
     if (forUser !== (setting.per === 'user')) {
       const whose = setting.per === 'user' ? 'Each user signs in for itself' : 'One sign-in of the hub is for all';
       throw new HubError('INVALID_INPUT', `${whose}: see the setting "credential" of the server.`);
     }
-    const { issuer, resource, scopes } = await discovery.discover(url, setting.issuer);
+    const { issuer, resource, scopes } = await discovery.discover(asking, url, setting.issuer);
     const userId = forUser ? startedBy : null;
     const state = randomBytes(32).toString('base64url');
     const verifier = randomBytes(32).toString('base64url');
     const before = await held.find(serverId, userId);
     const asked = wantedScopes({ setting, offered: scopes, issuer, before });
     const request = { redirectUri: own.redirectUri, resource, state, verifier, scopes: asked };
-    let client = await registration.clientFor(setting, issuer);
+    let client = await registration.clientFor(asking, setting, issuer);
     let target = authorizationUrl(issuer, client.clientId, request);
-    if (client.isRegistered && (await isForgotten(target))) {
-      await registration.forget(issuer.issuer, client.clientId);
-      client = await registration.clientFor(setting, issuer);
+    if (client.isRegistered && (await isForgotten(asking, target))) {
+      await registration.forget(asking, issuer.issuer, client.clientId);
+      client = await registration.clientFor(asking, setting, issuer);
       target = authorizationUrl(issuer, client.clientId, request);
     }
     await signIns.add(
@@ -85,7 +87,7 @@ export function createSignIns(deps: SignInDeps) {
   }
 
   /** A client that registered itself long ago may have been cleared away; people would be left on a page of errors. */
-  async function isForgotten(target: URL): Promise<boolean> {
+  async function isForgotten(asking: Asking, target: URL): Promise<boolean> {
     try {
       const { status, body } = await asking.look(target);
       return (status === 400 || status === 401) && body.toString('utf8').includes('invalid_client');
@@ -106,8 +108,10 @@ export function createSignIns(deps: SignInDeps) {
     // Somebody else's is as good as none.
     if (!signIn || signIn.startedBy !== userId) throw over();
     const { serverId, clientId, redirectUri, resource } = signIn;
-    const { setting } = settingOf(await deps.desired(serverId));
-    const issuer = await discovery.issuerOf(signIn.issuer);
+    const server = await deps.desired(serverId);
+    const { setting } = settingOf(server);
+    const asking = askingFor(server);
+    const issuer = await discovery.issuerOf(asking, signIn.issuer);
     checkIssuer(issuer, answer.iss);
     if (!(await signIns.use(signIn.id))) throw over();
     if (answer.error !== undefined) {
@@ -115,7 +119,7 @@ export function createSignIns(deps: SignInDeps) {
       throw new HubError('INVALID_INPUT', `The sign-in was refused: ${why}.`, { reason: 'refused' });
     }
     if (!code) throw new HubError('INVALID_INPUT', 'The sign-in service sent no code.');
-    const client = await registration.clientOf(setting, signIn.issuer, clientId);
+    const client = await registration.clientOf(asking, setting, signIn.issuer, clientId);
     if (!client || (setting.per === 'user') !== (signIn.userId !== null)) {
       throw new HubError('CONFLICT', 'The settings of the server have changed meanwhile: begin the sign-in again.');
     }
@@ -128,7 +132,7 @@ export function createSignIns(deps: SignInDeps) {
     };
     const tokens = await requestTokens(asking, issuer, client, params).catch(async (error: unknown) => {
       const { reason } = asHubError(error).extras;
-      if (reason === `${reasonPrefix}invalid_client`) await registration.forget(signIn.issuer, clientId);
+      if (reason === `${reasonPrefix}invalid_client`) await registration.forget(asking, signIn.issuer, clientId);
       throw error;
     });
     const { accessToken, refreshToken, scopes, expiresAt } = tokens;

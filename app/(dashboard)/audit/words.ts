@@ -50,6 +50,10 @@ const words: Record<string, string> = {
   'grant.updated': 'Allowed a client more',
   'grant.revoked': 'Ended what a client was allowed',
   'client.registered': 'Registered as a client',
+  'credential.stored': 'Signed in to a server',
+  'credential.deleted': 'Took away a sign-in to a server',
+  'credential.revoked': 'Gave the tokens of a server back',
+  'credential.not-revoked': 'Could not give the tokens of a server back',
   'secrets.rotated': 'Put stored secrets under a new key',
   'setup.refused': 'Used a wrong setup link',
 };

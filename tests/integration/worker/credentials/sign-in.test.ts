@@ -1,15 +1,18 @@
 // The hub as an OAuth client of a real authorization server: discovery, registration, the code flow, renewal.
 import { randomBytes, randomUUID } from 'node:crypto';
+import { desc, eq, like } from 'drizzle-orm';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
-import { servers, upstreamCredentials, users } from '../../../../drizzle/schema';
-import { createKeyring, createVault } from '../../../../lib/access';
+import { auditLogs, oauthRecords, servers, upstreamCredentials, users } from '../../../../drizzle/schema';
+import { createKeyring, createVault, systemActor } from '../../../../lib/access';
 import { createOpener } from '../../../../lib/access/vault/open';
+import { deleteServerConnection, listServerConnections } from '../../../../lib/credentials';
 import type { CredentialSetting } from '../../../../lib/credentials/schema';
-import type { DesiredServer } from '../../../../lib/servers';
+import type { Bus } from '../../../../lib/events/bus';
+import { createServer, type DesiredServer, deleteServer } from '../../../../lib/servers';
 import { createCredentials } from '../../../../worker/credentials';
 import { createEgress } from '../../../../worker/upstream';
 import { openTestDatabase, silentLog, type TestDatabase } from '../../../support/database';
-import { type OAuthUpstream, startOAuthUpstream } from '../../../support/oauth-upstream';
+import { type OAuthUpstream, startOAuthUpstream, upstreamCa } from '../../../support/oauth-upstream';
 import { until } from '../../../support/until';
 
 const publicUrl = 'http://127.0.0.1:3999';
@@ -57,6 +60,7 @@ function worker(egress = 'private-allowed', url = publicUrl) {
     egress: createEgress(egress),
     publicUrl: url,
     version: '0.0.0',
+    processEnv: {},
     log: silentLog,
     desired: async () => server,
     changed: async (serverId, userId) => void changes.push({ serverId, userId }),
@@ -334,5 +338,130 @@ describe('a token', () => {
     expect(await whoami(access?.headers ?? [])).toBe('client machine');
     await access?.renew(access.generation);
     expect(upstream.grants.client_credentials).toBe(2);
+  });
+});
+
+describe('tokens that nobody uses any more', () => {
+  const root = () => ({
+    db: database.db,
+    vault,
+    actor: systemActor('test'),
+    requestId: 'test',
+    bus: { emit: async () => {} } as unknown as Bus,
+  });
+  const held = async (hub = worker()) => {
+    const access = await hub.accessFor(server, user);
+    return access?.headers[1]?.slice('Bearer '.length) ?? '';
+  };
+  const told = async () => {
+    const rows = await database.db
+      .select()
+      .from(auditLogs)
+      .where(like(auditLogs.action, 'credential.%revoked'))
+      .orderBy(desc(auditLogs.id));
+    return rows
+      .filter(({ resourceName }) => resourceName === server.name)
+      .map(({ action, after }) => ({ action, after }));
+  };
+  /** As an admin saves it: the verbs find it by its name. */
+  async function saved(credential: CredentialSetting) {
+    const { id, name } = await createServer(root(), {
+      name: `t-${randomUUID().slice(0, 8)}`,
+      type: 'streamable-http',
+      url: upstream.url,
+      credential,
+    });
+    server = desired(id, name, credential);
+  }
+  async function disconnect() {
+    const [connection] = await listServerConnections(root(), server.name);
+    await deleteServerConnection(root(), server.name, connection?.id ?? '');
+  }
+  const records = () => database.db.select().from(oauthRecords).where(eq(oauthRecords.model, 'GivenUpTokens'));
+
+  it('are given back to their issuer by one worker, once, and are good for nobody', async () => {
+    await saved({ kind: 'oauth', per: 'user' });
+    await connect();
+    const token = await held();
+    expect(upstream.knowsToken(token)).toBe(true);
+    await disconnect();
+    const [kept] = await records();
+    expect(JSON.stringify(kept)).not.toContain(token);
+    await Promise.all([worker().giveBackAll(), worker().giveBackAll()]);
+    expect([upstream.knowsToken(token), upstream.revocations]).toEqual([false, 2]);
+    expect(await whoami(['authorization', `Bearer ${token}`])).toBe('401');
+    expect(await records()).toEqual([]);
+    const [person] = await database.db.select().from(users).where(eq(users.id, user));
+    expect(await told()).toEqual([
+      { action: 'credential.revoked', after: { of: 'user', user: person?.username, issuer: upstream.issuer } },
+    ]);
+  });
+
+  it('of a server that is removed are given back too, as the client that was entered for it', async () => {
+    await upstream.close();
+    const client = { client_id: 'by-hand', client_secret: 'a secret of the client' };
+    upstream = await startOAuthUpstream({
+      clients: [
+        {
+          ...client,
+          redirect_uris: [`${publicUrl}/connections/callback`],
+          grant_types: ['authorization_code', 'refresh_token'],
+          token_endpoint_auth_method: 'client_secret_basic',
+        },
+      ],
+    });
+    await saved({ kind: 'oauth', per: 'hub', clientId: client.client_id, clientSecret: client.client_secret });
+    await connect(worker(), 'ada', false);
+    const access = await worker().accessFor(server, null);
+    await deleteServer(root(), server.name);
+    await worker().giveBackAll();
+    expect(upstream.knowsToken(access?.headers[1]?.slice(7) ?? '')).toBe(false);
+    expect(await told()).toEqual([{ action: 'credential.revoked', after: { of: 'hub', issuer: upstream.issuer } }]);
+  });
+
+  it('are gone here in any case, and the trail says why they could not be given back', async () => {
+    await saved({ kind: 'oauth', per: 'user' });
+    await connect();
+    const whys: [Record<string, unknown>, RegExp][] = [
+      [{ revocation_endpoint: undefined }, /has no address where tokens are given back/],
+      [{ revocation_endpoint: 'https://127.0.0.1:1/revoke' }, /Nothing listens at 127.0.0.1:1/],
+      [{ revocation_endpoint: `${upstream.issuer}/nowhere` }, /did not take the token back/],
+    ];
+    for (const [metadata, why] of whys) {
+      await connect();
+      upstream.metadata = metadata;
+      await disconnect();
+      expect(await listServerConnections(root(), server.name)).toEqual([]);
+      await worker().giveBackAll();
+      upstream.metadata = {};
+      expect((await told())[0]).toEqual({
+        action: 'credential.not-revoked',
+        after: { of: 'user', user: expect.any(String), issuer: upstream.issuer, why: expect.stringMatching(why) },
+      });
+    }
+  });
+});
+
+describe('an authority of certificates that the row names', () => {
+  it('is trusted for all that the sign-in asks for, and for no other row', async () => {
+    const plain = upstream;
+    upstream = await startOAuthUpstream({ tls: true });
+    try {
+      const hub = worker();
+      const secure = { ...server, url: upstream.url, tls: { ca: upstreamCa } };
+      server = { ...secure, tls: null };
+      await expect(hub.begin(server.id, user, true)).rejects.toThrow(/authority that the hub does not know/);
+      server = secure;
+      await connect(hub);
+      const access = await hub.accessFor(server, user);
+      await access?.renew(access.generation);
+      expect([upstream.registrations, upstream.grants.refresh_token]).toEqual([1, 1]);
+      // What the hub has read of the issuer by then counts only where its authority is trusted.
+      plain.resourceMetadata = { authorization_servers: [upstream.issuer] };
+      server = { ...server, url: plain.url, tls: null };
+      await expect(hub.begin(server.id, user, true)).rejects.toThrow(/authority that the hub does not know/);
+    } finally {
+      await plain.close();
+    }
   });
 });
