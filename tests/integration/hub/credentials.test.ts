@@ -3,6 +3,10 @@
 import { createServer, type Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { join } from 'node:path';
+import { Client } from '@modelcontextprotocol/sdk/client/index.js';
+import { SSEClientTransport } from '@modelcontextprotocol/sdk/client/sse.js';
+import { StreamableHTTPClientTransport } from '@modelcontextprotocol/sdk/client/streamableHttp.js';
+import { ElicitationCompleteNotificationSchema, ErrorCode } from '@modelcontextprotocol/sdk/types.js';
 import { eq } from 'drizzle-orm';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { roles, servers, upstreamCredentials, userRoles, users } from '../../../drizzle/schema';
@@ -119,6 +123,7 @@ beforeAll(async () => {
       mcpServers: {
         who: oauth('user'),
         shared: oauth('hub'),
+        old: { ...oauth('user'), type: 'sse', url: upstream.sseUrl },
         header: {
           url: `http://127.0.0.1:${(echo.address() as AddressInfo).port}/mcp`,
           credential: { kind: 'static', per: 'user', fields: [{ ...field, header: 'X-Own-Key' }] },
@@ -177,7 +182,7 @@ describe('a server that each user signs in to', () => {
 
   it('is reached by two users as two, at the same time, also with keys', async () => {
     await Promise.all([connect(ada).then(() => connect(bob))]);
-    await untilShown(hub, 'who', ({ state, tools }) => state === 'ready' && tools === 1);
+    await untilShown(hub, 'who', ({ state, tools }) => state === 'ready' && tools === 2);
     const calls = Array.from({ length: 10 }, (_, at) => (at % 2 === 0 ? ada : bob));
     const answers = await Promise.all(
       calls.map(async (each) => [each.name, (await call(each)).result.content] as const),
@@ -237,8 +242,10 @@ describe('a server that each user signs in to', () => {
   });
 
   it('is left when a user takes the sign-in back, and nobody else notices', async () => {
+    const { revocations } = upstream;
     await deleteConnection(contextOf(bob), 'who');
     await until(async () => (await call(bob)).result.isError === true, 5_000);
+    await until(() => upstream.revocations === revocations + 2, 5_000);
     expect((await call(eve)).result.content).toEqual(who('eve@there'));
     expect((await call(ada)).result.content).toEqual(who('ada@there'));
   });
@@ -251,6 +258,107 @@ describe('a server that each user signs in to', () => {
     expect(result.content[0].text).toContain('invalid_grant');
     const [row] = await database.db.select().from(upstreamCredentials).where(eq(upstreamCredentials.userId, bob.id));
     expect(row?.fault).toContain('invalid_grant');
+  });
+});
+
+describe.each(['streamable HTTP', 'HTTP+SSE'])('the official client of 2025-11-25 over %s', (way) => {
+  async function open(each: Person, capabilities: object) {
+    const headers = { authorization: `Bearer ${each.key}` };
+    const transport =
+      way === 'HTTP+SSE'
+        ? new SSEClientTransport(new URL(`${hub.mcpUrl}/sse`), {
+            requestInit: { headers },
+            eventSourceInit: {
+              fetch: (url, init) => fetch(url, { ...init, headers: { ...init.headers, ...headers } }),
+            },
+          })
+        : new StreamableHTTPClientTransport(new URL(hub.mcpUrl), { requestInit: { headers } });
+    const client = new Client({ name: 'official', version: '1' }, { capabilities });
+    const done: string[] = [];
+    client.setNotificationHandler(ElicitationCompleteNotificationSchema, ({ params }) => {
+      done.push(params.elicitationId);
+    });
+    await client.connect(transport);
+    return { client, done };
+  }
+
+  const attempts = ({ client }: { client: Client }) => [
+    () => client.callTool({ name: 'who__whoami' }),
+    () => client.getPrompt({ name: 'who__who' }),
+    () => client.readResource({ uri: 'who://me' }),
+  ];
+
+  it('is led to the page to connect by whatever it asks for, hears when that is done, and goes on', async () => {
+    const fay = await person(`fay-${way.length}`);
+    const gus = await person(`gus-${way.length}`);
+    const [mine, theirs] = [
+      await open(fay, { elicitation: { url: {} } }),
+      await open(gus, { elicitation: { url: {} } }),
+    ];
+    const ids = new Set<string>();
+    for (const attempt of [...attempts(mine), ...attempts(theirs).slice(0, 1)]) {
+      const error = await attempt().then(
+        () => null,
+        (thrown: { code?: number; elicitations?: { elicitationId: string; mode: string; url: string }[] }) => thrown,
+      );
+      expect(error?.code).toBe(ErrorCode.UrlElicitationRequired);
+      expect(error?.elicitations).toEqual([
+        expect.objectContaining({ mode: 'url', url: `${hub.url}/connections/who` }),
+      ]);
+      ids.add(error?.elicitations?.[0]?.elicitationId ?? '');
+    }
+    const [id, theirId] = [...ids];
+    expect(ids.size).toBe(2);
+    await connect(fay);
+    await until(() => mine.done.length > 0, 5_000);
+    expect(mine.done).toEqual([id]);
+    expect(theirs.done).not.toContain(theirId);
+    for (const attempt of attempts(mine)) expect(JSON.stringify(await attempt())).toContain(`${fay.name}@there`);
+    await Promise.all([mine.client.close(), theirs.client.close()]);
+  });
+
+  it('that shows no pages is told where to go', async () => {
+    const { client } = await open(await person(`hal-${way.length}`), {});
+    const [call, prompt, read] = attempts({ client });
+    expect(await call?.()).toMatchObject({ isError: true });
+    const refusal = { code: 1005, data: { url: `${hub.url}/connections/who` } };
+    for (const attempt of [prompt, read]) await expect(attempt?.()).rejects.toMatchObject(refusal);
+    await client.close();
+  });
+});
+
+describe('a server over HTTP+SSE', () => {
+  it('that refuses a token is sent the call again with a new one, and nothing that it had taken', async () => {
+    await connect(ada, 'old');
+    await untilShown(hub, 'old', ({ state }) => state === 'ready');
+    const session = await openSession(hub, { key: ada.key });
+    expect((await session.call('old__whoami')).json.result.content).toEqual(who('ada@there'));
+    let go: () => void = () => {};
+    upstream.waits = new Promise((resolve) => {
+      go = resolve;
+    });
+    upstream.ran = {};
+    const waiting = session.call('old__wait');
+    await until(() => upstream.ran.wait === 1, 5_000);
+    upstream.refuseTokens();
+    const before = upstream.grants.refresh_token ?? 0;
+    const answers = await Promise.all(Array.from({ length: 5 }, () => session.call('old__whoami')));
+    for (const { json } of answers) expect(json.result.content).toEqual(who('ada@there'));
+    go();
+    expect((await waiting).json.result.content).toEqual(who('ada@there'));
+    expect(upstream.ran).toEqual({ wait: 1, whoami: 5 });
+    expect(upstream.grants.refresh_token).toBe(before + 1);
+  });
+
+  it('that wants more rights than were granted leads to the page that asks for them', async () => {
+    upstream.neededScope = 'write';
+    try {
+      const { result } = await call(ada, 'old__whoami');
+      expect(result.isError).toBe(true);
+      expect(result.content[0].text).toMatch(/connections\/old\. More rights are needed/);
+    } finally {
+      upstream.neededScope = '';
+    }
   });
 });
 

@@ -36,6 +36,7 @@ afterAll(async () => {
 
 interface Session {
   call(name: string): Promise<unknown>;
+  list(): Promise<unknown>;
   close(): Promise<void>;
 }
 interface Attempt {
@@ -44,7 +45,8 @@ interface Attempt {
   finish(params: URLSearchParams): Promise<void>;
 }
 
-const clients: [string, (url: URL, memory: Memory) => Attempt][] = [
+/** The last: whether a client that may not do something renews what it has, as long as it can, in place of asking for more. */
+const clients: [string, (url: URL, memory: Memory) => Attempt, boolean][] = [
   [
     'sdk 1.32',
     (url, authProvider) => {
@@ -56,12 +58,14 @@ const clients: [string, (url: URL, memory: Memory) => Attempt][] = [
           await client.connect(open());
           return {
             call: (name) => client.callTool({ name, arguments: { text: 'hello' } }),
+            list: () => client.listTools(),
             close: () => client.close(),
           };
         },
         finish: (params) => first.finishAuth(params.get('code') ?? ''),
       };
     },
+    true,
   ],
   [
     'sdk 2.4, 2026-07-28',
@@ -75,12 +79,14 @@ const clients: [string, (url: URL, memory: Memory) => Attempt][] = [
           await client.connect(open());
           return {
             call: (name) => client.callTool({ name, arguments: { text: 'hello' } }),
+            list: () => client.listTools(),
             close: () => client.close(),
           };
         },
         finish: (params) => first.finishAuth(params),
       };
     },
+    false,
   ],
 ];
 
@@ -96,7 +102,7 @@ async function expire(token: string): Promise<void> {
 
 const isCalled = { content: [expect.objectContaining({ text: expect.stringContaining('hello') })] };
 
-describe.each(clients)('the client of %s', (_name, make) => {
+describe.each(clients)('the client of %s', (_name, make, renewsFirst) => {
   it('goes from 401 to a tool, renews, and is asked again once its access is taken back', async () => {
     const memory = new Memory();
     const attempt = make(new URL(hub.mcpUrl), memory);
@@ -127,6 +133,31 @@ describe.each(clients)('the client of %s', (_name, make) => {
     });
     expect(revoked.status).toBe(200);
     await expect(session.call('one__echo')).rejects.toThrow();
+    expect(memory.asked).toHaveLength(2);
+    await session.close();
+  });
+
+  it('that may only read asks for more where a tool needs it, and goes on in the same session', async () => {
+    const memory = new Memory();
+    const attempt = make(new URL(hub.mcpUrl), memory);
+    await expect(attempt.connect()).rejects.toThrow(/authorized/i);
+    const [first] = memory.asked as [URL];
+    first.searchParams.set('scope', 'mcp:read');
+    await attempt.finish(await allow(hub, first));
+    expect(memory.given?.scope).toBe('mcp:read');
+    const session = await attempt.connect();
+    if (renewsFirst) {
+      await expect(session.call('one__echo')).rejects.toThrow(/403 after trying upscoping/);
+      expect(memory.asked).toHaveLength(1);
+      delete memory.given?.refresh_token;
+      // It tries each refusal once, until something is answered again.
+      await session.list();
+    }
+    await expect(session.call('one__echo')).rejects.toThrow(/authorized/i);
+    expect(memory.asked).toHaveLength(2);
+    expect(memory.asked[1]?.searchParams.get('scope')?.split(' ')).toContain('mcp:call');
+    await attempt.finish(await allow(hub, memory.asked[1] as URL));
+    expect(await session.call('one__echo')).toMatchObject(isCalled);
     expect(memory.asked).toHaveLength(2);
     await session.close();
   });
