@@ -30,7 +30,7 @@ const scenarios: Record<string, { what: string; run(stage: Stage): Promise<void>
   search: { what: 'searches for tools among 500 and 7,000, beside calls', run: benchSearch },
   vault: { what: 'opening the stored secrets of 100 servers', run: benchVault },
   streams: { what: '10,000 open streams and the calls beside them', run: benchStreams },
-  soak: { what: '5 minutes of crash loops, list storms and sessions; only by its name', run: benchSoak, isAlone: true },
+  soak: { what: '8 minutes of crash loops, list storms and sessions; only by its name', run: benchSoak, isAlone: true },
 };
 
 /** No scenario that runs with the others needs half of it. */

@@ -9,7 +9,7 @@ import { type Held, heldBy, inspectable } from './held';
 import { allReady, smallServer } from './supervise';
 import { type Stage, say, table } from './support';
 
-const minutes = 5;
+const minutes = 8;
 /** Bounded stores fill (logs of servers, ids of ended sessions) and code is compiled: what grows so long is not counted. */
 const warmUpMinutes = 2;
 const lookEveryMs = 15_000;
