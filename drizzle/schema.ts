@@ -600,20 +600,21 @@ export const toolOverlays = pgTable(
   ],
 );
 
-/** Embeddings as float32 bytes. Where pgvector exists a column `embedding vector` is added beside them at start. */
+/** Vectors of what a model read of a tool, by its text: equal texts share one. They outlive the tool for a while. */
 export const toolEmbeddings = pgTable(
   'tool_embeddings',
   {
-    toolId: uuid()
-      .notNull()
-      .references(() => tools.id, { onDelete: 'cascade' }),
+    /** SHA-256 (hex) over model and text. */
+    textHash: text().primaryKey(),
     model: text().notNull(),
     dimensions: integer().notNull(),
-    definitionHash: text().notNull(),
+    /** Float32, little-endian, of length 1. */
     bytes: bytea().notNull(),
+    /** The last time that it was noted to belong to a tool; noted once a day. */
+    usedAt: createdAt(),
     updatedAt: updatedAt(),
   },
-  (table) => [primaryKey({ columns: [table.toolId, table.model] })],
+  (table) => [index().on(table.model, table.updatedAt)],
 );
 
 /** Names of what a key is limited to; an absent list does not limit. */

@@ -145,6 +145,20 @@ export const envSchema = z.object({
   MCPHUB_GITHUB_URL: trustedUrl.default('https://github.com').describe('Another URL for GitHub Enterprise Server'),
   MCPHUB_GOOGLE_CLIENT_ID: clientId.optional().describe('Sign-in with Google: the client id'),
   MCPHUB_GOOGLE_CLIENT_SECRET: clientSecret.optional().describe('The client secret for Google'),
+  MCPHUB_EMBEDDINGS_URL: httpUrl
+    .optional()
+    .describe('OpenAI-compatible service of embeddings, such as https://api.openai.com/v1; unset: words alone rank'),
+  MCPHUB_EMBEDDINGS_MODEL: z
+    .string()
+    .min(1)
+    .max(200)
+    .optional()
+    .describe('Model of the embeddings; another one has all tools embedded again'),
+  MCPHUB_EMBEDDINGS_API_KEY: z
+    .string()
+    .regex(/^[\x21-\x7e]{1,4000}$/, 'must consist of visible ASCII characters')
+    .optional()
+    .describe('Key for the service of embeddings, where it wants one'),
   LOG_LEVEL: z
     .enum(['trace', 'debug', 'info', 'warn', 'error', 'silent'])
     .default('info')
@@ -163,6 +177,7 @@ export const fileSettings = [
   'MCPHUB_OIDC_CLIENT_SECRET',
   'MCPHUB_GITHUB_CLIENT_SECRET',
   'MCPHUB_GOOGLE_CLIENT_SECRET',
+  'MCPHUB_EMBEDDINGS_API_KEY',
 ] as const;
 
 export interface Env extends Omit<z.infer<typeof envSchema>, 'MCPHUB_PUBLIC_URL'> {
@@ -223,6 +238,12 @@ export function parseEnv(
   for (const key of ['MCPHUB_OAUTH_AUDIENCE', 'MCPHUB_OAUTH_USER_CLAIM'] as const) {
     if (values[key] && !values.MCPHUB_OAUTH_ISSUER)
       faults.push(`${key} is about the tokens of MCPHUB_OAUTH_ISSUER: set it too`);
+  }
+  if (Boolean(values.MCPHUB_EMBEDDINGS_URL) !== Boolean(values.MCPHUB_EMBEDDINGS_MODEL)) {
+    faults.push('MCPHUB_EMBEDDINGS_URL and MCPHUB_EMBEDDINGS_MODEL belong together: set both or none');
+  }
+  if (values.MCPHUB_EMBEDDINGS_API_KEY && !values.MCPHUB_EMBEDDINGS_URL) {
+    faults.push('MCPHUB_EMBEDDINGS_API_KEY is for the service at MCPHUB_EMBEDDINGS_URL: set it too');
   }
   faults.push(...signInFaults(values));
   for (const key of ['MCPHUB_MASTER_KEY', 'MCPHUB_PREVIOUS_MASTER_KEY'] as const) {

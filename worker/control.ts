@@ -101,6 +101,7 @@ export function createControl(deps: ControlDeps): Control {
     'openapi.read': ({ source, settings }) => readDocument(source, settings),
     'tools.call': ({ actor, ...call }, signal) => gateway.callTool({ ...call, actor: actor as Actor, signal }),
     'tools.search': ({ actor, search }) => gateway.searchTools(actor as Actor, search),
+    'tools.searchStatus': ({ actor }) => gateway.searchStatus(actor as Actor),
     'oauth.consent': ({ id, userId }) => theConsents().read(id, userId),
     'oauth.decide': (answer) => theConsents().decide(answer),
     'hub.stats': async ({ own }) => {

@@ -37,6 +37,7 @@ import { createLive } from './live';
 import { createOauth } from './oauth';
 import { createOriginRules } from './origin';
 import { createReports } from './reports';
+import { createEmbeddings } from './search/embeddings';
 import { createSupervision } from './supervision';
 import { createProcessTrees } from './supervisor';
 import { usageOf } from './supervisor/usage';
@@ -153,8 +154,22 @@ export async function startWorkerHub(options: WorkerOptions): Promise<WorkerHub>
     log,
     onRefused: metrics.limited,
   });
+  const { MCPHUB_EMBEDDINGS_URL: url, MCPHUB_EMBEDDINGS_MODEL: model } = env;
+  const embeddings =
+    url && model
+      ? createEmbeddings({
+          settings: { url, model, apiKey: env.MCPHUB_EMBEDDINGS_API_KEY },
+          db,
+          bus,
+          egress,
+          userAgent,
+          asked: metrics.embeddingsAsked,
+          log,
+        })
+      : null;
   const gateway = createGateway({
     supervisor,
+    embeddings,
     limiter,
     resolveActor: access.resolveCaller,
     protectedResource,
@@ -316,6 +331,7 @@ export async function startWorkerHub(options: WorkerOptions): Promise<WorkerHub>
   async function lead(): Promise<void> {
     if (stopping.signal.aborted) return;
     supervision.lead();
+    embeddings?.lead();
     const path = resolve(env.MCPHUB_CONFIG ?? 'mcp.json');
     config = await watchConfig({ db, bus, vault, log, path, required: env.MCPHUB_CONFIG !== undefined });
     retention = startRetention({ db, log });
@@ -340,6 +356,7 @@ export async function startWorkerHub(options: WorkerOptions): Promise<WorkerHub>
     fleet?.tellPrepared();
     // Each keeps up with the other: a server that opens before the catalogue is read is listed all the same.
     await limiter.start();
+    await embeddings?.start();
     await Promise.all([gateway.start(), supervisor.start(), reports.start()]);
     void credentials.giveBackAll();
     health.watchDatabase(db);
@@ -362,6 +379,7 @@ export async function startWorkerHub(options: WorkerOptions): Promise<WorkerHub>
     await supervision.idle(drainMs);
     await control.close();
     await gateway.close();
+    await embeddings?.close();
     await supervisor.stop();
     await reports.close();
     await retention?.close();

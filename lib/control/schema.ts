@@ -6,7 +6,7 @@ import { z } from 'zod';
 import { consentSchema, tokenScopes } from '../access/schema';
 import { serverLifeSchema, serverTestSchema } from '../diagnosis/schema';
 import { documentReadingSchema, openApiSettingsSchema } from '../openapi/schema';
-import { toolSearchAnswerSchema, toolSearchSchema } from '../routing/schema';
+import { toolSearchAnswerSchema, toolSearchSchema, toolSearchStatusSchema } from '../routing/schema';
 import { logLineSchema, serverInputSchema, serverStatusSchema } from '../servers/schema';
 
 /** An actor as it travels; the worker trusts it because only this hub's user can open the socket. */
@@ -129,6 +129,12 @@ export const controlCalls = {
     path: '/control/tools/search',
     body: z.object({ actor: sentActorSchema, search: toolSearchSchema }),
     answer: toolSearchAnswerSchema,
+  },
+  /** How the actor's tools are searched now. */
+  'tools.searchStatus': {
+    path: '/control/tools/search/status',
+    body: z.object({ actor: sentActorSchema }),
+    answer: toolSearchStatusSchema,
   },
   /**
    * What a client's request for authorization asks a user; or, where the user allowed just that before, where the browser

@@ -35,6 +35,8 @@ export const eventSchemas = {
   'tools.approved': named,
   /** An overlay of a tool of this server changed, its own or the one of a group. */
   'tools.curated': named,
+  /** Vectors of tools were stored: workers that search read them. */
+  'tools.embedded': z.object({ count: z.number().int() }),
   'key.created': z.object({ id: z.string(), userId: z.string() }),
   /** Its expiry changed: what is cached of it is void. */
   'key.updated': z.object({ id: z.string(), userId: z.string(), secretHash: z.string() }),

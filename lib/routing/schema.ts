@@ -34,12 +34,29 @@ export const toolHitSchema = z.object({
   tokens: z.int().optional().describe("Of a model's context, about: an estimate"),
   score: z.number().describe('1 for the best fit, less for others; above 1 where the request names the tool'),
   why: z.array(reasonSchema),
+  nearness: z
+    .number()
+    .optional()
+    .describe('How near the meanings of request and tool are, -1 to 1, where vectors had a part in the ranking'),
 });
 export type ToolHit = z.infer<typeof toolHitSchema>;
 
+const searchModeSchema = z.enum(['lexical', 'hybrid']);
+export type SearchMode = z.infer<typeof searchModeSchema>;
+
 export const toolSearchAnswerSchema = z.object({
   hits: z.array(toolHitSchema).describe('The best first'),
-  mode: z.enum(['lexical']).describe('How it was ranked'),
+  mode: searchModeSchema.describe('How it was ranked: by words alone, or by words and vectors'),
+  warning: z.string().optional().describe('Why vectors had no part in it although a service of embeddings is set up'),
   tookMs: z.number(),
 });
 export type ToolSearchAnswer = z.infer<typeof toolSearchAnswerSchema>;
+
+export const toolSearchStatusSchema = z.object({
+  mode: searchModeSchema.describe('How tools are ranked now'),
+  model: z.string().nullable().describe('Of the embeddings; null where no service of embeddings is set up'),
+  tools: z.number().int().describe('Tools that the caller sees'),
+  embedded: z.number().int().describe('Those of them that have a vector'),
+  warning: z.string().nullable().describe('Why tools are ranked by words alone although a service is set up'),
+});
+export type ToolSearchStatus = z.infer<typeof toolSearchStatusSchema>;

@@ -2,6 +2,7 @@
 // Framework", 2009, section 3.6) over the fields of a tool, with synonyms that count once per idea, pieces of words for
 // slips of the pen, the fit of the whole server, and each part of a long request by itself. Nothing in it depends on the
 // order in which tools came, so that every worker ranks alike and a change costs no more than the tool itself.
+import { fuse, fusionLooksAt } from './fusion';
 import { PostingsByTerm } from './postings';
 import { type Need, readRequest, type WantedTerm } from './request';
 import type { ToolField as Field, SearchReason } from './schema';
@@ -22,12 +23,16 @@ export interface Found {
   /** 1 for the best of all, less for the others; beyond 1 where the request names the tool. */
   score: number;
   why: SearchReason[];
+  /** Cosine of the vectors of request and tool, where there are both. */
+  nearness?: number;
 }
 
 export interface SearchOptions {
   limit: number;
   /** Which slots may be found, a bit each; all where absent. Nothing else has any influence on what is found. */
   allowed?: Uint8Array;
+  /** Of the request, as long as those of the tools and of length 1; without it words alone rank. */
+  vector?: Float32Array;
 }
 
 /** Weight of a term in a field, how much a long field weakens it (0 to 1), and which length is usual, in terms. */
@@ -68,6 +73,7 @@ interface Server {
 
 export class ToolIndex {
   readonly #tools: (IndexedTool | undefined)[] = [];
+  readonly #vectors: (Float32Array | undefined)[] = [];
   readonly #terms = new PostingsByTerm();
   readonly #grams = new PostingsByTerm();
   readonly #byName = new Map<string, Set<number>>();
@@ -97,6 +103,7 @@ export class ToolIndex {
     const tool = this.#tools[slot];
     if (!tool) return;
     this.#tools[slot] = undefined;
+    this.#vectors[slot] = undefined;
     this.#size--;
     for (const term of weightsOf(tool).keys()) this.#terms.remove(term, slot);
     for (const gram of gramsOfTool(tool)) this.#grams.remove(gram, slot);
@@ -108,21 +115,54 @@ export class ToolIndex {
     this.#leave(tool);
   }
 
+  /** What a model makes of the tool in a slot, of length 1. It goes with the tool. */
+  putVector(slot: number, vector: Float32Array): void {
+    if (this.#tools[slot]) this.#vectors[slot] = vector;
+  }
+
   /** The best first. */
-  search(text: string, { limit, allowed }: SearchOptions): Found[] {
+  search(text: string, options: SearchOptions): Found[] {
+    return this.rank(text, options).found;
+  }
+
+  /** As `search`, with whether vectors had a part in it. */
+  rank(text: string, { limit, allowed, vector }: SearchOptions): { found: Found[]; byVectors: boolean } {
     const request = readRequest(text);
     const mayFind = (slot: number) =>
       this.#tools[slot] !== undefined && (!allowed || ((allowed[slot >> 3] ?? 0) & (1 << (slot & 7))) !== 0);
     let scores = this.#scoresOf(request.whole, mayFind);
     if (request.parts.length > 0) scores = this.#withParts(scores, request.parts, mayFind);
     else scaleToOne(scores);
+    const nearness = vector ? this.#nearnessTo(vector, mayFind) : null;
+    if (nearness) {
+      fuse(scores, nearness, best(scores, fusionLooksAt));
+      scaleToOne(scores);
+    }
     this.#addNamed(scores, request.names.whole, isTheRequest, mayFind);
     for (const name of request.names.within) this.#addNamed(scores, nameKeyOf(name), namedInRequest, mayFind);
-    return best(scores, limit).map((slot) => ({
-      slot,
-      score: scores[slot] as number,
-      why: reasonsOf(this.#tools[slot] as IndexedTool, request.whole.terms),
-    }));
+    const found = best(scores, limit).map((slot) => {
+      const near = nearness?.[slot] ?? Number.NaN;
+      return {
+        slot,
+        score: scores[slot] as number,
+        why: reasonsOf(this.#tools[slot] as IndexedTool, request.whole.terms),
+        ...(!Number.isNaN(near) && { nearness: near }),
+      };
+    });
+    return { found, byVectors: nearness !== null };
+  }
+
+  /** Cosines by slot, NaN where there is none; null where no tool that may be found has a vector of that model. */
+  #nearnessTo(vector: Float32Array, mayFind: (slot: number) => boolean): Float32Array | null {
+    const nearness = new Float32Array(this.#tools.length).fill(Number.NaN);
+    let isAny = false;
+    for (let slot = 0; slot < nearness.length; slot++) {
+      const own = this.#vectors[slot];
+      if (own?.length !== vector.length || !mayFind(slot)) continue;
+      nearness[slot] = cosineOf(own, vector);
+      isAny = true;
+    }
+    return isAny ? nearness : null;
   }
 
   #withParts(whole: Float64Array, parts: Need[], mayFind: (slot: number) => boolean): Float64Array {
@@ -275,6 +315,13 @@ export class ToolIndex {
 /** Inverse document frequency, never below 0. */
 function rarity(having: number, all: number): number {
   return Math.log(1 + (all - having + 0.5) / (having + 0.5));
+}
+
+/** Of vectors of length 1. */
+function cosineOf(a: Float32Array, b: Float32Array): number {
+  let sum = 0;
+  for (let at = 0; at < a.length; at++) sum += (a[at] as number) * (b[at] as number);
+  return sum;
 }
 
 function textsOf(tool: IndexedTool): Record<Field, string> {

@@ -35,6 +35,8 @@ export interface Metrics {
   searched(mode: string, hits: number, seconds: number): void;
   /** A tool that a search had found was called. @param rank its place among the hits, from 1 */
   foundToolCalled(rank: number): void;
+  /** A service of embeddings was asked. @param fault what went wrong; null: it answered */
+  embeddingsAsked(fault: string | null, texts: number): void;
   /** A call was refused. @param subject whose limit it was @param reason "rate", "concurrency" or "quota" */
   limited(subject: string, reason: string): void;
   /** Makes `state` the server's only state. */
@@ -89,6 +91,13 @@ export function createMetrics(version: string, { defaults = true }: { defaults?:
     registry,
   );
   const foundNothing = summed('mcphub_searches_without_hit_total', 'Searches that found no tool', ['mode'], registers);
+  const embeddingRequests = summed(
+    'mcphub_embeddings_requests_total',
+    'Requests to the service of embeddings, by how they ended',
+    ['outcome'],
+    registers,
+  );
+  const embeddedTexts = summed('mcphub_embeddings_texts_total', 'Texts that were embedded', [], registers);
   const calledRank = timed(
     'mcphub_search_called_rank',
     'Place among the hits of a search of the tool that was then called',
@@ -181,6 +190,10 @@ export function createMetrics(version: string, { defaults = true }: { defaults?:
       if (hits === 0) foundNothing.add(1, mode);
     },
     foundToolCalled: (rank) => calledRank.observe(rank),
+    embeddingsAsked(fault, texts) {
+      embeddingRequests.add(1, fault ?? 'ok');
+      if (fault === null) embeddedTexts.add(texts);
+    },
     limited: (subject, reason) => refused.add(1, subject, reason),
     serverStatus(name, state) {
       for (const each of serverStates) status.set({ server_name: name, status: each }, each === state ? 1 : 0);

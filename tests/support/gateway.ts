@@ -223,6 +223,8 @@ export interface TestGatewayOptions {
   now?: () => number;
   /** Where searches are counted. */
   searches?: GatewayDeps['searches'];
+  /** Vectors for the search. */
+  embeddings?: GatewayDeps['embeddings'];
   /** The other workers. */
   peers?: PeerLine;
   log?: Log;
@@ -274,6 +276,7 @@ export async function startGateway(options: TestGatewayOptions = {}): Promise<Te
     ...(limits && { limits }),
     ...(options.limiter && { limiter: options.limiter }),
     ...(options.searches && { searches: options.searches }),
+    ...(options.embeddings && { embeddings: options.embeddings }),
     ...(now && { now }),
     ...(options.peers && { peers: options.peers }),
   });

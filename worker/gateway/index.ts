@@ -9,11 +9,12 @@ import { HubError } from '../../lib/errors';
 import type { Bus } from '../../lib/events/bus';
 import type { Limiter } from '../../lib/limits';
 import type { Log } from '../../lib/log';
-import type { ToolSearch, ToolSearchAnswer } from '../../lib/routing/schema';
+import type { ToolSearch, ToolSearchAnswer, ToolSearchStatus } from '../../lib/routing/schema';
 import type { Metrics } from '../../lib/telemetry';
 import type { SessionMessage } from '../fleet/messages';
 import type { OriginRules } from '../origin';
 import { createSearcher, type Question } from '../search';
+import type { Embeddings } from '../search/vectors';
 import type { Supervisor } from '../supervisor/types';
 import { type CallRecord, createCalls } from './call';
 import { type CatalogDeps, createCatalog } from './catalog/catalog';
@@ -104,6 +105,8 @@ export interface GatewayDeps {
   strangerRefused?(reason: 'rate' | 'concurrency'): void;
   /** Where searches for tools are counted. */
   searches?: Pick<Metrics, 'searched' | 'foundToolCalled'>;
+  /** By which tools are searched beside words; null or absent: by words alone. */
+  embeddings?: Embeddings | null;
   /** Called with each finished tools/call; must be cheap. */
   recordCall(entry: CallRecord): void;
   bus: Bus;
@@ -148,6 +151,8 @@ export interface Gateway {
    * @throws HubError NOT_FOUND for a group that the actor does not see, UNAVAILABLE, BUSY
    */
   searchTools(actor: Actor, search: ToolSearch): Promise<ToolSearchAnswer>;
+  /** How the actor's tools are searched now. */
+  searchStatus(actor: Actor): ToolSearchStatus;
   stats(): { sessions: number; inflight: number; parked: number; questions: number; droppedAnswers: number };
   /** A user's connection to a server was stored or taken away. @throws what isConnected throws */
   connectionChanged(serverId: string, userId: string): Promise<void>;
@@ -191,10 +196,11 @@ export function createGateway(deps: GatewayDeps): Gateway {
     changed: () => {
       for (const { session, actor } of streams.newest()) news.tellChangedLists(session, actor);
       listeners.tellChangedLists();
+      deps.embeddings?.wake();
       void rights.endForbidden();
     },
   });
-  const searcher = createSearcher({ catalog, log });
+  const searcher = createSearcher({ catalog, embeddings: deps.embeddings ?? null, log });
   const self = deps.peers?.self ?? randomBytes(9).toString('base64url');
   const others = () => deps.peers?.members().filter((name) => name !== self) ?? [];
   const keeper = createWishKeeper({
@@ -312,10 +318,10 @@ export function createGateway(deps: GatewayDeps): Gateway {
   /** Every search, whoever asks. */
   async function search(view: View, question: Question): Promise<ToolSearchAnswer> {
     const startedAtMs = performance.now();
-    const hits = await searcher.search(view, question);
+    const found = await searcher.search(view, question);
     const tookMs = performance.now() - startedAtMs;
-    deps.searches?.searched('lexical', hits.length, tookMs / 1000);
-    return { hits, mode: 'lexical', tookMs: Math.round(tookMs * 100) / 100 };
+    deps.searches?.searched(found.mode, found.hits.length, tookMs / 1000);
+    return { ...found, tookMs: Math.round(tookMs * 100) / 100 };
   }
   const smart = createSmart({
     calls,
@@ -464,6 +470,11 @@ export function createGateway(deps: GatewayDeps): Gateway {
       const isSeen = !endpoint?.resource || (endpoint.kind === 'group' && can(actor, 'read', endpoint.resource));
       if (!endpoint || !isSeen) throw new HubError('NOT_FOUND', `There is no group ${JSON.stringify(group)}.`);
       return search(viewOf(actor, endpoint), question);
+    },
+    searchStatus(actor) {
+      const endpoint = catalog.endpoints.byKey.get(allKey);
+      if (!endpoint) throw new HubError('NOT_FOUND');
+      return searcher.status(viewOf(actor, endpoint));
     },
     stats: () => ({
       sessions: sessions.size,

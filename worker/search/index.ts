@@ -1,8 +1,9 @@
 // Search over the tools that a caller sees. The index holds the tools of all servers; what the caller's view does not
-// hold is masked out before anything is ranked. Nothing is indexed before somebody searches.
+// hold is masked out before anything is ranked. Nothing is indexed before somebody searches. Where a service of
+// embeddings is set up, vectors have a part in it as far as they are there in time.
 import type { Log } from '../../lib/log';
-import type { IndexedTool } from '../../lib/routing';
-import type { ToolHit, ToolSearch } from '../../lib/routing/schema';
+import { type IndexedTool, textOfTool } from '../../lib/routing';
+import type { ToolHit, ToolSearch, ToolSearchAnswer, ToolSearchStatus } from '../../lib/routing/schema';
 import { tokensOfTool } from '../../lib/routing/tokens';
 import type { Definition, Listing } from '../../lib/servers/catalog';
 import { curateIn } from '../../lib/servers/curation/curate';
@@ -10,6 +11,7 @@ import type { ToolOverlay } from '../../lib/servers/curation/schema';
 import type { Endpoint, ServerNode } from '../gateway/catalog/endpoints';
 import type { Item, View } from '../gateway/catalog/view';
 import { createRanker } from './ranker';
+import type { Embeddings } from './vectors';
 
 export interface SearchDeps {
   catalog: {
@@ -20,6 +22,8 @@ export interface SearchDeps {
       readonly byKey: ReadonlyMap<string, Pick<Endpoint, 'kind' | 'name' | 'members' | 'isSmart'>>;
     };
   };
+  /** Null: words alone rank. */
+  embeddings: Embeddings | null;
   log: Log;
 }
 
@@ -28,7 +32,8 @@ export type Question = Pick<ToolSearch, 'query' | 'limit' | 'server' | 'readOnly
 
 export interface Searcher {
   /** The best first. @throws HubError UNAVAILABLE, BUSY */
-  search(view: View, question: Question): Promise<ToolHit[]>;
+  search(view: View, question: Question): Promise<Omit<ToolSearchAnswer, 'tookMs'>>;
+  status(view: View): ToolSearchStatus;
   close(): Promise<void>;
 }
 
@@ -36,19 +41,32 @@ interface Slot {
   slot: number;
   definition: Definition;
   server: string;
+  tool: IndexedTool;
 }
 
+/** What vectors may take of a search; after it words alone rank. */
+const vectorsMs = 1_500;
+/** A little less, so that what is told is what went wrong. */
+const requestVectorMs = 1_400;
+/** Read from the database at once: 1.2 MB of 1,536 numbers each. */
+const vectorPortion = 200;
 /** A catalogue's tools are sent in portions, so that no single message holds the thread of calls for long. */
 const portion = 500;
 const scoreDigits = 4;
 
-export function createSearcher({ catalog, log }: SearchDeps): Searcher {
+export function createSearcher({ catalog, embeddings, log }: SearchDeps): Searcher {
   const ranker = createRanker(log);
   const slotsOf = new Map<string, Map<string, Slot>>();
   const seenListings = new Map<string, { listing: Listing; name: string; overlays: string }>();
   const free: number[] = [];
   let slotCount = 0;
   let seenVersion = -1;
+  /** Whose vector the thread does not hold, as of which version of the stored ones and of the index. */
+  const bare = new Set<Slot>();
+  let bareAsOf = '';
+  let dimension: number | null = null;
+  let reading: Promise<void> | null = null;
+  const keys = new WeakMap<Definition, { server: string; key: string }>();
   let masks = new WeakMap<View, Map<string, Mask>>();
 
   /** Makes the index equal to the catalogue. */
@@ -90,22 +108,31 @@ export function createSearcher({ catalog, log }: SearchDeps): Searcher {
     for (const [key, definition] of shown) {
       const known = before.get(key);
       before.delete(key);
-      const slot = known?.slot ?? free.pop() ?? slotCount++;
-      now.set(key, { slot, definition, server });
       const tool = indexed(server, definition);
-      const isSame =
-        known?.server === server && JSON.stringify(indexed(server, known.definition)) === JSON.stringify(tool);
-      if (!isSame) puts.push({ slot, tool });
+      const isSame = known?.server === server && JSON.stringify(known.tool) === JSON.stringify(tool);
+      if (isSame) {
+        known.definition = definition;
+        now.set(key, known);
+        continue;
+      }
+      if (known) bare.delete(known);
+      const slot = { slot: known?.slot ?? free.pop() ?? slotCount++, definition, server, tool };
+      now.set(key, slot);
+      bare.add(slot);
+      puts.push({ slot: slot.slot, tool });
     }
-    for (const { slot } of before.values()) {
-      removed.push(slot);
-      free.push(slot);
+    for (const each of before.values()) {
+      bare.delete(each);
+      removed.push(each.slot);
+      free.push(each.slot);
     }
     return puts;
   }
 
   function forget(serverId: string): number[] {
-    const slots = [...(slotsOf.get(serverId)?.values() ?? [])].map(({ slot }) => slot);
+    const gone = [...(slotsOf.get(serverId)?.values() ?? [])];
+    for (const each of gone) bare.delete(each);
+    const slots = gone.map(({ slot }) => slot);
     slotsOf.delete(serverId);
     seenListings.delete(serverId);
     free.push(...slots);
@@ -115,6 +142,8 @@ export function createSearcher({ catalog, log }: SearchDeps): Searcher {
   function forgetAll(): void {
     slotsOf.clear();
     seenListings.clear();
+    bare.clear();
+    bareAsOf = '';
     free.length = 0;
     slotCount = 0;
     seenVersion = -1;
@@ -143,16 +172,105 @@ export function createSearcher({ catalog, log }: SearchDeps): Searcher {
     return mask;
   }
 
+  function keyOf(server: string, definition: Definition): string {
+    const known = keys.get(definition);
+    if (known?.server === server) return known.key;
+    const key = embeddings?.keyOf(textOfTool(indexed(server, definition))) ?? '';
+    keys.set(definition, { server, key });
+    return key;
+  }
+
+  /** Gives the thread the vectors that are stored and that it does not have. */
+  async function readVectors(from: Embeddings): Promise<void> {
+    if (from.dimension !== dimension)
+      for (const slots of slotsOf.values()) for (const slot of slots.values()) bare.add(slot);
+    dimension = from.dimension;
+    bareAsOf = stateOf(from);
+    const there = [...bare].flatMap((slot) => {
+      const key = keyOf(slot.server, slot.definition);
+      return from.has(key) ? [{ slot, key }] : [];
+    });
+    for (let at = 0; at < there.length; at += vectorPortion) {
+      const some = there.slice(at, at + vectorPortion);
+      const vectors = await from.read(some.map(({ key }) => key));
+      // What was changed or removed meanwhile is another slot by now, or none.
+      const good = some.flatMap(({ slot, key }) => {
+        const vector = bare.has(slot) ? vectors.get(key) : undefined;
+        if (vector) bare.delete(slot);
+        return vector ? [{ slot: slot.slot, vector }] : [];
+      });
+      if (good.length > 0 && ranker.isStarted) ranker.tell({ kind: 'vectors', vectors: good });
+    }
+  }
+
+  function hasNewVectors(from: Embeddings): boolean {
+    return from.dimension !== dimension || (bare.size > 0 && bareAsOf !== stateOf(from));
+  }
+
+  function stateOf({ version }: Embeddings): string {
+    return `${version} ${seenVersion}`;
+  }
+
+  /** The vector of a request, once the thread has those of the tools; null with the reason where that is not in time. */
+  async function vectorOf(query: string): Promise<{ vector: Float32Array | null; warning?: string }> {
+    if (!embeddings) return { vector: null };
+    if (hasNewVectors(embeddings)) reading ??= readVectors(embeddings).finally(() => (reading = null));
+    let timer: NodeJS.Timeout | undefined;
+    const late = new Promise<string>((resolve) => {
+      timer = setTimeout(resolve, vectorsMs, 'The vectors of tools are still being read.');
+    });
+    try {
+      const asked = embeddings.ofRequest(query, requestVectorMs);
+      const first = await Promise.race([late, Promise.all([asked, reading])]);
+      if (typeof first === 'string') return { vector: null, warning: first };
+      const [{ vector, reason }] = first;
+      return { vector, ...(reason !== undefined && { warning: reason }) };
+    } catch (err) {
+      log.warn({ err }, 'the vectors of tools could not be read');
+      return { vector: null, warning: 'The vectors of tools cannot be read at the moment.' };
+    } finally {
+      clearTimeout(timer);
+    }
+  }
+
+  /** Of all tools of all servers: what is embedded does not depend on who searches. */
+  function* allTexts(): Iterable<string> {
+    const curations = curationsOf(catalog.endpoints);
+    for (const [serverId, listing] of catalog.listings) {
+      const server = nameOf(serverId);
+      if (!server) continue;
+      const all = shownTools(listing, curations.get(serverId) ?? []);
+      for (const definition of all.values()) yield textOfTool(indexed(server, definition));
+    }
+  }
+  embeddings?.textsFrom(allTexts);
+
   return {
     async search(view, question) {
       sync();
+      if (maskOf(view, question).items.size === 0) return { hits: [], mode: 'lexical' };
+      const { vector, warning } = await vectorOf(question.query);
+      // The index may have changed while the vector was waited for.
+      sync();
       const { allowed, items } = maskOf(view, question);
-      if (items.size === 0) return [];
-      const found = await ranker.search(question.query, question.limit, allowed);
-      return found.flatMap(({ slot, score, why }): ToolHit[] => {
+      const { found, byVectors } = await ranker.search(question.query, question.limit, allowed, vector);
+      const hits = found.flatMap(({ slot, score, why, nearness }): ToolHit[] => {
         const hit = items.get(slot);
-        return hit ? [{ ...shown(hit.id, hit.item), score: Number(score.toFixed(scoreDigits)), why }] : [];
+        if (!hit) return [];
+        const near = nearness !== undefined && { nearness: rounded(nearness) };
+        return [{ ...shown(hit.id, hit.item), score: rounded(score), why, ...near }];
       });
+      return { hits, mode: byVectors ? 'hybrid' : 'lexical', ...(warning !== undefined && { warning }) };
+    },
+    status(view) {
+      const tools = view.tools.size;
+      if (!embeddings) return { mode: 'lexical', model: null, tools, embedded: 0, warning: null };
+      const { model, warning } = embeddings;
+      let embedded = 0;
+      for (const { server, definition } of view.tools.values()) {
+        if (embeddings.has(keyOf(server.name, definition))) embedded++;
+      }
+      return { mode: embedded > 0 && !warning ? 'hybrid' : 'lexical', model, tools, embedded, warning };
     },
     close: () => ranker.close(),
   };
@@ -199,6 +317,10 @@ function shownTools(listing: Listing, curation: readonly Curation[]): Map<string
 interface Mask {
   allowed: Uint8Array;
   items: Map<number, { id: string; item: Item }>;
+}
+
+function rounded(score: number): number {
+  return Number(score.toFixed(scoreDigits));
 }
 
 function shown(id: string, { server, definition, resource }: Item): Omit<ToolHit, 'score' | 'why'> {

@@ -2,9 +2,8 @@
 import type { Worker } from 'node:worker_threads';
 import { HubError } from '../../lib/errors';
 import type { Log } from '../../lib/log';
-import type { Found } from '../../lib/routing';
 import { startThread } from '../threads';
-import type { Order, Reply } from './thread';
+import type { Order, Ranking, Reply } from './thread';
 
 /** A search takes milliseconds; the first one waits for an index of some thousand tools. */
 const answerMs = 10_000;
@@ -14,7 +13,7 @@ const memoryMb = 512;
 const program = { source: new URL('./thread.ts', import.meta.url), bundle: './search-thread.mjs' };
 
 interface Waiting {
-  resolve(found: Found[]): void;
+  resolve(ranking: Ranking): void;
   reject(error: HubError): void;
   timer: NodeJS.Timeout;
 }
@@ -24,7 +23,7 @@ export interface Ranker {
   readonly isStarted: boolean;
   tell(order: Exclude<Order, { kind: 'search' }>): void;
   /** @throws HubError UNAVAILABLE, BUSY */
-  search(text: string, limit: number, allowed: Uint8Array): Promise<Found[]>;
+  search(text: string, limit: number, allowed: Uint8Array, vector: Float32Array | null): Promise<Ranking>;
   close(): Promise<void>;
 }
 
@@ -38,7 +37,7 @@ export function createRanker(log: Log): Ranker {
     started.on('message', (reply: Reply) => {
       const asked = take(reply.id);
       if (!asked) return;
-      if ('found' in reply) asked.resolve(reply.found);
+      if ('ranking' in reply) asked.resolve(reply.ranking);
       else asked.reject(new HubError('INTERNAL', undefined, { detail: reply.fault }));
     });
     started.on('error', (error) => end(started, error));
@@ -73,7 +72,7 @@ export function createRanker(log: Log): Ranker {
       return thread !== null;
     },
     tell: (order) => current().postMessage(order),
-    search(text, limit, allowed) {
+    search(text, limit, allowed, vector) {
       if (waiting.size >= waitingMax) {
         return Promise.reject(new HubError('BUSY', 'Too many searches wait already.', { retryAfterMs: 1000 }));
       }
@@ -85,7 +84,7 @@ export function createRanker(log: Log): Ranker {
           end(asked, null);
         }, answerMs);
         waiting.set(id, { resolve, reject, timer });
-        asked.postMessage({ kind: 'search', id, text, limit, allowed } satisfies Order);
+        asked.postMessage({ kind: 'search', id, text, limit, allowed, vector } satisfies Order);
       });
     },
     async close() {

@@ -369,6 +369,9 @@ export const operations: Record<string, Record<string, Operation>> = {
       problems: [404, 429],
     },
   },
+  '/api/v1/tools/search/status': {
+    get: { summary: 'How tools are ranked now, and how many of them have a vector', answer: 'ToolSearchStatus' },
+  },
   '/api/v1/import': {
     post: {
       summary: 'Import servers from the configuration of another MCP client; with dryRun only the plan',

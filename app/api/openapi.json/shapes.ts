@@ -27,7 +27,7 @@ import {
 import { serverReportSchema, serverTestSchema } from '@/lib/diagnosis/schema';
 import { type LimitView, limitRefSchema } from '@/lib/limits/schema';
 import { type DocumentChange, documentReadingSchema, openApiSettingsSchema } from '@/lib/openapi/schema';
-import { toolSearchAnswerSchema } from '@/lib/routing/schema';
+import { toolSearchAnswerSchema, toolSearchStatusSchema } from '@/lib/routing/schema';
 import { type GroupToolView, type OverlayView, serverOverlaySchema } from '@/lib/servers/curation/schema';
 import {
   balancings,
@@ -478,6 +478,7 @@ export const answers = {
   Overlay: overlay,
   GroupToolList: listOf(groupTool),
   ToolSearchAnswer: toolSearchAnswerSchema,
+  ToolSearchStatus: toolSearchStatusSchema,
   Connection: connection,
   ConnectionList: listOf(connection),
   ConnectionBegun: z.object({ url: z.string() }),

@@ -103,6 +103,7 @@ export const routes: Record<string, Way> = {
   'DELETE /api/v1/groups/{name}/servers/{server}/tools/{tool}/overlay': overlaysTest,
   'GET /api/v1/tools': { kind: 'list', of: 'tool' },
   'POST /api/v1/tools/search': { kind: 'elsewhere', test: 'tests/integration/gateway/search.test.ts' },
+  'GET /api/v1/tools/search/status': { kind: 'account' },
   'POST /api/v1/tools/call': { kind: 'elsewhere', test: 'tests/integration/access/matrix-mcp.test.ts' },
   'GET /api/v1/calls': { kind: 'some', right: ['call', 'read'] },
   'GET /api/v1/audit': { kind: 'some', right: ['audit', 'read'] },

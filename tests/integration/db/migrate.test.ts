@@ -11,7 +11,6 @@ import {
   groups,
   instances,
   servers,
-  toolEmbeddings,
   tools,
   users,
 } from '../../../drizzle/schema';
@@ -98,21 +97,14 @@ eachDatabase('migrations and schema', (kind) => {
   it('a name is free again when its server is gone, and nothing of the server is left', async () => {
     const server = await addServer('gone');
     const group = await one(database.db.insert(groups).values({ name: 'keeps' }).returning());
-    const tool = await addTool(server.id, 'echo');
+    await addTool(server.id, 'echo');
     await database.db.insert(endpointNames).values({ name: 'gone', serverId: server.id });
     await database.db.insert(groupServers).values({ groupId: group.id, serverId: server.id });
     await database.db.insert(instances).values({ serverId: server.id, state: 'ready' });
-    const bytes = Buffer.from(new Float32Array([1, 2]).buffer);
-    await database.db
-      .insert(toolEmbeddings)
-      .values({ toolId: tool.id, model: 'm', dimensions: 2, definitionHash: 'hash', bytes });
-    const stored = await one(database.db.select().from(toolEmbeddings));
-    expect(Buffer.compare(stored.bytes, bytes)).toBe(0);
 
     await database.db.delete(servers).where(eq(servers.id, server.id));
     const left = await Promise.all([
       database.db.select().from(tools).where(eq(tools.serverId, server.id)),
-      database.db.select().from(toolEmbeddings),
       database.db.select().from(instances).where(eq(instances.serverId, server.id)),
       database.db.select().from(groupServers).where(eq(groupServers.serverId, server.id)),
       database.db.select().from(endpointNames).where(eq(endpointNames.name, 'gone')),

@@ -86,6 +86,7 @@ it('tells what a tool is, how it fits and why, with the name to call it by', asy
       description: 'Deletes a file for good',
       readOnly: false,
       score: 1,
+      tokens: expect.any(Number),
       why: [
         { word: 'remove', as: 'delete', in: ['name', 'description'] },
         { word: 'document', as: 'file', in: ['name', 'server', 'description'] },

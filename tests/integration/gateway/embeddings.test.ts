@@ -1,0 +1,263 @@
+// The search for tools with a service of embeddings, on a real database: what is asked of the service and how often, what
+// a search finds by meaning, and that words go on to find when the service does whatever services do.
+import pino from 'pino';
+import { afterAll, afterEach, beforeAll, beforeEach, expect, it } from 'vitest';
+import { toolEmbeddings } from '../../../drizzle/schema';
+import type { Actor } from '../../../lib/access/schema';
+import { createBus } from '../../../lib/events/bus';
+import { createEmbeddings } from '../../../worker/search/embeddings';
+import type { Embeddings } from '../../../worker/search/vectors';
+import { createEgress } from '../../../worker/upstream';
+import { eachDatabase, openTestDatabase, type TestDatabase } from '../../support/database';
+import { type EmbeddingFaultKind, type EmbeddingsServer, startEmbeddingsServer } from '../../support/embeddings-server';
+import { keyActor, memoryUpstream, serverRow, startGateway, type TestGateway } from '../../support/gateway';
+import { until } from '../../support/until';
+
+const key = 'sk-never-in-a-log-0123456789';
+const egress = createEgress('private-allowed');
+
+const described: Record<string, string> = {
+  read_file: 'Reads the contents of a file',
+  delete_file: 'Deletes for good: delete, remove, erase a file',
+  forecast: 'The weather forecast of a city',
+  send: 'Sends a mail message to somebody',
+  // So many that what stands out does so by no chance.
+  ...Object.fromEntries(
+    Array.from({ length: 36 }, (_, at) => [`step_${at}`, `Turns wheel number ${at} of machine ${at * 7}`]),
+  ),
+};
+
+function listOf(tools: () => Record<string, string>) {
+  return (method: string) => {
+    if (method !== 'tools/list') return {};
+    const all = Object.entries(tools());
+    return { tools: all.map(([name, description]) => ({ name, description, inputSchema: { type: 'object' } })) };
+  };
+}
+
+eachDatabase('a search with vectors', (kind) => {
+  let database: TestDatabase;
+  let service: EmbeddingsServer;
+  let hub: TestGateway;
+  let lines: { msg: string; level: number }[] = [];
+  let text = '';
+  let tools: Record<string, string>;
+  const open: Embeddings[] = [];
+
+  const log = pino(
+    { level: 'debug' },
+    {
+      write(line: string) {
+        text += line;
+        lines.push(JSON.parse(line));
+      },
+    },
+  );
+
+  async function startHub(
+    model = 'small',
+    options: { pauseMs?: number; patienceMs?: number } = {},
+  ): Promise<Embeddings> {
+    const bus = createBus(() => {});
+    const embeddings = createEmbeddings({
+      db: database.db,
+      bus,
+      egress,
+      userAgent: 'mcphub/test',
+      log,
+      settings: { url: service.url, model, apiKey: key },
+      pauseMs: 50,
+      ...options,
+    });
+    open.push(embeddings);
+    await embeddings.start();
+    hub = await startGateway({ servers: [serverRow('files'), serverRow('vault')], embeddings, log });
+    hub.keys.set('scoped', keyActor('scoped', 'admin', { keyScope: { servers: ['vault'] } }));
+    hub.supervisor.open(
+      'id-files',
+      memoryUpstream(
+        { tools: { listChanged: true } },
+        listOf(() => tools),
+      ),
+    );
+    hub.supervisor.open(
+      'id-vault',
+      memoryUpstream(
+        { tools: {} },
+        listOf(() => ({ read_secret: 'Reads a secret' })),
+      ),
+    );
+    await until(() => hub.stored.size === 2, 5000);
+    embeddings.lead();
+    return embeddings;
+  }
+
+  async function stop(): Promise<void> {
+    await hub.close();
+    await Promise.all(open.splice(0).map((each) => each.close()));
+  }
+
+  beforeAll(async () => {
+    database = await openTestDatabase(kind);
+  });
+  afterAll(() => database.close());
+  beforeEach(async () => {
+    await database.db.delete(toolEmbeddings);
+    service = await startEmbeddingsServer(key);
+    tools = { ...described };
+    lines = [];
+    text = '';
+  });
+  afterEach(async () => {
+    await stop();
+    await service.close();
+    expect(text).not.toContain(key);
+  });
+
+  const actor = (name = 'key-a') => hub.keys.get(name) as Actor;
+  const search = (query: string, name?: string) => hub.gateway.searchTools(actor(name), { query, limit: 5 });
+  const status = (name?: string) => hub.gateway.searchStatus(actor(name));
+  const indexed = () => until(() => status().embedded === Object.keys(tools).length + 1, 10_000);
+
+  it('finds by meaning what no word names, ranks with both, and says so', async () => {
+    await startHub();
+    await indexed();
+    // No word of it is known in any tool.
+    const german = await search('Datei löschen');
+    expect(german).toMatchObject({ mode: 'hybrid', hits: [{ name: 'delete_file', why: [] }] });
+    expect(german.hits[0]?.nearness).toBeGreaterThan(0.4);
+    expect(german.warning).toBeUndefined();
+    expect((await search('regenschirm')).hits.map(({ name }) => name)).toEqual(['forecast']);
+    // Nothing is like it, so nothing is shown.
+    expect((await search('xylophon quaste')).hits).toEqual([]);
+    // A name comes first, whatever vectors say.
+    expect((await search('löschen datei erase read_file')).hits[0]?.name).toBe('read_file');
+    expect(status()).toEqual({ mode: 'hybrid', model: 'small', tools: 41, embedded: 41, warning: null });
+    expect(service.requests.every(({ model }) => model === 'small')).toBe(true);
+  });
+
+  it('finds by meaning only what the caller may see, and counts only that', async () => {
+    await startHub();
+    await indexed();
+    expect((await search('Datei löschen', 'scoped')).hits).toEqual([]);
+    expect(status('scoped')).toMatchObject({ tools: 1, embedded: 1 });
+  });
+
+  it('embeds each tool once: not again after a restart, and after a change only what changed', async () => {
+    await startHub();
+    await indexed();
+    expect(service.takeInputs()).toHaveLength(41);
+    await stop();
+    await startHub();
+    await indexed();
+    await search('Datei löschen');
+    expect(service.takeInputs()).toEqual(['Datei löschen']);
+    await search('Datei  löschen');
+    expect(service.takeInputs()).toEqual([]);
+
+    tools = { ...tools, send: 'Hands an envelope to somebody', added: 'A new tool' };
+    hub.supervisor.notify('id-files', 'notifications/tools/list_changed');
+    await until(() => service.requests.flatMap(({ inputs }) => inputs).some((each) => each.includes('envelope')), 5000);
+    await indexed();
+    const inputs = service.takeInputs();
+    expect(inputs).toHaveLength(2);
+    expect(inputs.map((each) => each.split('\n')[0]).sort()).toEqual(['files: added', 'files: send']);
+    expect((await search('postbote')).hits).toEqual([]);
+  });
+
+  it('embeds all tools anew for another model', async () => {
+    await startHub('small');
+    await indexed();
+    await stop();
+    service.takeInputs();
+    service.dimension = 128;
+    await startHub('large');
+    await indexed();
+    expect(service.takeInputs()).toHaveLength(41);
+    expect(await search('Datei löschen')).toMatchObject({ mode: 'hybrid', hits: [{ name: 'delete_file' }] });
+  });
+
+  const faults: [EmbeddingFaultKind, RegExp][] = [
+    ['other-dimension', /97 numbers, and those of the tools have 96/],
+    ['not-a-number', /something else than vectors/],
+    ['zeros', /something else than vectors/],
+    ['fewer', /something else than vectors/],
+    ['html', /something else than vectors/],
+    ['nothing', /something else than vectors/],
+    ['refuses-key', /check MCPHUB_EMBEDDINGS_API_KEY/],
+    ['unknown-model', /check MCPHUB_EMBEDDINGS_URL and MCPHUB_EMBEDDINGS_MODEL/],
+    ['busy', /enough requests/],
+    ['broken', /cannot be reached/],
+    ['silent', /too long/],
+  ];
+  // The database has no part in these.
+  it.each(kind === 'embedded' ? faults : [])('goes on by words when the service is: %s', async (fault, words) => {
+    await startHub('small', { pauseMs: 60_000 });
+    await indexed();
+    const before = service.requests.length;
+    service.fault = fault;
+    for (let at = 0; at < 20; at++) {
+      const startedAt = performance.now();
+      const answer = await search(`delete file ${at}`);
+      expect(answer).toMatchObject({ mode: 'lexical', warning: expect.stringMatching(words) });
+      expect(answer.hits[0]?.name).toBe('delete_file');
+      // Only the first one waits.
+      expect(performance.now() - startedAt).toBeLessThan(at === 0 ? 4000 : 1000);
+    }
+    expect(service.requests.length - before).toBe(1);
+    expect(status()).toMatchObject({ mode: 'lexical', embedded: 41, warning: expect.stringMatching(words) });
+    expect(lines.filter(({ msg }) => msg.includes('by words alone')).length).toBe(1);
+  });
+
+  it('goes back to vectors by itself, and lost nothing', async () => {
+    await startHub();
+    await indexed();
+    service.fault = 'refuses-key';
+    expect((await search('delete something')).mode).toBe('lexical');
+    service.fault = null;
+    await until(async () => (await search('Datei löschen')).mode === 'hybrid', 5000);
+    expect(status()).toMatchObject({ mode: 'hybrid', embedded: 41, warning: null });
+    expect(service.requests.flatMap(({ inputs }) => inputs).filter((each) => each.startsWith('files:'))).toHaveLength(
+      40,
+    );
+  });
+
+  it('waits as long as a busy service asks for before it goes on to embed', async () => {
+    service.fault = 'busy';
+    service.retryAfter = '1';
+    await startHub();
+    await until(() => service.requests.length === 1, 5000);
+    const startedAt = performance.now();
+    service.fault = null;
+    await indexed();
+    expect(performance.now() - startedAt).toBeGreaterThan(800);
+    expect(service.requests.length).toBeLessThan(5);
+  });
+
+  it('leaves out the one text that is refused, and takes smaller batches where large ones are refused', async () => {
+    service.refuses = /wheel number 7 /;
+    service.batchMax = 10;
+    await startHub();
+    await until(() => status().embedded === 40, 10_000);
+    expect(service.requests.length).toBeLessThan(30);
+    expect(status().warning).toBeNull();
+    expect((await search('wheel number 7')).mode).toBe('hybrid');
+    expect((await search('step_7')).hits[0]?.name).toBe('step_7');
+  });
+
+  it('asks a service that refuses everything ever more rarely', async () => {
+    service.refuses = /./;
+    await startHub('small', { pauseMs: 60_000 });
+    await until(() => status().warning !== null, 10_000);
+    expect(service.requests.length).toBeLessThan(15);
+  });
+
+  it('believes that the model has another length now when that goes on, and embeds all tools again', async () => {
+    await startHub('small', { patienceMs: 100 });
+    await indexed();
+    service.dimension = 64;
+    await until(async () => (await search('Datei löschen')).mode === 'hybrid', 15_000);
+    await indexed();
+    expect((await search('Datei löschen')).hits[0]?.name).toBe('delete_file');
+  });
+});
