@@ -12,7 +12,9 @@ const keptSeconds = 60 * 60;
 export interface GivenUpPayload extends Record<string, unknown> {
   /** As it was; as JSON, so that its times are texts. */
   server: typeof servers.$inferSelect;
-  /** Name of the user; null: the hub's own. */
+  /** Null: the hub's own. */
+  userId: string | null;
+  /** Name of that user. */
   user: string | null;
   issuer: string;
   clientId: string | null;
@@ -35,8 +37,8 @@ export async function giveUpTokens(tx: Tx, which: SQL, server?: typeof servers.$
   const records = found.flatMap(({ credential, user }) => {
     const row = rows.find(({ id }) => id === credential.serverId);
     if (!row) return [];
-    const { id, issuer, clientId, values } = credential;
-    const payload: GivenUpPayload = { server: row, user, issuer, clientId, values };
+    const { id, userId, issuer, clientId, values } = credential;
+    const payload: GivenUpPayload = { server: row, userId, user, issuer, clientId, values };
     return [
       { model: givenUpModel, idHash: id, payload, expiresAt: sql`now() + make_interval(secs => ${keptSeconds})` },
     ];

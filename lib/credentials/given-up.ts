@@ -1,7 +1,7 @@
 // Tokens that were given up, as the worker gives them back: opened, and what became of it, for the audit trail.
 import { randomUUID } from 'node:crypto';
-import { and, eq, gt, sql } from 'drizzle-orm';
-import { oauthRecords } from '../../drizzle/schema';
+import { and, eq, gt, isNull, sql } from 'drizzle-orm';
+import { oauthRecords, upstreamCredentials } from '../../drizzle/schema';
 import { type GivenUpPayload, givenUpModel } from '../access/given-up';
 import { systemActor } from '../access/identities';
 import type { Opener } from '../access/vault/envelope';
@@ -18,16 +18,26 @@ export interface GivenUp {
   user: string | null;
   issuer: string;
   clientId: string;
+  /**
+   * Whether the same owner is signed in to other servers by the same client of the same issuer. Many issuers have one
+   * sign-in for all of them, and end it with any of its refresh tokens.
+   */
+  isShared: boolean;
   /** Null where it was not there, or does not open. */
   refreshToken: string | null;
   accessToken: string | null;
 }
 
+export interface GivenUpOutcome {
+  isRevoked: boolean;
+  /** Why not, or not all of it; a plain sentence. */
+  why: string | null;
+}
+
 export interface GivenUpStore {
   /** All that are to be given back; no other worker gets them too. */
   take(): Promise<GivenUp[]>;
-  /** @param why they were not given back; null: they were */
-  told(given: GivenUp, why: string | null): Promise<void>;
+  told(given: GivenUp, outcome: GivenUpOutcome): Promise<void>;
 }
 
 /** @param opener of its own, as in held.ts */
@@ -44,27 +54,36 @@ export function createGivenUpStore(
         .returning({ id: oauthRecords.idHash, payload: oauthRecords.payload });
       if (taken.length === 0) return [];
       const open = await opener.begin(db);
-      return taken.map(({ id, payload }) => {
-        const { server, user, issuer, clientId, values } = payload as GivenUpPayload;
-        const opened = (name: string) => {
-          const value = values[name];
-          if (value === undefined || typeof value === 'string') return value ?? null;
-          return open(placeOfCredential('upstream_credentials', id, name), value.sealed);
-        };
-        return {
-          server: desiredOfStored(server, processEnv, open),
-          user,
-          issuer,
-          clientId: clientId ?? '',
-          refreshToken: opened('refreshToken'),
-          accessToken: opened('accessToken'),
-        };
-      });
+      const others = async ({ userId, issuer, clientId }: GivenUpPayload) => {
+        const isOwners = userId === null ? isNull(upstreamCredentials.userId) : eq(upstreamCredentials.userId, userId);
+        const isSame = and(eq(upstreamCredentials.issuer, issuer), eq(upstreamCredentials.clientId, clientId ?? ''));
+        return db.$count(upstreamCredentials, and(isOwners, isSame));
+      };
+      return Promise.all(
+        taken.map(async ({ id, payload }) => {
+          const given = payload as GivenUpPayload;
+          const { server, user, issuer, clientId, values } = given;
+          const opened = (name: string) => {
+            const value = values[name];
+            if (value === undefined || typeof value === 'string') return value ?? null;
+            return open(placeOfCredential('upstream_credentials', id, name), value.sealed);
+          };
+          return {
+            server: desiredOfStored(server, processEnv, open),
+            user,
+            issuer,
+            clientId: clientId ?? '',
+            refreshToken: opened('refreshToken'),
+            accessToken: opened('accessToken'),
+            isShared: (await others(given)) > 0,
+          };
+        }),
+      );
     },
-    async told({ server, user, issuer }, why) {
+    async told({ server, user, issuer }, { isRevoked, why }) {
       const source = { actor: systemActor('sign-in to servers'), requestId: randomUUID() };
       await writeAuditAlone(db, source, {
-        action: why === null ? 'credential.revoked' : 'credential.not-revoked',
+        action: isRevoked ? 'credential.revoked' : 'credential.not-revoked',
         resourceType: 'server',
         resourceId: server.id,
         resourceName: server.name,

@@ -107,6 +107,18 @@ test('a sign-in by OAuth goes to the service and back', async () => {
   await expect(page.getByRole('list', { name: '1 connected user' })).toContainText(upstream.issuer);
 });
 
+test('a server may be called like the page that services send browsers back to', async () => {
+  const credential = { kind: 'oauth', per: 'user' };
+  const named = { name: 'callback', type: 'streamable-http', url: upstream.url, credential };
+  expect((await rest(hub, 'POST', '/servers', named)).status).toBe(201);
+  await visit(page, `${hub.url}/connections/callback`);
+  await page.getByRole('button', { name: 'Connect' }).click();
+  await expect(page.getByText('You can return to your client and repeat the call.')).toBeVisible();
+  expect(new URL(page.url()).pathname).toBe('/connections/callback');
+  await page.reload();
+  await expect(page.getByRole('heading', { name: 'callback' })).toBeVisible();
+});
+
 test('a sign-in that was refused, comes from another service or is over says so, and can be tried again', async () => {
   const callback = async (given: Record<string, string>) => {
     const state = (await begun()).searchParams.get('state') ?? '';

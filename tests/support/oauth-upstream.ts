@@ -323,7 +323,7 @@ export async function startOAuthUpstream(options: OAuthUpstreamOptions = {}): Pr
         server.closeAllConnections();
         await new Promise((resolve) => server.close(resolve));
       }
-      await dispatcher.close();
+      await dispatcher.destroy();
     },
   };
   return upstream;

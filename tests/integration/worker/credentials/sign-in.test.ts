@@ -397,6 +397,30 @@ describe('tokens that nobody uses any more', () => {
     ]);
   });
 
+  it('are given back but for the refresh token while other servers of the same user may live by the same sign-in', async () => {
+    await saved({ kind: 'oauth', per: 'user' });
+    const first = server;
+    await connect();
+    const token = await held();
+    await saved({ kind: 'oauth', per: 'user' });
+    await connect();
+    const other = await held();
+    const second = server;
+    server = first;
+    await disconnect();
+    await worker().giveBackAll();
+    expect([upstream.knowsToken(token), upstream.knowsToken(other), upstream.revocations]).toEqual([false, true, 1]);
+    expect(await told()).toMatchObject([
+      { action: 'credential.revoked', after: { why: expect.stringMatching(/^Only the access token was/) } },
+    ]);
+    server = second;
+    const access = await worker().accessFor(server, user);
+    await access?.renew(access.generation);
+    await disconnect();
+    await worker().giveBackAll();
+    expect(upstream.revocations).toBe(3);
+  });
+
   it('of a server that is removed are given back too, as the client that was entered for it', async () => {
     await upstream.close();
     const client = { client_id: 'by-hand', client_secret: 'a secret of the client' };
