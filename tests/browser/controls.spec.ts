@@ -5,7 +5,9 @@ import { gzipSync } from 'node:zlib';
 import { AxeBuilder } from '@axe-core/playwright';
 import { Client } from '@modelcontextprotocol/sdk/client/index.js';
 import { StreamableHTTPClientTransport } from '@modelcontextprotocol/sdk/client/streamableHttp.js';
+import { ToolListChangedNotificationSchema } from '@modelcontextprotocol/sdk/types.js';
 import { expect, type Page, test } from '@playwright/test';
+import { isGood } from '../support/good-page';
 import { type Hub, startHub } from '../support/hub';
 import { visit } from '../support/visit';
 
@@ -286,6 +288,80 @@ test('a new group has an endpoint of its own with the chosen tools', async () =>
   } finally {
     await client.close();
   }
+});
+
+test('what models see of a tool is edited, seen before it is saved, in force at once, and taken back', async () => {
+  const told: number[] = [];
+  const client = await connect('/api/mcp/demo', hub.apiKey);
+  client.setNotificationHandler(ToolListChangedNotificationSchema, () => void told.push(Date.now()));
+  const names = async () => (await client.listTools()).tools.map(({ name }) => name);
+  expect(await names()).toContain('get-sum');
+  await visit(page, `${hub.url}/servers/demo?tab=tools`);
+  await page.getByRole('button', { name: 'Edit what models see of get-sum' }).click();
+  const editor = page.getByRole('dialog', { name: 'What models see of get-sum' });
+  await editor.getByLabel('Name', { exact: true }).fill('add nineteen');
+  await editor.getByLabel('Description').fill('Adds 19 to a number.');
+  await editor.getByLabel('b is', { exact: true }).selectOption('fixed');
+  const save = editor.getByRole('button', { name: 'Save' });
+  await expect(save).toBeDisabled();
+  await editor.getByLabel('Value of b').fill('"many"');
+  await expect(editor.getByText('must be of type number')).toBeVisible();
+  await editor.getByLabel('Value of b').fill('19');
+  const preview = editor.getByRole('region', { name: 'What models see' });
+  await expect(preview.locator('ins').filter({ hasText: 'Adds 19 to a number.' })).toBeVisible();
+  await expect(preview.getByRole('status')).toContainText(/≈ \d+ → \d+ tokens \(−\d+ %\)/);
+  await isGood(page, 'overlay-editor');
+  await save.click();
+  await expect(editor.getByText(/use 1 to 128 letters/)).toBeVisible();
+  await editor.getByLabel('Name', { exact: true }).fill('add_nineteen');
+  await save.click();
+  await expect(page.getByText('Models see add_nineteen like this now')).toBeVisible();
+  const savedAtMs = Date.now();
+  await expect.poll(() => told.length).toBeGreaterThan(0);
+  expect((told[0] ?? Infinity) - savedAtMs).toBeLessThan(1000);
+  const edit = page.getByRole('button', { name: 'Edit what models see of get-sum' });
+  const row = page.getByRole('listitem').filter({ has: edit, hasText: 'add_nineteen' });
+  await expect(row).toContainText('curated');
+  await expect(row).toContainText('Adds 19 to a number.');
+  expect(JSON.stringify(await client.callTool({ name: 'add_nineteen', arguments: { a: 2, b: 5 } }))).toContain('21');
+  await expect(client.callTool({ name: 'get-sum', arguments: { a: 2, b: 5 } })).rejects.toThrow('no tool');
+  await visit(page, `${hub.url}/calls`);
+  await expect(page.getByRole('row').filter({ hasText: 'get-sum as add_nineteen' })).toBeVisible();
+  await visit(page, `${hub.url}/playground?server=demo&tool=get-sum`);
+  await expect(page.getByLabel('Tool', { exact: true })).toHaveValue('add_nineteen');
+
+  await visit(page, `${hub.url}/servers/demo?tab=tools`);
+  await edit.click();
+  await editor.getByRole('button', { name: 'Reset to the server’s' }).click();
+  await expect(row).toHaveCount(0);
+  await expect.poll(names).toContain('get-sum');
+  await page.getByRole('button', { name: 'Undo' }).click();
+  await expect(row).toBeVisible();
+  await expect.poll(names).toContain('add_nineteen');
+  await client.close();
+});
+
+test('in a group a tool is edited for that group alone', async () => {
+  await visit(page, `${hub.url}/groups/small`);
+  const edit = page.getByRole('button', { name: 'Edit what models see of echo' });
+  const row = page.getByRole('listitem').filter({ has: edit });
+  await edit.click();
+  const editor = page.getByRole('dialog', { name: 'What models see of echo in small' });
+  await editor.getByLabel('Name', { exact: true }).fill('repeat');
+  await editor.getByRole('button', { name: 'Save' }).click();
+  await expect(row).toContainText('repeat');
+  await expect(row).toContainText('curated');
+  for (const [path, name] of [
+    ['/api/mcp/small', 'demo__repeat'],
+    ['/api/mcp/demo', 'echo'],
+  ] as const) {
+    const client = await connect(path, hub.apiKey);
+    await expect.poll(async () => (await client.listTools()).tools.map((tool) => tool.name)).toContain(name);
+    await client.close();
+  }
+  // Under the pointer a message stays.
+  await page.mouse.move(0, 0);
+  await isGood(page, 'group-tools');
 });
 
 test('a form that nobody answers says so, keeps what was entered, and saves it when the hub is there again', async () => {

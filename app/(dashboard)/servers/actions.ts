@@ -9,10 +9,12 @@ import {
   deleteServer,
   planImport,
   restartServer,
+  setToolOverlay,
   startServer,
   stopServer,
   updateServer,
 } from '@/lib/servers';
+import { groupOverlaySchema, serverOverlaySchema } from '@/lib/servers/curation/schema';
 import { importInputSchema, serverInputSchema, serverPatchSchema, toolApprovalSchema } from '@/lib/servers/schema';
 
 const operations = { start: startServer, stop: stopServer, restart: restartServer } as const;
@@ -35,6 +37,19 @@ export const deleteServerAction = defineAction(named, (ctx, { name }) => deleteS
 export const approveToolsAction = defineAction(
   named.extend({ approval: toolApprovalSchema }),
   (ctx, { name, approval }) => approveTools(ctx, name, approval),
+);
+
+const overlaid = z.strictObject({ server: z.string(), tool: z.string(), ifVersion: z.number().int() });
+
+/** An empty overlay takes it back. */
+export const setOverlayAction = defineAction(
+  overlaid.extend({ overlay: serverOverlaySchema }),
+  (ctx, { overlay, ifVersion, ...ref }) => setToolOverlay(ctx, ref, overlay, { ifVersion }),
+);
+
+export const setGroupOverlayAction = defineAction(
+  overlaid.extend({ group: z.string(), overlay: groupOverlaySchema }),
+  (ctx, { overlay, ifVersion, ...ref }) => setToolOverlay(ctx, ref, overlay, { ifVersion }),
 );
 
 export const planImportAction = defineAction(importInputSchema.pick({ text: true }), (ctx, { text }) =>

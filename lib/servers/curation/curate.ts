@@ -17,8 +17,7 @@ export interface ArgumentPlan {
 }
 
 export interface OverlayFault {
-  /** JSON Pointer into the overlay. */
-  pointer: string;
+  parameter: string;
   /** A plain sentence. */
   text: string;
 }
@@ -64,7 +63,7 @@ function lay(definition: Definition, { name, title, description, annotations, pa
   const defaults = new Map<string, unknown>();
   const faults: OverlayFault[] = [];
   for (const [parameter, { mode, ...rest }] of Object.entries(parameters)) {
-    const fault = (text: string) => faults.push({ pointer: `/parameters/${pointerPart(parameter)}`, text });
+    const fault = (text: string) => faults.push({ parameter, text });
     const quoted = JSON.stringify(parameter);
     const value = 'value' in rest ? rest.value : undefined;
     // What was taken from callers does not come back to them because its server changed.
@@ -175,10 +174,6 @@ function isOfType(value: unknown, type: unknown): boolean {
   if (type === 'integer') return Number.isInteger(value);
   // Of a type that nobody knows nothing can be said.
   return type === typeof value || !['string', 'number', 'boolean'].includes(String(type));
-}
-
-function pointerPart(name: string): string {
-  return name.replaceAll('~', '~0').replaceAll('/', '~1');
 }
 
 function objectOf(value: unknown): Record<string, unknown> {

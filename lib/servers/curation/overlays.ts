@@ -7,7 +7,7 @@ import { can } from '../../access/can';
 import type { Ctx } from '../../access/context';
 import type { Db, Tx } from '../../db/types';
 import { type FieldFault, HubError } from '../../errors';
-import { invalidInput, parseInput } from '../../input';
+import { invalidInput, parseInput, pointerOf } from '../../input';
 import { tokensOfTool } from '../../routing/tokens';
 import { writeAudit } from '../../telemetry/audit';
 import { checkVersion, type VersionCheck } from '../../telemetry/versions';
@@ -16,7 +16,7 @@ import { type Definition, isReadOnly } from '../catalog';
 import { findGroup, type GroupRow } from '../groups';
 import { hidesCharacters } from '../names';
 import { findServer, type KnownServer, readServers, toolResource } from '../rows';
-import { curate, curateIn, isEmptyOverlay, shownOf, tidied } from './curate';
+import { curate, curateIn, isEmptyOverlay, type OverlayFault, shownOf, tidied } from './curate';
 import {
   type GroupToolView,
   groupOverlaySchema,
@@ -62,11 +62,20 @@ export async function setToolOverlay(
     const { server, group, row, base } = found;
     await checkVersion(tx, { id: row?.id ?? randomUUID(), name: ref.tool, version: row?.version ?? 0 }, check);
     if (overlay.name !== undefined) await refuseTakenName(tx, found, overlay.name);
-    if (base) {
-      const faults = curate(base, overlay).faults.map(({ pointer, text }) => ({ pointer, detail: text.slice(0, -1) }));
-      if (faults.length > 0) throw invalidInput(faults, 'overlay');
-    }
     const before = (row?.overlay ?? {}) as ToolOverlay;
+    if (base) {
+      // What fitted once does not stand in the way of other changes.
+      const isNew = ({ parameter }: OverlayFault) =>
+        JSON.stringify(overlay.parameters?.[parameter]) !== JSON.stringify(before.parameters?.[parameter]);
+      const faults = curate(base, overlay).faults.filter(isNew);
+      if (faults.length > 0) {
+        const places = faults.map(({ parameter, text }) => ({
+          pointer: placeOf(parameter),
+          detail: text.slice(0, -1),
+        }));
+        throw invalidInput(places, 'overlay');
+      }
+    }
     if (before.enabled === false && overlay.enabled !== false && (await isOpen(tx, server))) mayOpen(ctx);
     const values = { serverId: server.row.id, groupId: group?.id ?? null, tool: ref.tool };
     const [stored] = row
@@ -101,7 +110,8 @@ export async function setToolOverlay(
  */
 export async function removeToolOverlay(ctx: Ctx, ref: ToolRef, check: VersionCheck = {}): Promise<void> {
   const { row } = await find(ctx, ctx.db, ref);
-  if (!row && check.ifVersion === undefined) return;
+  const { overlay, version } = row ?? { overlay: {}, version: 0 };
+  if (isEmptyOverlay(overlay) && (check.ifVersion ?? version) === version) return;
   await setToolOverlay(ctx, ref, {}, check);
 }
 
@@ -235,13 +245,15 @@ function viewOf({ server, group, tool, row, upstream, base }: Found): OverlayVie
   };
 }
 
+const placeOf = (parameter: string) => pointerOf(['parameters', parameter]);
+
 function refuseHiddenCharacters({ title, description, annotations, parameters = {} }: ToolOverlay): void {
   const texts: [string, string | undefined][] = [
     ['/title', title],
     ['/description', description],
     ['/annotations/title', annotations?.title],
     ...Object.entries(parameters).map(([name, each]): [string, string] => [
-      `/parameters/${name}`,
+      placeOf(name),
       'value' in each ? JSON.stringify(each.value) : '',
     ]),
   ];

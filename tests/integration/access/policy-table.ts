@@ -234,6 +234,11 @@ export const serverActions: Record<string, Way & { input?: (name: string) => unk
     ...one('server', 'update'),
     input: (name) => ({ name, approval: { tools: [{ name: 'none', definitionHash: 'a'.repeat(64) }] } }),
   },
+  setOverlayAction: {
+    ...one('server', 'update'),
+    input: (name) => ({ server: name, tool: `t-${name}`, overlay: {}, ifVersion: 999 }),
+  },
+  setGroupOverlayAction: { ...overlaysTest, input: () => ({}) },
   deleteServerAction: { ...one('server', 'delete'), input: (name) => ({ name }) },
   planImportAction: {
     kind: 'some',

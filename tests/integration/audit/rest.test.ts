@@ -396,6 +396,8 @@ const actionVerbs: Record<string, string | null> = {
   removeLimitAction: 'limit.removed',
   operateServerAction: 'server.started',
   approveToolsAction: 'server.tools-approved',
+  setOverlayAction: 'tool.curated',
+  setGroupOverlayAction: 'tool.curated',
   createServerAction: 'server.created',
   updateServerAction: 'server.updated',
   deleteServerAction: 'server.deleted',

@@ -19,6 +19,7 @@ import { OpenAccess, OpenBadge } from '../../open-access';
 import { deleteGroupAction, updateGroupAction } from '../actions';
 import { GroupForm, valuesOf } from '../group-form';
 import type { GroupContext } from '../load';
+import { GroupTools } from './group-tools';
 
 export function GroupView({ group, around }: { group: Group; around: GroupContext }) {
   const router = useRouter();
@@ -94,6 +95,9 @@ export function GroupView({ group, around }: { group: Group; around: GroupContex
           }}
         />
       </Panel>
+      {group.servers.length > 0 && (
+        <GroupTools group={group.name} version={group.version} mayUpdate={around.rights.update} />
+      )}
       <OpenAccess
         kind="group"
         name={group.name}

@@ -114,7 +114,7 @@ export function ServerView({ initial, tools, rights, users }: ServerViewProps) {
           <OverviewTab server={server} state={state} mayUpdate={rights.update} users={users} />
         </TabPanel>
         <TabPanel value="tools">
-          <ToolsTab server={server} initial={tools} mayCall={rights.call} mayApprove={rights.update} />
+          <ToolsTab server={server} initial={tools} mayCall={rights.call} mayUpdate={rights.update} />
         </TabPanel>
         <TabPanel value="capabilities">
           <CapabilitiesTab server={server} />

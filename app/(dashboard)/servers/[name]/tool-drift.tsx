@@ -17,12 +17,23 @@ export function DriftDetails({ tool, drift }: { tool: ToolView; drift: ToolDrift
     ['Title', drift.title, tool.title],
     ['Description', drift.description, tool.description],
   ] as const;
+  // What an overlay shows in place of a text that changed.
+  const hidden = texts.flatMap(([label, old, now]) => {
+    const shown = tool.curated && (label === 'Title' ? tool.curated.title : tool.curated.description);
+    return old !== now && shown !== null && shown !== now ? [label] : [];
+  });
   return (
     <section aria-label={`What changed in ${tool.name}`} className="flex flex-col gap-3">
       <p className="text-table text-muted-foreground">
         First seen or last approved <RelativeTime at={drift.pinnedAt} />, and changed since.
         {drift.held && ' Clients neither see nor call it until it is approved.'}
       </p>
+      {hidden.length > 0 && (
+        <p className="text-table">
+          Models do not see this: on this server they are shown a curated {hidden.join(' and ').toLowerCase()} in its
+          place.
+        </p>
+      )}
       {texts.map(
         ([label, old, now]) =>
           old !== now && (

@@ -18,23 +18,29 @@ import { Notice } from '@/app/_ui/notice';
 import { Panel } from '@/app/_ui/panel';
 import { toast } from '@/app/_ui/toaster';
 import { TokenCount } from '@/app/_ui/token-count';
-import type { ToolView } from '@/lib/servers/schema';
+import type { ShownTool, ToolView } from '@/lib/servers/schema';
+import { EditToolButton } from '../../overlay-editor/edit-button';
 import { approveToolsAction } from '../actions';
 import type { ShownServer } from '../shown-server';
 import { suspicionWords } from './suspicion-words';
 
 /** With the library that compares texts: few servers need it. */
 const DriftDetails = dynamic(() => import('./tool-drift').then(({ DriftDetails }) => DriftDetails), { ssr: false });
+const FieldChangesList = dynamic(
+  () => import('@/app/_ui/field-changes-list').then(({ FieldChangesList }) => FieldChangesList),
+  { ssr: false },
+);
 const JsonView = dynamic(() => import('@/app/_ui/json-view').then(({ JsonView }) => JsonView), { ssr: false });
 
 export interface ToolsTabProps {
   server: ShownServer;
   initial: ToolView[];
   mayCall: boolean;
-  mayApprove: boolean;
+  /** To approve tools, and to say what models see of them. */
+  mayUpdate: boolean;
 }
 
-export function ToolsTab({ server, initial, mayCall, mayApprove }: ToolsTabProps) {
+export function ToolsTab({ server, initial, mayCall, mayUpdate }: ToolsTabProps) {
   const [filter, setFilter] = useQueryState('tool', parseAsString.withDefault(''));
   const { data: tools } = useQuery({
     queryKey: ['tools', server.name],
@@ -53,7 +59,9 @@ export function ToolsTab({ server, initial, mayCall, mayApprove }: ToolsTabProps
   }
   const wanted = filter.toLowerCase();
   const shown = tools.filter((tool) =>
-    `${tool.name} ${tool.title ?? ''} ${tool.description ?? ''}`.toLowerCase().includes(wanted),
+    [tool.name, tool.title, tool.description, tool.curated?.name, tool.curated?.title, tool.curated?.description].some(
+      (text) => text?.toLowerCase().includes(wanted),
+    ),
   );
   const drifted = tools.filter(({ drift }) => drift !== null);
   return (
@@ -67,7 +75,7 @@ export function ToolsTab({ server, initial, mayCall, mayApprove }: ToolsTabProps
               ? 'Clients neither see nor call them until they are approved. Open each to see what is new.'
               : 'They are served as they are now. Open each to see what is new.'
           }
-          actions={mayApprove && <ApproveButton server={server.name} tools={drifted} />}
+          actions={mayUpdate && <ApproveButton server={server.name} tools={drifted} />}
         />
       )}
       <Input
@@ -81,7 +89,7 @@ export function ToolsTab({ server, initial, mayCall, mayApprove }: ToolsTabProps
       <Panel>
         <ul className="hairlines">
           {shown.map((tool) => (
-            <ToolRow key={tool.id} tool={tool} mayCall={mayCall} mayApprove={mayApprove} />
+            <ToolRow key={tool.id} tool={tool} mayCall={mayCall} mayUpdate={mayUpdate} />
           ))}
           {shown.length === 0 && (
             <li className="px-4 py-3 text-table text-muted-foreground">No tool matches “{filter}”.</li>
@@ -123,25 +131,36 @@ function ApproveButton({ server, tools }: { server: string; tools: readonly Tool
 interface ToolRowProps {
   tool: ToolView;
   mayCall: boolean;
-  mayApprove: boolean;
+  mayUpdate: boolean;
 }
 
-function ToolRow({ tool, mayCall, mayApprove }: ToolRowProps) {
+function ToolRow({ tool, mayCall, mayUpdate }: ToolRowProps) {
+  const shown = tool.curated ?? tool;
   const [open, setOpen] = useState(false);
-  const tryHref = `/playground?${new URLSearchParams({ server: tool.server, tool: tool.name })}`;
+  const tryHref = `/playground?${new URLSearchParams({ server: tool.server, tool: shown.name })}`;
   return (
     <li className="relative">
       <details onToggle={(event) => setOpen(event.currentTarget.open)} className="group">
-        <summary className="flex items-start gap-2 py-2.5 pr-20 pl-4 text-table hover:bg-accent/60 focus-visible:-outline-offset-2 [&::-webkit-details-marker]:hidden">
+        <summary className="flex items-start gap-2 py-2.5 pr-28 pl-4 text-table hover:bg-accent/60 focus-visible:-outline-offset-2 [&::-webkit-details-marker]:hidden">
           <ChevronRight
             aria-hidden
             className="mt-0.5 size-4 shrink-0 text-muted-foreground transition-transform duration-[120ms] group-open:rotate-90"
           />
           <span className="min-w-0 flex-1">
             <span className="flex flex-wrap items-center gap-x-2 gap-y-1">
-              <span className="font-mono text-[0.75rem] font-medium break-all">{tool.name}</span>
-              {tool.title && tool.title !== tool.name && <span className="text-muted-foreground">{tool.title}</span>}
-              {hints.map(([key, word]) => tool.annotations?.[key] === true && <Badge key={key}>{word}</Badge>)}
+              <span className="font-mono text-[0.75rem] font-medium break-all">{shown.name}</span>
+              {shown.name !== tool.name && (
+                <span className="font-mono text-[0.75rem] break-all text-muted-foreground">
+                  <span className="sr-only">in place of </span>
+                  {tool.name}
+                </span>
+              )}
+              {shown.title && shown.title !== shown.name && (
+                <span className="text-muted-foreground">{shown.title}</span>
+              )}
+              {tool.curated && <Badge tone="ok">curated</Badge>}
+              {tool.overlayFaults.length > 0 && <Badge tone="warn">does not fit</Badge>}
+              {hints.map(([key, word]) => shown.annotations?.[key] === true && <Badge key={key}>{word}</Badge>)}
               {tool.drift && <Badge tone="warn">{tool.drift.held ? 'changed, held' : 'changed'}</Badge>}
               {tool.suspicions.map((each) => (
                 <Badge key={each} tone="bad">
@@ -151,9 +170,9 @@ function ToolRow({ tool, mayCall, mayApprove }: ToolRowProps) {
               {!tool.enabled && <Badge tone="idle">off</Badge>}
               <TokenCount tokens={tool.tokens} />
             </span>
-            {tool.description !== tool.title && (
+            {shown.description !== shown.title && (
               <span className="mt-0.5 line-clamp-2 text-muted-foreground group-open:line-clamp-none group-open:whitespace-pre-wrap">
-                {tool.description ?? 'No description.'}
+                {shown.description ?? 'No description.'}
               </span>
             )}
           </span>
@@ -168,29 +187,45 @@ function ToolRow({ tool, mayCall, mayApprove }: ToolRowProps) {
             {tool.drift && (
               <>
                 <DriftDetails tool={tool} drift={tool.drift} />
-                {mayApprove && (
+                {mayUpdate && (
                   <div>
                     <ApproveButton server={tool.server} tools={[tool]} />
                   </div>
                 )}
               </>
             )}
-            <Schema title="Input" schema={tool.inputSchema} />
-            {tool.outputSchema && <Schema title="Output" schema={tool.outputSchema} />}
+            {tool.overlayFaults.length > 0 && (
+              <Notice
+                tone="warn"
+                title="Not all of what is set for this tool fits it"
+                hint={tool.overlayFaults.join(' ')}
+              />
+            )}
+            {tool.curated && (
+              <div>
+                <h2 className="mb-1 text-caption text-muted-foreground">What the server says, and what models see</h2>
+                <FieldChangesList before={wordsOf(tool)} after={wordsOf(tool.curated)} />
+              </div>
+            )}
+            <Schema title="Input" schema={shown.inputSchema} />
+            {shown.outputSchema && <Schema title="Output" schema={shown.outputSchema} />}
           </div>
         )}
       </details>
-      {mayCall && !tool.drift?.held && (
-        <Link
-          href={tryHref}
-          className={buttonClass('secondary', 'sm', 'absolute top-2 right-4')}
-          aria-label={`Try ${tool.name}`}
-        >
-          Try
-        </Link>
-      )}
+      <span className="absolute top-2 right-4 flex gap-1.5">
+        {mayUpdate && <EditToolButton edited={{ server: tool.server, tool: tool.name }} />}
+        {mayCall && tool.enabled && !tool.drift?.held && (
+          <Link href={tryHref} className={buttonClass('secondary', 'sm')} aria-label={`Try ${shown.name}`}>
+            Try
+          </Link>
+        )}
+      </span>
     </li>
   );
+}
+
+function wordsOf({ name, title, description, annotations, inputSchema }: ToolView | ShownTool) {
+  return { name, title, description, annotations, inputSchema };
 }
 
 function Schema({ title, schema }: { title: string; schema: Record<string, unknown> }) {

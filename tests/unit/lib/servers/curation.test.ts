@@ -202,7 +202,7 @@ describe('what becomes of arguments', () => {
       name: 'b',
       inputSchema: { properties: { tags: { default: ['t'] } } },
     });
-    expect(curated?.faults.map(({ pointer }) => pointer)).toEqual(['/parameters/path', '/parameters/force']);
+    expect(curated?.faults.map(({ parameter }) => parameter)).toEqual(['path', 'force']);
   });
 });
 
