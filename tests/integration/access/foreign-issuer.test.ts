@@ -84,6 +84,7 @@ describe('a token of the issuer', () => {
       name: 'ada/ada-app',
       keyScope: {},
       token: { endpoints: ['github'], scopes: ['mcp:read'] },
+      expiresAtMs: expect.any(Number),
     });
     expect(access.resolveCaller(token)).toBe(actor);
     const next = await issuer.give({ resource, scope: 'mcp:call' });

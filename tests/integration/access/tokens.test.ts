@@ -50,6 +50,7 @@ eachDatabase('access tokens', (kind: DatabaseKind) => {
       name: 'ada/Claude',
       keyScope: {},
       token: { endpoints: ['github'], scopes: ['mcp:read'] },
+      expiresAtMs: expect.any(Number),
     });
     const url = await give({ grantId: 'grant-2', clientId: 'https://app.example/client.json' });
     expect(await access.resolveCaller(url)).toMatchObject({ name: 'ada/app.example' });

@@ -3,6 +3,7 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { readEvents } from '../../support/event-reader';
 import {
   initialize,
+  keyActor,
   memoryUpstream,
   type PostOptions,
   rpc,
@@ -212,6 +213,16 @@ describe('a token that expires', () => {
       await gateway.close();
     }
   });
+});
+
+it('a key whose end is moved takes its streams along', async () => {
+  hub.keys.set('rotated', keyActor('rotated'));
+  const path = '/api/mcp/one';
+  const session = await hub.session(path, 'rotated');
+  const stream = await hub.post(null, { path, session, key: 'rotated', method: 'GET' });
+  hub.keys.set('rotated', keyActor('rotated', 'admin', { expiresAtMs: Date.now() + 500 }));
+  await hub.bus.emit('key.updated', { id: 'rotated', userId: 'user-rotated', secretHash: '' });
+  expect(await stream.text()).toBe('');
 });
 
 it('who may not any more loses streams and calls, as with a key', async () => {
