@@ -46,6 +46,14 @@ export interface SealedValue {
   unfitForHeaders?: true;
 }
 
+/** How an endpoint lists its tools, as lib/servers/tool-list says. */
+export interface StoredToolList<P> {
+  mode?: 'full' | 'smart' | 'auto';
+  maxTools?: number;
+  maxTokens?: number;
+  pinned?: P[];
+}
+
 /** Text is an empty value, a reference and nothing else, or one from before values were sealed, which the next start of a worker seals. */
 export type StoredValues = Record<string, SealedValue | string>;
 
@@ -309,6 +317,8 @@ export const servers = pgTable('servers', {
     .default('never'),
   /** How the hub, or each of its users, signs in to the server; null: with nothing but `headers` and `env`. */
   credential: json().$type<Record<string, unknown>>(),
+  /** How its own endpoint lists its tools. */
+  toolList: json().$type<StoredToolList<string>>().notNull().default({}),
   /** Its tools are open to callers without a credential. */
   anonymous: boolean().notNull().default(false),
   /** "file" rows belong to the configuration file and are read-only elsewhere. */
@@ -430,6 +440,7 @@ export const groups = pgTable('groups', {
   prefix: text({ enum: ['always', 'never'] })
     .notNull()
     .default('always'),
+  toolList: json().$type<StoredToolList<{ serverId: string; tool: string }>>().notNull().default({}),
   /** What it offers is open to callers without a credential. */
   anonymous: boolean().notNull().default(false),
   createdBy: uuid().references(() => users.id, { onDelete: 'set null' }),

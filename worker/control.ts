@@ -102,6 +102,7 @@ export function createControl(deps: ControlDeps): Control {
     'tools.call': ({ actor, ...call }, signal) => gateway.callTool({ ...call, actor: actor as Actor, signal }),
     'tools.search': ({ actor, search }) => gateway.searchTools(actor as Actor, search),
     'tools.searchStatus': ({ actor }) => gateway.searchStatus(actor as Actor),
+    'endpoints.list': async ({ actor, path }) => ({ endpoints: gateway.endpoints(actor as Actor, path) }),
     'oauth.consent': ({ id, userId }) => theConsents().read(id, userId),
     'oauth.decide': (answer) => theConsents().decide(answer),
     'hub.stats': async ({ own }) => {

@@ -6,7 +6,13 @@ import { z } from 'zod';
 import { consentSchema, tokenScopes } from '../access/schema';
 import { serverLifeSchema, serverTestSchema } from '../diagnosis/schema';
 import { documentReadingSchema, openApiSettingsSchema } from '../openapi/schema';
-import { toolSearchAnswerSchema, toolSearchSchema, toolSearchStatusSchema } from '../routing/schema';
+import {
+  endpointQuerySchema,
+  endpointViewSchema,
+  toolSearchAnswerSchema,
+  toolSearchSchema,
+  toolSearchStatusSchema,
+} from '../routing/schema';
 import { logLineSchema, serverInputSchema, serverStatusSchema } from '../servers/schema';
 
 /** An actor as it travels; the worker trusts it because only this hub's user can open the socket. */
@@ -135,6 +141,12 @@ export const controlCalls = {
     path: '/control/tools/search/status',
     body: z.object({ actor: sentActorSchema }),
     answer: toolSearchStatusSchema,
+  },
+  /** What the actor sees at the MCP endpoints that it may use. */
+  'endpoints.list': {
+    path: '/control/endpoints',
+    body: endpointQuerySchema.extend({ actor: sentActorSchema }),
+    answer: z.object({ endpoints: z.array(endpointViewSchema) }),
   },
   /**
    * What a client's request for authorization asks a user; or, where the user allowed just that before, where the browser

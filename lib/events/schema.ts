@@ -15,6 +15,8 @@ export const eventSchemas = {
   'group.created': named,
   'group.updated': named,
   'group.deleted': named,
+  /** How the endpoint over everything lists its tools. */
+  'tool-list.changed': z.object({}),
   'tools.changed': z.object({
     id: z.string(),
     name: z.string(),
@@ -68,6 +70,7 @@ export const sharedEvents = [
   'server.restart',
   'tools.approved',
   'tools.curated',
+  'tool-list.changed',
   'credential.changed',
   'group.created',
   'group.updated',

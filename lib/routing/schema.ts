@@ -60,3 +60,73 @@ export const toolSearchStatusSchema = z.object({
   warning: z.string().nullable().describe('Why tools are ranked by words alone although a service is set up'),
 });
 export type ToolSearchStatus = z.infer<typeof toolSearchStatusSchema>;
+
+/** `auto`: smart for a caller who sees more tools, or tokens of tools, than the endpoint allows for. */
+export const toolListModes = ['full', 'smart', 'auto'] as const;
+export type ToolListMode = (typeof toolListModes)[number];
+
+/** As REST and pages show it. */
+export interface ToolList {
+  mode: ToolListMode;
+  /** With `auto`: the most tools that are listed one by one. */
+  maxTools: number;
+  /** With `auto`: the most tokens that the definitions of the listed tools may take, by our estimate. */
+  maxTokens: number;
+  /** Tools that are listed beside the search, in this order: original names, of a group or of all servers `server/tool`. */
+  pinned: string[];
+}
+
+/** Several clients take no more than 40 tools; beside 10,000 tokens of them a model has room for its work. */
+export const toolListDefaults: Readonly<ToolList> = { mode: 'full', maxTools: 40, maxTokens: 10_000, pinned: [] };
+
+export const pinnedMax = 50;
+
+/** A pinned tool, by what does not change when its server is renamed. */
+export interface PinnedTool {
+  serverId: string;
+  /** Original name. */
+  tool: string;
+}
+
+/** How an endpoint lists its tools. Tools are pinned by `server/tool`; those of a server, on its own endpoint, by their names. */
+export const toolListInputSchema = z.strictObject({
+  mode: z.enum(toolListModes).optional(),
+  maxTools: z.number().int('use a whole number').min(1).max(100_000).optional(),
+  maxTokens: z.number().int('use a whole number').min(1).max(10_000_000).optional(),
+  pinned: z
+    .array(z.string().min(1).max(192))
+    .max(pinnedMax, `at most ${pinnedMax} tools`)
+    .refine((all) => new Set(all).size === all.length, 'names a tool twice')
+    .optional(),
+});
+export type ToolListInput = z.infer<typeof toolListInputSchema>;
+/** As a JSON merge patch: null means the default. */
+export const toolListPatchSchema = z.strictObject({
+  mode: toolListInputSchema.shape.mode.nullable(),
+  maxTools: toolListInputSchema.shape.maxTools.nullable(),
+  maxTokens: toolListInputSchema.shape.maxTokens.nullable(),
+  pinned: toolListInputSchema.shape.pinned.nullable(),
+});
+export type ToolListPatch = z.infer<typeof toolListPatchSchema>;
+
+/** Query of GET /api/v1/endpoints. */
+export const endpointQuerySchema = z.strictObject({
+  path: z.string().min(1).max(128).optional().describe('Only this one, e.g. /api/mcp/github'),
+});
+
+const tokenCount = z.int().describe("Of a model's context, about: an estimate");
+
+/** What a caller sees at one MCP endpoint. */
+export const endpointViewSchema = z.object({
+  path: z.string(),
+  kind: z.enum(['all', 'server', 'group']),
+  name: z.string().describe('Of the server or group; empty for the endpoint over everything'),
+  mode: z.enum(toolListModes),
+  smart: z.boolean().describe('Whether a search stands for the list of its tools, for this caller and now'),
+  tools: z.int().describe('Behind it'),
+  tokens: z.object({ full: tokenCount, smart: tokenCount }).describe('Of its list with all tools, and as a smart one'),
+  pinned: z
+    .array(z.object({ tool: z.string().describe('server/tool'), id: z.string(), tokens: tokenCount }))
+    .describe('Pinned tools that are listed; one that is gone, or not for this caller, is not'),
+});
+export type EndpointView = z.infer<typeof endpointViewSchema>;

@@ -5,6 +5,7 @@ import { asc, eq, inArray, sql } from 'drizzle-orm';
 import {
   groupServers,
   groups,
+  type StoredToolList,
   serverCatalogs,
   servers,
   toolOverlays,
@@ -14,10 +15,12 @@ import {
 import { systemActor } from '../access/identities';
 import { canonicalJson } from '../canonical-json';
 import type { Db, Tx } from '../db/types';
+import type { PinnedTool } from '../routing/schema';
 import { writeAudit } from '../telemetry/audit';
 import { isEmptyOverlay } from './curation/curate';
 import type { GroupOverlay, ServerOverlay } from './curation/schema';
 import { readPins, readPinsOf, writePins } from './pins';
+import { loadToolList } from './tool-lists';
 
 /** A tool, resource, template or prompt exactly as its server defined it. */
 export type Definition = Record<string, unknown>;
@@ -199,6 +202,8 @@ export interface EndpointServer {
   prefix: 'always' | 'never';
   /** Open to callers without a credential. */
   anonymous: boolean;
+  /** How its own endpoint lists its tools; absent: one by one. */
+  toolList?: StoredToolList<string>;
   ownerId: string | null;
   timeoutMs: number | null;
   limits: { concurrentCalls?: number; queuedCalls?: number };
@@ -215,6 +220,7 @@ export interface EndpointGroup {
   prefix: 'always' | 'never';
   /** Open to callers without a credential. */
   anonymous: boolean;
+  toolList?: StoredToolList<PinnedTool>;
   ownerId: string | null;
   /** `tools: null` means all tools of that server. `overlays`: what is changed about them in this group, over the server's. */
   servers: { serverId: string; tools: string[] | null; overlays?: Record<string, GroupOverlay> }[];
@@ -224,11 +230,13 @@ export interface EndpointGroup {
 export interface EndpointRows {
   servers: EndpointServer[];
   groups: EndpointGroup[];
+  /** Of the endpoint over everything. */
+  toolList?: StoredToolList<PinnedTool>;
 }
 
 /** Everything that decides which MCP endpoints exist and what they offer, without asking who may see it. */
 export async function loadEndpoints(db: Db): Promise<EndpointRows> {
-  const [serverRows, groupRows, memberRows, overlayRows] = await Promise.all([
+  const [serverRows, groupRows, memberRows, overlayRows, toolList] = await Promise.all([
     db
       .select({
         id: servers.id,
@@ -236,6 +244,7 @@ export async function loadEndpoints(db: Db): Promise<EndpointRows> {
         enabled: servers.enabled,
         prefix: servers.prefix,
         anonymous: servers.anonymous,
+        toolList: servers.toolList,
         ownerId: servers.createdBy,
         timeoutMs: servers.timeoutMs,
         limits: servers.limits,
@@ -250,6 +259,7 @@ export async function loadEndpoints(db: Db): Promise<EndpointRows> {
         name: groups.name,
         prefix: groups.prefix,
         anonymous: groups.anonymous,
+        toolList: groups.toolList,
         ownerId: groups.createdBy,
       })
       .from(groups)
@@ -264,6 +274,7 @@ export async function loadEndpoints(db: Db): Promise<EndpointRows> {
       })
       .from(toolOverlays)
       .orderBy(asc(toolOverlays.tool)),
+    loadToolList(db),
   ]);
   const holding = serverRows.filter(({ policy }) => policy === 'hold').map(({ id }) => id);
   const pins = await readPinsOf(db, holding);
@@ -288,5 +299,6 @@ export async function loadEndpoints(db: Db): Promise<EndpointRows> {
           return { serverId, tools, ...(own && { overlays: own }) };
         }),
     })),
+    toolList,
   };
 }

@@ -37,6 +37,7 @@ const words: Record<string, readonly string[]> = {
   balancing: ['balancing'],
   repeatSafeCalls: ['repeatSafeCalls'],
   definitionChanges: ['definitionChanges'],
+  toolList: ['toolList'],
   isolation: ['isolation'],
   startOnDemand: ['startOnDemand'],
   idleStopSeconds: ['idleStopSeconds'],

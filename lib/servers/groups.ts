@@ -8,12 +8,14 @@ import type { Action } from '../access/schema';
 import type { Db, Tx } from '../db/types';
 import { type FieldFault, HubError } from '../errors';
 import { invalidInput, parseInput } from '../input';
+import type { ToolList } from '../routing/schema';
 import { writeAudit } from '../telemetry/audit';
 import { checkVersion, type VersionCheck } from '../telemetry/versions';
 import { mayOpen } from './anonymous';
 import { changeName, claimName } from './names';
 import { type KnownServer, readServers, serverResource } from './rows';
 import { type GroupInput, type GroupPatch, type GroupView, groupInputSchema, groupPatchSchema } from './schema';
+import { changedToolList, viewToolLists } from './tool-lists';
 
 export type GroupRow = typeof groups.$inferSelect;
 
@@ -42,6 +44,7 @@ export async function createGroup(ctx: Ctx, input: GroupInput): Promise<GroupVie
   if (group.anonymous) mayOpen(ctx);
   const { view, touched } = await ctx.db.transaction(async (tx) => {
     const id = randomUUID();
+    const toolList = await changedToolList(ctx, tx, {}, group.toolList);
     const [row] = await tx
       .insert(groups)
       .values({
@@ -49,6 +52,7 @@ export async function createGroup(ctx: Ctx, input: GroupInput): Promise<GroupVie
         name: group.name,
         description: group.description ?? '',
         prefix: group.prefix ?? 'always',
+        toolList,
         anonymous: group.anonymous ?? false,
         createdBy: ctx.actor.userId,
       })
@@ -78,13 +82,14 @@ export async function updateGroup(
 ): Promise<GroupView> {
   const { view, touched } = await ctx.db.transaction(async (tx) => {
     const before = await findGroup(ctx, tx, name, 'update', true);
-    const { servers: newServers, members, ...fields } = parseInput(groupPatchSchema, patch);
+    const { servers: newServers, members, toolList: newList, ...fields } = parseInput(groupPatchSchema, patch);
     await checkVersion(tx, before, check);
     if (fields.name !== undefined) await changeName(tx, before.name, fields.name, { groupId: before.id });
     const old = await viewGroup(ctx, tx, before);
+    const toolList = await changedToolList(ctx, tx, before.toolList, newList);
     const [row] = await tx
       .update(groups)
-      .set({ ...fields, version: sql`${groups.version} + 1` })
+      .set({ ...fields, toolList, version: sql`${groups.version} + 1` })
       .where(eq(groups.id, before.id))
       .returning();
     if (!row) throw new HubError('NOT_FOUND');
@@ -216,11 +221,17 @@ async function viewGroups(ctx: Ctx, db: Db | Tx, rows: GroupRow[]): Promise<Grou
     .innerJoin(users, eq(users.id, groupMembers.userId))
     .where(inArray(groupMembers.groupId, ids))
     .orderBy(sql`lower(${users.username})`);
-  return rows.map((row) => ({
+  const toolLists = await viewToolLists(
+    ctx,
+    db,
+    rows.map((row) => row.toolList),
+  );
+  return rows.map((row, index) => ({
     id: row.id,
     name: row.name,
     description: row.description,
     prefix: row.prefix,
+    toolList: toolLists[index] as ToolList,
     anonymous: row.anonymous,
     servers: contained
       .filter((each) => each.groupId === row.id)
@@ -235,8 +246,8 @@ async function viewGroups(ctx: Ctx, db: Db | Tx, rows: GroupRow[]): Promise<Grou
   }));
 }
 
-function contents({ name, description, prefix, anonymous, servers, members }: GroupView) {
-  return { name, description, prefix, anonymous, servers, members };
+function contents({ name, description, prefix, toolList, anonymous, servers, members }: GroupView) {
+  return { name, description, prefix, toolList, anonymous, servers, members };
 }
 
 function named(row: GroupRow) {

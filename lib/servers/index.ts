@@ -32,4 +32,5 @@ export {
   updateServer,
 } from './servers';
 export { desiredOfInput, requireConfigTest, requireServerTest, type Tested } from './tests';
+export { getRootToolList, type RootToolList, setRootToolList } from './tool-lists';
 export { approveTools, listTools } from './tools';

@@ -8,6 +8,7 @@ import type { CredentialSetting } from '../credentials/schema';
 import type { Db, Tx } from '../db/types';
 import { HubError } from '../errors';
 import type { OpenApiSettings, OpenApiView } from '../openapi/schema';
+import { toolListDefaults } from '../routing/schema';
 import { mapCredential } from './credential';
 import { maskSecrets, maskValue, maskValues } from './masking';
 import { maskAuth } from './openapi/auth';
@@ -178,6 +179,7 @@ export function viewOfServer(ctx: Ctx, { row, memberships }: KnownServer, beside
     desired: row.desired,
     timeoutMs: row.timeoutMs,
     prefix: row.prefix,
+    toolList: { ...toolListDefaults, ...row.toolList },
     anonymous: row.anonymous,
     limits: row.limits,
     tls: row.tls,

@@ -2,6 +2,7 @@
 import { z } from 'zod';
 import { type CredentialSetting, credentialSettingSchema, headerNameSchema } from '../credentials/schema';
 import { type OpenApiView, openApiInputSchema, openApiPatchSchema } from '../openapi/schema';
+import { type ToolList, toolListInputSchema, toolListPatchSchema } from '../routing/schema';
 
 /** The name goes into URLs and tool names; `sse` is the path of the old transport. */
 export const nameSchema = z
@@ -143,6 +144,8 @@ const serverFields = z.strictObject({
   enabled: z.boolean(),
   timeoutMs: z.number().int().min(100).max(600_000),
   prefix: z.enum(['always', 'never']),
+  /** How its own endpoint lists its tools. */
+  toolList: toolListInputSchema,
   /** Its own URL asks for no credential. */
   anonymous: z.boolean(),
   limits: serverLimitsSchema,
@@ -184,6 +187,7 @@ const mayBeAbsent = {
   enabled: true,
   timeoutMs: true,
   prefix: true,
+  toolList: true,
   anonymous: true,
   limits: true,
   tls: true,
@@ -206,6 +210,7 @@ const shared = {
   enabled: true,
   timeoutMs: true,
   prefix: true,
+  toolList: true,
   anonymous: true,
   limits: true,
   tls: true,
@@ -266,6 +271,7 @@ export const serverPatchSchema = serverFields.partial().extend({
   timeoutMs: serverFields.shape.timeoutMs.nullable().optional(),
   // The merged limits are checked as those of a new server are.
   limits: z.partialRecord(serverLimitsSchema.keyof(), z.number().int().nullable()).nullable().optional(),
+  toolList: toolListPatchSchema.nullable().optional(),
   tls: tlsSchema.nullable().optional(),
   healthCheck: healthCheckSchema.nullable().optional(),
   replicas: serverFields.shape.replicas.nullable().optional(),
@@ -290,6 +296,7 @@ export const groupInputSchema = z.strictObject({
   name: nameSchema,
   description: z.string().max(2000).optional(),
   prefix: z.enum(['always', 'never']).optional(),
+  toolList: toolListInputSchema.optional(),
   /** Its URL asks for no credential. */
   anonymous: z.boolean().optional(),
   servers: z
@@ -305,7 +312,9 @@ export const groupInputSchema = z.strictObject({
   members: z.array(z.string().max(64)).max(1000).optional(),
 });
 export type GroupInput = z.infer<typeof groupInputSchema>;
-export const groupPatchSchema = groupInputSchema.partial();
+export const groupPatchSchema = groupInputSchema
+  .partial()
+  .extend({ toolList: toolListPatchSchema.nullable().optional() });
 export type GroupPatch = z.infer<typeof groupPatchSchema>;
 
 /** A server as REST and pages show it; values of `env`, `headers` and `secrets` are masked to `***` and their last 4 characters. */
@@ -328,6 +337,7 @@ export interface ServerView {
   desired: 'running' | 'stopped';
   timeoutMs: number | null;
   prefix: 'always' | 'never';
+  toolList: ToolList;
   /** Its own URL asks for no credential. */
   anonymous: boolean;
   limits: ServerLimits;
@@ -362,6 +372,7 @@ export interface GroupView {
   name: string;
   description: string;
   prefix: 'always' | 'never';
+  toolList: ToolList;
   /** Its URL asks for no credential. */
   anonymous: boolean;
   servers: { server: string; tools: 'all' | string[] }[];

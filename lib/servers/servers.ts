@@ -288,6 +288,7 @@ export function columnsOf(server: ServerInput) {
     enabled: server.enabled ?? true,
     timeoutMs: server.timeoutMs ?? null,
     prefix: server.prefix ?? 'never',
+    toolList: server.toolList ?? {},
     anonymous: server.anonymous ?? false,
     limits: (server.limits ?? {}) as Record<string, number>,
     tls: tls && Object.keys(tls).length > 0 ? tls : null,
@@ -314,6 +315,7 @@ export function settingsOf(row: ServerRow): Record<string, unknown> {
     type: row.type,
     enabled: row.enabled,
     prefix: row.prefix,
+    ...(Object.keys(row.toolList).length > 0 && { toolList: row.toolList }),
     ...(row.anonymous && { anonymous: true }),
     ...(Object.keys(row.limits).length > 0 && { limits: row.limits }),
     ...(row.timeoutMs !== null && { timeoutMs: row.timeoutMs }),
@@ -359,7 +361,7 @@ export function mergedServer(row: ServerRow, patch: ServerPatch): ServerInput {
 /** What the server looks like after the patch; settings of its former type are dropped. Not checked yet. */
 function patchedServer(
   row: ServerRow,
-  { env, headers, secrets, limits, openapi, credential, ...patch }: ServerPatch,
+  { env, headers, secrets, limits, toolList, openapi, credential, ...patch }: ServerPatch,
 ): Record<string, unknown> {
   const type = patch.type ?? row.type;
   const kept = type === row.type ? settingsOf(row) : { ...settingsOf(row), ...formerSettings };
@@ -369,6 +371,7 @@ function patchedServer(
   if (secrets !== undefined) merged.secrets = mergeValues(row.secrets, secrets);
   if (openapi) merged.openapi = patchedOpenApi(type === row.type ? (row.openapi ?? {}) : {}, openapi);
   if (credential !== undefined) merged.credential = credential && patchCredential(row.credential, credential);
+  if (toolList !== undefined) merged.toolList = toolList && withoutNull({ ...row.toolList, ...toolList });
   if (limits !== undefined) merged.limits = limits === null ? null : withoutNull({ ...row.limits, ...limits });
   return withoutNull(merged);
 }

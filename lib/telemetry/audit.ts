@@ -87,6 +87,8 @@ function storedForm(value: unknown): unknown {
 }
 
 const secretName = /passw|secret|token|authori[sz]ation|api[-_]?key|cookie|credential|private[-_]?key/i;
+/** A number of words, no secret. */
+const harmlessName = /^maxTokens$/;
 /** Maps in which every text may be a secret, whatever its name and however deep. */
 const secretMaps: ReadonlySet<string> = new Set(['env', 'headers', 'secrets', 'auth']);
 
@@ -110,7 +112,12 @@ export function maskSecrets(value: unknown, before?: unknown): unknown {
       }
       // How a server is signed in to; what is secret of it is named so.
       if (name === 'credential' && typeof inner === 'object') return [name, maskSecrets(inner, former)];
-      return [name, secretName.test(name) && inner !== null ? maskOf(inner, former) : maskSecrets(inner, former)];
+      return [
+        name,
+        secretName.test(name) && !harmlessName.test(name) && inner !== null
+          ? maskOf(inner, former)
+          : maskSecrets(inner, former),
+      ];
     }),
   );
 }

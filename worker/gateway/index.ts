@@ -9,7 +9,7 @@ import { HubError } from '../../lib/errors';
 import type { Bus } from '../../lib/events/bus';
 import type { Limiter } from '../../lib/limits';
 import type { Log } from '../../lib/log';
-import type { ToolSearch, ToolSearchAnswer, ToolSearchStatus } from '../../lib/routing/schema';
+import type { EndpointView, ToolSearch, ToolSearchAnswer, ToolSearchStatus } from '../../lib/routing/schema';
 import type { Metrics } from '../../lib/telemetry';
 import type { SessionMessage } from '../fleet/messages';
 import type { OriginRules } from '../origin';
@@ -30,6 +30,7 @@ import { createStrangers, type StrangerLimits } from './http/strangers';
 import { refuse } from './http/visit';
 import { createMethods } from './methods';
 import { createNews } from './news';
+import { createRate } from './rate';
 import { createRelay, type RelayLimits } from './relay';
 import { createRepeats } from './repeat';
 import { createRights } from './rights';
@@ -44,6 +45,7 @@ import { createStreams, type StreamLimits } from './sessions/streams';
 import { createWishKeeper } from './sessions/wish-keeper';
 import type { Wishes, WishStore } from './sessions/wishes';
 import { createSmart } from './smart/smart';
+import { describeEndpoint } from './smart/smart-list';
 import { createListeners } from './stateless/listeners';
 import { createModern } from './stateless/modern';
 import { createParking, type ParkingLimits } from './stateless/parking';
@@ -63,7 +65,11 @@ export interface GatewayLimits
     StreamLimits,
     QuestionLimits,
     ParkingLimits,
-    StrangerLimits {}
+    StrangerLimits {
+  /** Of one user, with all keys and clients: a search takes a thread some milliseconds, and all callers share it. */
+  searchesAtOnce: number;
+  searchesPerSecond: number;
+}
 
 export const defaultLimits: GatewayLimits = {
   bodyBytes: 4 * 1024 * 1024,
@@ -82,6 +88,8 @@ export const defaultLimits: GatewayLimits = {
   parkedPerCredential: 8,
   strangersPerMinute: 120,
   strangersAtOnce: 16,
+  searchesAtOnce: 60,
+  searchesPerSecond: 10,
 };
 
 export interface GatewayDeps {
@@ -148,11 +156,16 @@ export interface Gateway {
   callTool(call: DirectCall): Promise<DirectAnswer>;
   /**
    * The tools that a request in plain words is about, of those that the actor sees.
-   * @throws HubError NOT_FOUND for a group that the actor does not see, UNAVAILABLE, BUSY
+   * @throws HubError NOT_FOUND for a group that the actor does not see, LIMIT_EXCEEDED, UNAVAILABLE, BUSY
    */
   searchTools(actor: Actor, search: ToolSearch): Promise<ToolSearchAnswer>;
   /** How the actor's tools are searched now. */
   searchStatus(actor: Actor): ToolSearchStatus;
+  /**
+   * What the actor sees at the endpoints that it may use, or at the one with this path.
+   * @throws HubError NOT_FOUND for one that is not there or not the actor's to see
+   */
+  endpoints(actor: Actor, path?: string): EndpointView[];
   stats(): { sessions: number; inflight: number; parked: number; questions: number; droppedAnswers: number };
   /** A user's connection to a server was stored or taken away. @throws what isConnected throws */
   connectionChanged(serverId: string, userId: string): Promise<void>;
@@ -315,6 +328,9 @@ export function createGateway(deps: GatewayDeps): Gateway {
     record: deps.recordCall,
     report,
   });
+  const searchRate = createRate(limits.searchesAtOnce, limits.searchesPerSecond, {
+    text: `No more than ${limits.searchesPerSecond} searches for tools in a second: try again in a moment.`,
+  });
   /** Every search, whoever asks. */
   async function search(view: View, question: Question): Promise<ToolSearchAnswer> {
     const startedAtMs = performance.now();
@@ -326,6 +342,7 @@ export function createGateway(deps: GatewayDeps): Gateway {
   const smart = createSmart({
     calls,
     search,
+    admitSearch: (actor) => searchRate.take(userOf(actor)),
     foundToolCalled: (rank) => deps.searches?.foundToolCalled(rank),
     record: deps.recordCall,
   });
@@ -469,12 +486,23 @@ export function createGateway(deps: GatewayDeps): Gateway {
       const endpoint = catalog.endpoints.byKey.get(group?.toLowerCase() ?? allKey);
       const isSeen = !endpoint?.resource || (endpoint.kind === 'group' && can(actor, 'read', endpoint.resource));
       if (!endpoint || !isSeen) throw new HubError('NOT_FOUND', `There is no group ${JSON.stringify(group)}.`);
+      searchRate.take(userOf(actor));
       return search(viewOf(actor, endpoint), question);
     },
     searchStatus(actor) {
       const endpoint = catalog.endpoints.byKey.get(allKey);
       if (!endpoint) throw new HubError('NOT_FOUND');
       return searcher.status(viewOf(actor, endpoint));
+    },
+    endpoints(actor, path) {
+      const endpoints = [...catalog.endpoints.byKey.values()].filter(
+        ({ key, resource, isSmart }) =>
+          !isSmart && (path === undefined || pathOf(key) === path) && (!resource || can(actor, 'read', resource)),
+      );
+      if (path !== undefined && endpoints.length === 0) {
+        throw new HubError('NOT_FOUND', 'There is no such MCP endpoint, or it is not yours to see.');
+      }
+      return endpoints.map((endpoint) => describeEndpoint(viewOf(actor, endpoint)));
     },
     stats: () => ({
       sessions: sessions.size,

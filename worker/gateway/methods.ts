@@ -25,7 +25,7 @@ const completionsPerSecond = 20;
 
 export interface MethodsDeps {
   calls: Calls;
-  /** Answers in their place on smart endpoints. */
+  /** Answers in their place on smart endpoints, and the calls of the tools that smart lists are of. */
   smart: Smart;
   relay: Relay;
   inputs: InputRounds;
@@ -100,7 +100,13 @@ export function createMethods({ calls, smart, relay, inputs, connecting, news, t
     ['resources/list', list('resources')],
     ['resources/templates/list', list('resourceTemplates')],
     ['prompts/list', list('prompts')],
-    ['tools/call', (request) => (request.view.endpoint.isSmart ? smart : calls).callTool(request)],
+    [
+      'tools/call',
+      (request) => {
+        const { view, params } = request;
+        return (view.endpoint.isSmart || view.isMeta(params?.name) ? smart : calls).callTool(request);
+      },
+    ],
     [
       'resources/read',
       (request) => {

@@ -12,8 +12,8 @@ import { type GroupInput, type GroupView, nameSchema } from '@/lib/servers/schem
 import type { GroupContext } from './load';
 import { ServerPicker } from './server-picker';
 
-/** Whether it is open to everybody is asked apart, see open-access.tsx. */
-export type GroupValues = Required<Omit<GroupInput, 'anonymous'>>;
+/** Whether it is open to everybody is asked apart, see open-access.tsx; how it lists its tools in tool-list-card.tsx. */
+export type GroupValues = Required<Omit<GroupInput, 'anonymous' | 'toolList'>>;
 
 export const emptyGroup: GroupValues = { name: '', description: '', prefix: 'always', servers: [], members: [] };
 

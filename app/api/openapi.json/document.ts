@@ -20,7 +20,7 @@ import {
 import { beginInputSchema, connectionInputSchema } from '@/lib/credentials/schema';
 import { limitInputSchema, limitRefSchema } from '@/lib/limits/schema';
 import { documentInputSchema } from '@/lib/openapi/schema';
-import { toolSearchSchema } from '@/lib/routing/schema';
+import { endpointQuerySchema, toolListPatchSchema, toolSearchSchema } from '@/lib/routing/schema';
 import { groupOverlaySchema, serverOverlaySchema } from '@/lib/servers/curation/schema';
 import {
   groupInputSchema,
@@ -48,6 +48,7 @@ const bodies = {
   ToolApproval: toolApprovalSchema,
   ServerOverlay: serverOverlaySchema,
   GroupOverlay: groupOverlaySchema,
+  ToolListPatch: toolListPatchSchema,
   ToolSearch: toolSearchSchema,
   ToolCallInput: toolCallInputSchema,
   ImportInput: importInputSchema,
@@ -255,6 +256,16 @@ export const operations: Record<string, Record<string, Operation>> = {
       problems: [403],
     },
   },
+  '/api/v1/settings/tool-list': {
+    get: { summary: 'How /api/mcp lists its tools', answer: 'RootToolList', versioned: 'etag', problems: [403] },
+    patch: {
+      summary: 'Change it by a JSON merge patch',
+      body: 'ToolListPatch',
+      answer: 'RootToolList',
+      versioned: 'both',
+      problems: [403, 412],
+    },
+  },
   '/api/v1/settings/sign-in': {
     get: { summary: 'Whether new people get an account at sign-in', answer: 'SignInSetting', problems: [403] },
     patch: {
@@ -359,6 +370,15 @@ export const operations: Record<string, Record<string, Operation>> = {
       body: 'ToolCallInput',
       answer: 'ToolCallResult',
       problems: [403, 404, 429, 502, 504],
+    },
+  },
+  '/api/v1/endpoints': {
+    get: {
+      summary:
+        'The MCP endpoints that the caller may use: what it sees there, and what that takes of a model’s context',
+      query: endpointQuerySchema,
+      answer: 'EndpointList',
+      problems: [404],
     },
   },
   '/api/v1/tools/search': {

@@ -27,7 +27,14 @@ import {
 import { serverReportSchema, serverTestSchema } from '@/lib/diagnosis/schema';
 import { type LimitView, limitRefSchema } from '@/lib/limits/schema';
 import { type DocumentChange, documentReadingSchema, openApiSettingsSchema } from '@/lib/openapi/schema';
-import { toolSearchAnswerSchema, toolSearchStatusSchema } from '@/lib/routing/schema';
+import {
+  endpointViewSchema,
+  type ToolList,
+  toolListModes,
+  toolSearchAnswerSchema,
+  toolSearchStatusSchema,
+} from '@/lib/routing/schema';
+import type { RootToolList } from '@/lib/servers';
 import { type GroupToolView, type OverlayView, serverOverlaySchema } from '@/lib/servers/curation/schema';
 import {
   balancings,
@@ -64,6 +71,17 @@ const object = z.record(z.string(), z.unknown());
 const prefix = z.enum(['always', 'never']);
 const anonymous = z.boolean().meta({ description: 'Its own URL asks for no credential' });
 
+const toolListFields = z.object({
+  mode: z.enum(toolListModes).meta({
+    description: 'auto: smart for a caller who sees more tools, or more tokens of tools, than the endpoint lists',
+  }),
+  maxTools: count,
+  maxTokens: count,
+  pinned: z.array(z.string()).meta({ description: 'Tools that are listed beside the search, in this order' }),
+}) satisfies z.ZodType<ToolList>;
+const toolList = toolListFields.meta({ description: 'How its endpoint lists its tools' });
+const rootToolList = toolListFields.extend({ version: z.number().int() }) satisfies z.ZodType<RootToolList>;
+
 const server = z.object({
   id: z.uuid(),
   name: z.string(),
@@ -92,6 +110,7 @@ const server = z.object({
   desired: z.enum(['running', 'stopped']),
   timeoutMs: z.number().int().nullable(),
   prefix,
+  toolList,
   anonymous,
   limits: serverLimitsSchema.meta({ description: 'Over the whole process tree; what is absent is not limited' }),
   tls: tlsSchema.nullable().meta({ description: 'How the certificate of a remote server is checked' }),
@@ -139,6 +158,7 @@ const group = z.object({
   name: z.string(),
   description: z.string(),
   prefix,
+  toolList,
   anonymous,
   servers: z.array(z.object({ server: z.string(), tools: z.union([z.literal('all'), z.array(z.string())]) })),
   members: z.array(z.string()),
@@ -479,6 +499,8 @@ export const answers = {
   GroupToolList: listOf(groupTool),
   ToolSearchAnswer: toolSearchAnswerSchema,
   ToolSearchStatus: toolSearchStatusSchema,
+  EndpointList: z.object({ data: z.array(endpointViewSchema), nextCursor: z.null() }),
+  RootToolList: rootToolList,
   Connection: connection,
   ConnectionList: listOf(connection),
   ConnectionBegun: z.object({ url: z.string() }),

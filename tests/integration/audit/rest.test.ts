@@ -245,6 +245,7 @@ const scenarios: Record<string, Scenario> = {
     prepare: existingRole,
     asked: { body: { name: 'copy' } },
   },
+  'PATCH /api/v1/settings/tool-list': { action: 'setting.changed', asked: { body: { mode: 'auto' } } },
   'PATCH /api/v1/settings/sign-in': { action: 'setting.changed', asked: { body: { newAccounts: 'always' } } },
   'POST /api/v1/sign-in-rules': { action: 'sign-in-rule.created', asked: { body: signInRule } },
   'PATCH /api/v1/sign-in-rules/{id}': {

@@ -29,6 +29,7 @@ beforeEach(async () => {
   lists.vault = { read_secret: { description: 'Reads a secret file of the vault' } };
   lists.sleepy = { wake: { description: 'Wakes the file system' } };
   hub = await startGateway({
+    limits: { searchesAtOnce: 300, searchesPerSecond: 1000 },
     servers: [serverRow('files'), serverRow('vault'), serverRow('sleepy', { enabled: false })],
     groups: [
       {
@@ -85,6 +86,7 @@ it('tells what a tool is, how it fits and why, with the name to call it by', asy
       title: null,
       description: 'Deletes a file for good',
       readOnly: false,
+      tokens: expect.any(Number),
       score: 1,
       tokens: expect.any(Number),
       why: [
@@ -132,8 +134,28 @@ it('follows lists, names and rights that change', async () => {
 it('answers many searches at once, and none after it was closed', async () => {
   const answers = await Promise.all(Array.from({ length: 100 }, () => found('key-a', 'delete')));
   expect(answers.every((ids) => ids.join() === 'files__delete_file')).toBe(true);
-  const rest = await Promise.allSettled(Array.from({ length: 600 }, () => found('key-a', 'delete')));
+  // Of many users: more than may wait, though none of them asks too often.
+  const users = Array.from({ length: 6 }, (_, at) => keyActor(`user-${at}`));
+  const search = (by: Actor) => hub.gateway.searchTools(by, { query: 'delete', limit: 50 });
+  const rest = await Promise.allSettled(users.flatMap((by) => Array.from({ length: 100 }, () => search(by))));
   const refused = rest.filter(({ status }) => status === 'rejected');
   expect(refused.length).toBeGreaterThan(0);
   expect(refused[0]).toMatchObject({ reason: { code: 'BUSY' } });
+});
+
+it('who searches all the time is told when to come back, over all of his keys, and holds up nobody else', async () => {
+  const [one, two, other] = ['k1', 'k2', 'k3'].map((id, at) => keyActor(id, 'admin', { userId: `user-${at >> 1}` }));
+  const search = (by = one as Actor) => hub.gateway.searchTools(by, { query: 'qwrtz', limit: 1 });
+  let admitted = 0;
+  const flood = async () => {
+    for (; admitted < 5000; admitted++) await search();
+  };
+  await expect(flood()).rejects.toMatchObject({
+    code: 'LIMIT_EXCEEDED',
+    extras: { retryable: true, retryAfterMs: expect.any(Number) },
+  });
+  expect(admitted).toBeGreaterThanOrEqual(300);
+  const rest = await Promise.allSettled(Array.from({ length: 20 }, () => search(two)));
+  expect(rest.some(({ status }) => status === 'rejected')).toBe(true);
+  await search(other);
 });

@@ -229,6 +229,7 @@ export function createCatalog({ supervisor, catalogs, loadEndpoints, bus, log, c
         'tools.changed',
         'tools.approved',
         'tools.curated',
+        'tool-list.changed',
       ] as const) {
         unsubscribe.push(bus.on(event, reload));
       }

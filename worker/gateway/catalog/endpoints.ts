@@ -2,6 +2,7 @@
 // caller; the view of a caller is made from this in view.ts.
 import type { Resource } from '../../../lib/access/can';
 import { smartKeyOf } from '../../../lib/access/endpoints';
+import { type PinnedTool, type ToolList, toolListDefaults } from '../../../lib/routing/schema';
 import type { EndpointRows } from '../../../lib/servers/catalog';
 import type { GroupOverlay, ServerOverlay } from '../../../lib/servers/curation/schema';
 
@@ -41,6 +42,11 @@ export interface EndpointMember {
   overlays: ReadonlyMap<string, GroupOverlay> | null;
 }
 
+/** How an endpoint lists its tools, with the tools that are pinned there. */
+export interface ToolListRule extends Omit<ToolList, 'pinned'> {
+  pinned: readonly PinnedTool[];
+}
+
 /** One URL of the gateway. */
 export interface Endpoint {
   /** Lower-case name; "" is the endpoint over everything. Sessions are bound to it. */
@@ -53,7 +59,8 @@ export interface Endpoint {
   resource: Resource | null;
   /** Oldest server first. */
   members: readonly EndpointMember[];
-  /** In place of its tools it lists a search among them. */
+  toolList: ToolListRule;
+  /** Its path begins with `$smart`: it lists a search among its tools, and what is not listed is run through that alone. */
   isSmart?: true;
 }
 
@@ -75,7 +82,7 @@ export function serverInfoOf({ kind, name, isSmart }: Endpoint, version: string)
 /** The key of `/api/mcp`. No server or group can have the empty name. */
 export const allKey = '';
 
-export function buildEndpoints({ servers, groups }: EndpointRows): Endpoints {
+export function buildEndpoints({ servers, groups, toolList }: EndpointRows): Endpoints {
   const nodes = new Map<string, ServerNode>();
   for (const row of servers) {
     const offers = groups.flatMap(({ id, name, anonymous, servers: members }) =>
@@ -122,16 +129,41 @@ export function buildEndpoints({ servers, groups }: EndpointRows): Endpoints {
     });
   }
   const all = [...nodes.values()].map((server) => ({ server, tools: null, overlays: null }));
+  const ownRules = new Map(
+    servers.map(({ id, toolList: { pinned = [], ...own } = {} }): [string, ToolListRule] => [
+      id,
+      ruleOf({ ...own, pinned: pinned.map((tool) => ({ serverId: id, tool })) }),
+    ]),
+  );
   const byKey = new Map<string, Endpoint>([
-    [allKey, { key: allKey, kind: 'all', name: '', prefix: 'always', resource: null, members: all }],
+    [
+      allKey,
+      {
+        key: allKey,
+        kind: 'all',
+        name: '',
+        prefix: 'always',
+        resource: null,
+        members: all,
+        toolList: ruleOf(toolList),
+      },
+    ],
   ]);
   for (const member of all) {
-    const { name, prefix } = member.server;
+    const { id, name, prefix } = member.server;
     const key = name.toLowerCase();
     const resource = onItsOwn(member.server.resource);
-    byKey.set(key, { key, kind: 'server', name, prefix, resource, members: [member] });
+    byKey.set(key, {
+      key,
+      kind: 'server',
+      name,
+      prefix,
+      resource,
+      members: [member],
+      toolList: ownRules.get(id) ?? ruleOf({}),
+    });
   }
-  for (const { id, name, prefix, anonymous, ownerId, servers: chosen } of groups) {
+  for (const { id, name, prefix, anonymous, ownerId, servers: chosen, toolList: stored } of groups) {
     const key = name.toLowerCase();
     const members = all.flatMap(({ server }) => {
       const choice = chosen.find((entry) => entry.serverId === server.id);
@@ -140,13 +172,17 @@ export function buildEndpoints({ servers, groups }: EndpointRows): Endpoints {
       return [{ server, tools: choice.tools && new Set(choice.tools), overlays }];
     });
     const resource: Resource = { type: 'group', ownerId, open: anonymous, groups: [{ id, name }] };
-    byKey.set(key, { key, kind: 'group', name, prefix, resource, members });
+    byKey.set(key, { key, kind: 'group', name, prefix, resource, members, toolList: ruleOf(stored) });
   }
   for (const endpoint of [...byKey.values()]) {
     const key = smartKeyOf(endpoint.key);
-    byKey.set(key, { ...endpoint, key, isSmart: true });
+    byKey.set(key, { ...endpoint, key, toolList: { ...endpoint.toolList, mode: 'smart' }, isSmart: true });
   }
   return { byKey, servers: nodes };
+}
+
+function ruleOf(stored: Partial<ToolListRule> = {}): ToolListRule {
+  return { ...toolListDefaults, pinned: [], ...stored };
 }
 
 interface Offer {

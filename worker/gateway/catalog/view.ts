@@ -8,6 +8,7 @@ import { canonicalJson } from '../../../lib/canonical-json';
 import { HubError } from '../../../lib/errors';
 import { type Definition, definitionHash, isReadOnly, type Listing, storable } from '../../../lib/servers/catalog';
 import { type ArgumentPlan, curateIn } from '../../../lib/servers/curation/curate';
+import { isMetaTool } from '../smart/meta-tools';
 import { shownTool, type TaskOffers, type TaskSupport, taskOffersOf, taskSupportOf } from '../tasks/task-offers';
 import type { Endpoint, ServerNode } from './endpoints';
 import { clashUri, exposeNames, parseClashUri, templateMatcher } from './naming';
@@ -155,9 +156,31 @@ export class View {
     return this.tools.get(name) ?? this.#bareTools.get(name) ?? undefined;
   }
 
-  /** The tool that a tools/call is about. */
+  /** Whether a search stands for the list of tools. */
+  get isSmart(): boolean {
+    return false;
+  }
+
+  /** Whether the list of tools has a tool of a server under this name. */
+  isListed(name: string): boolean {
+    return this.tools.has(name);
+  }
+
+  /**
+   * Whether a tools/call of this name is for the hub itself: for the tools that smart lists are of. Where they are not listed
+   * they answer all the same, unless a server has a tool of that name: a client may have a list from before.
+   */
+  isMeta(name: unknown): boolean {
+    return isMetaTool(name) && (this.isSmart || !this.tool(name));
+  }
+
+  /** The tool that a tools/call is about, by its own name or by the id that call_tool is given. */
   called(params: Record<string, unknown> | undefined): Item | undefined {
-    return typeof params?.name === 'string' ? this.tool(params.name) : undefined;
+    const name = params?.name;
+    if (!this.isMeta(name)) return typeof name === 'string' ? this.tool(name) : undefined;
+    if (name !== 'call_tool') return undefined;
+    const { id } = (params?.arguments ?? {}) as { id?: unknown };
+    return typeof id === 'string' ? this.tool(id) : undefined;
   }
 
   /**
@@ -217,9 +240,7 @@ export class View {
     const known = this.#lists.get(kind);
     if (known) return known;
     const key = kind === 'resources' ? 'uri' : kind === 'resourceTemplates' ? 'uriTemplate' : 'name';
-    const shown = [...this.#items[kind]].map(([exposed, { server, definition, taskSupport }]) =>
-      this.#mapAppUri(server, { ...shownTool(definition, taskSupport), [key]: exposed }),
-    );
+    const shown = [...this.#items[kind]].map(([exposed, item]) => this.shown(key, exposed, item));
     const digest = createHash('sha256').update(canonicalJson(shown)).digest('base64url');
     const entries = shown.map((definition) => JSON.stringify(definition));
     const pages: Buffer[] = [];
@@ -231,6 +252,11 @@ export class View {
     const list = { digest, pages };
     this.#lists.set(kind, list);
     return list;
+  }
+
+  /** An item as a list shows it. */
+  protected shown(key: string, exposed: string, { server, definition, taskSupport }: Item): Definition {
+    return this.#mapAppUri(server, { ...shownTool(definition, taskSupport), [key]: exposed });
   }
 
   /** The page of an MCP app belongs to its tool's server, so it is mapped like any other URI of it. */

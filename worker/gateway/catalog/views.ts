@@ -31,7 +31,13 @@ export function createViews(keyring: Seals) {
       const key = `${fingerprintOf(actor)}/${endpoint.key}`;
       const known = cache.get(key);
       if (known && known.version === version) return known;
-      const view = new (endpoint.isSmart ? SmartView : View)(version, actor, endpoint, listings, keyring);
+      const view = new (endpoint.toolList.mode === 'full' ? View : SmartView)(
+        version,
+        actor,
+        endpoint,
+        listings,
+        keyring,
+      );
       cache.set(key, view);
       return view;
     },

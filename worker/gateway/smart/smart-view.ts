@@ -1,4 +1,5 @@
-// What a caller sees on a smart endpoint: three tools in place of all, behind which the others are found and run.
+// What a caller sees where a search stands for the list of tools: always on a smart endpoint, on others as they are set.
+// The tools behind are found and run through it.
 import { createHash } from 'node:crypto';
 import type { Actor } from '../../../lib/access/schema';
 import { HubError } from '../../../lib/errors';
@@ -6,10 +7,18 @@ import type { Listing } from '../../../lib/servers/catalog';
 import type { Endpoint } from '../catalog/endpoints';
 import { type Item, type ListKind, type Seals, View } from '../catalog/view';
 import { behindInWords, metaTools } from './meta-tools';
+import { behindOf, pinnedOf, tokensOfAll } from './smart-list';
+
+interface SmartList {
+  digest: string;
+  page: Buffer;
+  instructions: string;
+  pinned: ReadonlyMap<string, Item>;
+}
 
 export class SmartView extends View {
-  readonly #tools: { digest: string; page: Buffer };
-  readonly #instructions: string;
+  /** Null where the caller sees so few tools that they are listed one by one. */
+  readonly #smart: SmartList | null;
 
   constructor(
     version: number,
@@ -19,33 +28,46 @@ export class SmartView extends View {
     keyring: Seals,
   ) {
     super(version, actor, endpoint, listings, keyring);
-    const servers = [...new Set([...this.tools.values()].map(({ server }) => server.name))];
-    const behind = { tools: this.tools.size, servers };
-    const page = Buffer.from(JSON.stringify({ tools: metaTools(behind) }));
-    this.#tools = { digest: createHash('sha256').update(page).digest('base64url'), page };
-    this.#instructions =
-      `Behind this endpoint are ${behindInWords(behind)}. Find the right one with search_tools, one need at a time, ` +
-      'and run it with call_tool.';
+    this.#smart = isTooMuch(this) ? this.#makeSmart() : null;
   }
 
-  /** The tool that call_tool runs. */
-  override called(params: Record<string, unknown> | undefined): Item | undefined {
-    if (params?.name !== 'call_tool') return undefined;
-    const { id } = (params.arguments ?? {}) as { id?: unknown };
-    return typeof id === 'string' ? this.tool(id) : undefined;
+  #makeSmart(): SmartList {
+    const behind = behindOf(this);
+    const pinned = pinnedOf(this);
+    const shown = [...pinned].map(([exposed, item]) => this.shown('name', exposed, item));
+    const page = Buffer.from(JSON.stringify({ tools: [...metaTools(behind), ...shown] }));
+    const inWords = behindInWords(behind);
+    const instructions =
+      pinned.size === 0
+        ? `Behind this endpoint are ${inWords}. Find the right one with search_tools, one need at a time, and run it with call_tool.`
+        : `Behind this endpoint are ${inWords}; some of them are listed. Where none of these fits, find the right one with search_tools, one need at a time, and run it with call_tool.`;
+    return { digest: createHash('sha256').update(page).digest('base64url'), page, instructions, pinned };
+  }
+
+  override get isSmart(): boolean {
+    return this.#smart !== null;
+  }
+
+  override isListed(name: string): boolean {
+    return this.#smart ? this.#smart.pinned.has(name) : super.isListed(name);
   }
 
   override digest(kind: ListKind): string {
-    return kind === 'tools' ? this.#tools.digest : super.digest(kind);
+    return kind === 'tools' && this.#smart ? this.#smart.digest : super.digest(kind);
   }
 
   override page(kind: ListKind, cursor: unknown): Buffer {
-    if (kind !== 'tools') return super.page(kind, cursor);
-    if (cursor === undefined) return this.#tools.page;
+    if (kind !== 'tools' || !this.#smart) return super.page(kind, cursor);
+    if (cursor === undefined) return this.#smart.page;
     throw new HubError('INVALID_INPUT', 'This cursor is not valid (any more): list again from the start.');
   }
 
   override about(): ReturnType<View['about']> {
-    return { ...super.about(), instructions: this.#instructions };
+    return this.#smart ? { ...super.about(), instructions: this.#smart.instructions } : super.about();
   }
+}
+
+function isTooMuch(view: View): boolean {
+  const { mode, maxTools, maxTokens } = view.endpoint.toolList;
+  return mode === 'smart' || view.tools.size > maxTools || tokensOfAll(view) > maxTokens;
 }

@@ -3,7 +3,8 @@
 
 import { LRUCache } from 'lru-cache';
 import { can } from '../../../lib/access/can';
-import { HubError } from '../../../lib/errors';
+import type { Actor } from '../../../lib/access/schema';
+import { HubError, isHubError } from '../../../lib/errors';
 import type { ToolSearchAnswer } from '../../../lib/routing/schema';
 import type { Definition } from '../../../lib/servers/catalog';
 import { plannedArguments } from '../../../lib/servers/curation/curate';
@@ -20,6 +21,8 @@ import { signatureOf } from './signature';
 
 export interface SmartDeps {
   calls: Pick<Calls, 'callTool'>;
+  /** @throws HubError LIMIT_EXCEEDED for a caller who searches all the time */
+  admitSearch(actor: Actor): void;
   search(view: View, question: Question): Promise<ToolSearchAnswer>;
   /** A tool is called that the caller's last search found. @param rank its place, from 1 */
   foundToolCalled(rank: number): void;
@@ -32,14 +35,15 @@ const shortChars = 240;
 /** Callers of whom it is known what they last found. */
 const remembered = 1000;
 
-export function createSmart({ calls, search, foundToolCalled, record }: SmartDeps) {
+export function createSmart({ calls, admitSearch, search, foundToolCalled, record }: SmartDeps) {
   const lastFound = new LRUCache<string, string[]>({ max: remembered });
 
   /** @throws HubError BUSY, LIMIT_EXCEEDED, UNAVAILABLE, CANCELLED; what a model can mend is an answer */
   async function callTool(request: RpcRequest): Promise<NonNullable<Reply>> {
-    const { params } = request;
+    const { params, view } = request;
     const name = params?.name;
     if (!isMetaTool(name)) {
+      if (typeof name === 'string' && view.isListed(name)) return calls.callTool(request);
       note(request, null, performance.now(), 'denied');
       return errorReply(notListed(name), 'tools/call', request.requestId);
     }
@@ -55,7 +59,7 @@ export function createSmart({ calls, search, foundToolCalled, record }: SmartDep
       if (name === 'describe_tool') return tellDefinitions(request, parsed.data as Arguments<'describe_tool'>);
       return await searchTools(request, parsed.data as Arguments<'search_tools'>);
     } catch (error) {
-      outcome = 'unavailable';
+      outcome = isHubError(error) && error.code === 'LIMIT_EXCEEDED' ? 'limited' : 'unavailable';
       throw error;
     } finally {
       note(request, name, startedAtMs, outcome);
@@ -63,7 +67,8 @@ export function createSmart({ calls, search, foundToolCalled, record }: SmartDep
   }
 
   async function searchTools(request: RpcRequest, question: Arguments<'search_tools'>): Promise<NonNullable<Reply>> {
-    const { view } = request;
+    const { actor, view } = request;
+    admitSearch(actor);
     const { hits, mode } = await search(view, question);
     lastFound.set(
       askerOf(request),

@@ -110,8 +110,8 @@ export function createModern(deps: ModernDeps) {
   }
 
   function checkToolHeaders({ request }: Visit, view: View, params: Record<string, unknown> | undefined): void {
-    // A tool behind a smart endpoint is not listed there, so that no header repeats its parameters.
-    const tool = view.endpoint.isSmart ? undefined : view.called(params);
+    // The parameters of a tool that is run through call_tool are no parameters of that: no header repeats them.
+    const tool = view.isMeta(params?.name) ? undefined : view.called(params);
     if (tool) checkParamHeaders(request.headers, tool.definition, params?.arguments);
   }
 

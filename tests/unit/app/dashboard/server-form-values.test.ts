@@ -21,6 +21,7 @@ const view: ServerView = {
   desired: 'running',
   timeoutMs: 1_500,
   prefix: 'never',
+  toolList: { mode: 'full', maxTools: 40, maxTokens: 10_000, pinned: [] },
   anonymous: false,
   limits: {},
   tls: null,
