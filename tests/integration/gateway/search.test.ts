@@ -86,7 +86,6 @@ it('tells what a tool is, how it fits and why, with the name to call it by', asy
       title: null,
       description: 'Deletes a file for good',
       readOnly: false,
-      tokens: expect.any(Number),
       score: 1,
       tokens: expect.any(Number),
       why: [
