@@ -330,8 +330,9 @@ describe.each(['streamable HTTP', 'HTTP+SSE'])('the official client of 2025-11-2
 describe('a server over HTTP+SSE', () => {
   it('that refuses a token is sent the call again with a new one, and nothing that it had taken', async () => {
     await connect(ada, 'old');
-    await untilShown(hub, 'old', ({ state }) => state === 'ready');
     const session = await openSession(hub, { key: ada.key });
+    // It is listed once somebody has connected.
+    await until(async () => (await session.tools()).includes('old__whoami'), 10_000);
     expect((await session.call('old__whoami')).json.result.content).toEqual(who('ada@there'));
     let go: () => void = () => {};
     upstream.waits = new Promise((resolve) => {
