@@ -260,6 +260,33 @@ export const quotaUsage = pgTable(
   (table) => [primaryKey({ columns: [table.subject, table.subjectId, table.day] })],
 );
 
+/** Workers that hold places of calls at once. One that is silent for some time is taken for dead. */
+export const limitHolders = pgTable('limit_holders', {
+  worker: text().primaryKey(),
+  /** Goes up as long as it lives. */
+  beat: bigint({ mode: 'number' }).notNull().default(0),
+});
+
+/** How a limit of calls at once is dealt out to the workers; what is in no row is free. */
+export const limitPlaces = pgTable(
+  'limit_places',
+  {
+    subject: text().notNull(),
+    subjectId: text().notNull(),
+    worker: text()
+      .notNull()
+      .references(() => limitHolders.worker, { onDelete: 'cascade' }),
+    /** So many calls it may run at once. */
+    places: integer().notNull(),
+    /** So many it would run. */
+    wanted: integer().notNull(),
+  },
+  (table) => [
+    primaryKey({ columns: [table.subject, table.subjectId, table.worker] }),
+    index('limit_places_worker_idx').on(table.worker),
+  ],
+);
+
 export const servers = pgTable('servers', {
   id: id(),
   name: text().notNull(),

@@ -17,7 +17,7 @@ import { type Env, socketPaths } from '../lib/env';
 import { HubError } from '../lib/errors';
 import { createBus } from '../lib/events/bus';
 import { createRedisTransport } from '../lib/events/redis';
-import { createLimiter, createUsageStore, loadLimits } from '../lib/limits';
+import { createLimiter, createPlaceStore, createUsageStore, loadLimits } from '../lib/limits';
 import type { Log } from '../lib/log';
 import { documentStore, listDesired, listWatchable, loadLives, openStandIns, storeLife } from '../lib/servers';
 import { loadCatalogs, loadEndpoints, noDiff, storeCatalog } from '../lib/servers/catalog';
@@ -147,8 +147,11 @@ export async function startWorkerHub(options: WorkerOptions): Promise<WorkerHub>
     documentsOf: (serverId) => documentStore(db, serverId),
     accessFor,
   });
+  const places = createPlaceStore(db);
   const limiter = createLimiter({
     store: createUsageStore(db),
+    // The embedded database has no other hubs.
+    shared: fleet || env.DATABASE_URL ? { store: places, ...supervision.named } : undefined,
     load: () => loadLimits(db),
     bus,
     log,
@@ -345,6 +348,7 @@ export async function startWorkerHub(options: WorkerOptions): Promise<WorkerHub>
       await prepareVault({ db, vault, keyring, previous: previousKeyring(env), log });
       ({ setupToken } = await bootstrapAccess({ db, env, log }));
       await supervision.clearAll();
+      if (!env.DATABASE_URL) await places.clear();
     }
     health.pass('database');
     if (!fleet || fleet.leads) await lead();

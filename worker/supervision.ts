@@ -1,11 +1,13 @@
 // Who runs the servers: the supervisor of the only worker, or one that shares them with fellow workers, with all that
 // this needs: leases, the processes that a dead worker left, and the way to the others' sockets.
+import { randomBytes } from 'node:crypto';
 import { renameSync, rmSync, symlinkSync } from 'node:fs';
 import { basename } from 'node:path';
 import type { Opener } from '../lib/access/vault/envelope';
 import { type ControlAnswer, type ControlBody, createControlClient } from '../lib/control';
 import type { Db } from '../lib/db/types';
 import { type Env, socketPaths } from '../lib/env';
+import type { Mates } from '../lib/limits';
 import type { Log } from '../lib/log';
 import { documentStore, listDesired } from '../lib/servers';
 import { knowSecrets } from '../lib/telemetry/redact';
@@ -37,6 +39,8 @@ export interface Supervision {
   retire(): void;
   /** Resolves when other workers wait for no call here, or after `graceMs`. */
   idle(graceMs: number): Promise<void>;
+  /** This life of this worker, unlike any other on the database, and those of its hub. */
+  named: { worker: string; mates: Mates | null };
   peers?: ControlPeers;
   /** Metrics of the other workers that answer. */
   metricsOfOthers?(): Promise<unknown[][]>;
@@ -90,6 +94,7 @@ export function createSupervision(options: SupervisionOptions): Supervision {
       lead() {},
       retire() {},
       idle: async () => {},
+      named: { worker: `${installationId}.${randomBytes(6).toString('base64url')}`, mates: null },
     };
   }
 
@@ -174,6 +179,14 @@ export function createSupervision(options: SupervisionOptions): Supervision {
       while (supervisor.forwarder.inflight > 0 && performance.now() < until) {
         await new Promise((resolve) => setTimeout(resolve, idleLookMs));
       }
+    },
+    named: {
+      worker: workerId(fleet.self),
+      mates: {
+        living: () => fleet.members.map(workerId),
+        dead: () => fleet.dead.map(workerId),
+        onChange: fleet.onChange,
+      },
     },
     metricsOfOthers: async () => (await ask('hub.metrics', {})).map(({ values }) => values),
     line: {

@@ -1,9 +1,12 @@
 // The catalogue of events: names, payloads, and which of them cross from one process to another. An event is a hint:
 // rows are the truth, and a lost event costs a delay, never a state.
 import { z } from 'zod';
+import { limitSubjects } from '../limits/schema';
 import { serverStatusSchema } from '../servers/schema';
 
 const named = z.object({ id: z.string(), name: z.string() });
+
+const placesOf = z.object({ worker: z.string(), subject: z.enum(limitSubjects), subjectId: z.string() });
 
 export const eventSchemas = {
   'server.created': named,
@@ -53,6 +56,10 @@ export const eventSchemas = {
   'browser.ended': z.object({ userId: z.string(), ids: z.array(z.string()).nullable() }),
   /** Limits of calls were set or taken away: workers read them again. */
   'limits.changed': z.object({}),
+  /** A worker has calls that wait for places of a limit; others give back what they do not need. */
+  'limits.short': placesOf,
+  /** A worker gave places of a limit back while others are short of them. */
+  'limits.freed': placesOf,
   /** What signs in to a server was stored, renewed by hand or taken away; `userId` null: the hub's own. */
   'credential.changed': z.object({ serverId: z.string(), userId: z.string().nullable() }),
   'session.opened': z.object({ client: z.string(), userId: z.string().nullable(), endpoint: z.string() }),
@@ -81,6 +88,8 @@ export const sharedEvents = [
   'grant.revoked',
   'access.changed',
   'limits.changed',
+  'limits.short',
+  'limits.freed',
   'role.changed',
   'browser.ended',
 ] as const satisfies readonly EventName[];

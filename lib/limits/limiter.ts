@@ -1,8 +1,10 @@
-// Lets calls through or refuses them, by what this process knows: each call is answered from memory, without a promise. Once
-// a second at most, the calls since then are added to the store, and the sums of all workers come back.
+// Lets calls through or refuses them, by what this process knows: a call is answered from memory, without a promise, unless
+// it needs a place that this worker has not (places.ts). Once a second at most, the calls since then are added to the store,
+// and the sums of all workers come back.
 import { HubError, messageOf } from '../errors';
 import type { Bus } from '../events/bus';
 import type { Log } from '../log';
+import { createPlaces, type Places, type PlacesParts, type Shared, Waiter } from './places';
 import { eachOfKind, type LimitSubject, limitSubjects } from './schema';
 import { keyOf, type Usage, type UsageStore } from './usage';
 import { dayMs, dayOf, minuteMs, minuteOf, Window } from './window';
@@ -20,9 +22,9 @@ export interface Limiter {
   /** Reads limits and what was used of them. @throws what the database throws */
   start(): Promise<void>;
   /**
-   * Counts a call about to be made. Null where nothing limits it.
+   * Counts a call about to be made. Null where nothing limits it. Where it has to wait to be let through, `entering` is set.
    * @param keyId null for callers without a key
-   * @throws HubError LIMIT_EXCEEDED; a refused call counts nowhere
+   * @throws HubError LIMIT_EXCEEDED, also by `entering`; a refused call counts nowhere
    */
   admit(
     keyId: string | null,
@@ -38,6 +40,8 @@ export interface LimiterParts {
   store: UsageStore;
   load(): Promise<(Numbers & { subject: LimitSubject; subjectId: string })[]>;
   bus: Bus;
+  /** How calls at once are shared with other workers; absent: there are none. */
+  shared?: Pick<PlacesParts, 'store' | 'worker' | 'mates' | 'beatMs' | 'patienceMs'> | undefined;
   log?: Log;
   /** Told of each refusal, for the metric. */
   onRefused?(subject: LimitSubject, reason: Refusal): void;
@@ -58,32 +62,59 @@ const retryConcurrentMs = 1000;
 const unlimited: Numbers = { perMinute: null, concurrent: null, perDay: null };
 
 /** A key, user, server or tool that has limits. */
-class Limited {
+class Limited implements Shared {
   readonly minute = new Window(minuteMs);
   readonly day = new Window(dayMs);
   inflight = 0;
   isDirty = false;
+  share: number;
+  held = 0;
+  isWanted = false;
+  keeps = 0;
+  readonly waiters = new Set<Waiter>();
+  idleBeats = 0;
 
   constructor(
     readonly subject: LimitSubject,
     readonly id: string,
     public limit: Numbers,
-  ) {}
+    readonly places: Places | null,
+  ) {
+    this.share = places ? 0 : Number.POSITIVE_INFINITY;
+  }
 }
 
-/** A call that was let through. */
-export class Admission {
-  #things: readonly (Limited | null)[] | null;
+type Things = readonly (Limited | null)[];
 
-  constructor(things: readonly (Limited | null)[]) {
+/** A call that was let through, or will be. */
+export class Admission {
+  /** Resolves when the call is let through; null: it is. */
+  entering: Promise<void> | null = null;
+  #things: Things | null;
+  #isOver = false;
+
+  constructor(things: Things | null) {
     this.#things = things;
   }
 
-  /** The call is over. Idempotent. */
+  /** It waited for this. @returns whether somebody still wants it */
+  enter(things: Things): boolean {
+    if (this.#isOver) return false;
+    this.#things = things;
+    return true;
+  }
+
+  /** The call is over, or given up. Idempotent. */
   release(): void {
-    for (const thing of this.#things ?? []) if (thing) thing.inflight--;
+    this.#isOver = true;
+    for (const thing of this.#things ?? []) if (thing) leave(thing);
     this.#things = null;
   }
+}
+
+function leave(thing: Limited): void {
+  thing.inflight--;
+  if (thing.isWanted || thing.waiters.size > 0) thing.places?.left(thing);
 }
 
 /** All limits of keys, users, servers or tools. */
@@ -92,7 +123,10 @@ class Kind {
   #limits = new Map<string, Numbers>();
   #each: Numbers | null = null;
 
-  constructor(readonly subject: LimitSubject) {}
+  constructor(
+    readonly subject: LimitSubject,
+    readonly places: Places | null,
+  ) {}
 
   get isEmpty(): boolean {
     return this.#each === null && this.#limits.size === 0;
@@ -102,7 +136,11 @@ class Kind {
     this.#each = limits.get(eachOfKind) ?? null;
     limits.delete(eachOfKind);
     this.#limits = limits;
-    for (const thing of this.things.values()) thing.limit = limits.get(thing.id) ?? this.#each ?? unlimited;
+    for (const thing of this.things.values()) {
+      const before = thing.limit.concurrent;
+      thing.limit = limits.get(thing.id) ?? this.#each ?? unlimited;
+      if (thing.limit.concurrent !== before) this.places?.changed(thing);
+    }
   }
 
   of(id: string): Limited | null {
@@ -110,18 +148,21 @@ class Kind {
     if (known) return known;
     const limit = this.#limits.get(id) ?? this.#each;
     if (!limit) return null;
-    const thing = new Limited(this.subject, id, limit);
+    const thing = new Limited(this.subject, id, limit, this.places);
     this.things.set(id, thing);
     return thing;
   }
 }
 
-export function createLimiter({ store, load, bus, log, onRefused, now = Date.now }: LimiterParts): Limiter {
-  const kinds = {
-    key: new Kind('key'),
-    user: new Kind('user'),
-    server: new Kind('server'),
-    tool: new Kind('tool'),
+export function createLimiter({ store, load, bus, shared, log, onRefused, now = Date.now }: LimiterParts): Limiter {
+  const places: Places | null = shared
+    ? createPlaces({ ...shared, bus, log, find: (subject, id) => kinds[subject].of(id) ?? undefined })
+    : null;
+  const kinds: Record<LimitSubject, Kind> = {
+    key: new Kind('key', places),
+    user: new Kind('user', places),
+    server: new Kind('server', places),
+    tool: new Kind('tool', places),
   };
   const dirty = new Set<Limited>();
   let isEmpty = true;
@@ -154,12 +195,10 @@ export function createLimiter({ store, load, bus, log, onRefused, now = Date.now
     window.unsent = 0;
   }
 
-  /** @throws HubError LIMIT_EXCEEDED */
-  function check(thing: Limited, nowMs: number, server: string): void {
+  /** @returns whether there is a place for the call here. @throws HubError LIMIT_EXCEEDED */
+  function check(thing: Limited, nowMs: number, server: string): boolean {
     const { limit, minute, day } = thing;
-    if (limit.concurrent !== null && thing.inflight >= limit.concurrent) {
-      throw refusal(thing, 'concurrency', limit.concurrent, retryConcurrentMs, server);
-    }
+    if (limit.concurrent !== null && thing.inflight >= limit.concurrent) throw full(thing, server);
     if (limit.perMinute !== null) {
       roll(thing, minute, nowMs);
       const waitMs = minute.waitSliding(limit.perMinute, nowMs);
@@ -170,11 +209,48 @@ export function createLimiter({ store, load, bus, log, onRefused, now = Date.now
       const waitMs = day.waitFixed(limit.perDay, nowMs);
       if (waitMs > 0) throw refusal(thing, 'quota', limit.perDay, waitMs, server);
     }
+    return limit.concurrent === null || (thing.inflight < thing.share && (places === null || places.isCurrent()));
+  }
+
+  /** Counts the call in all of them, or in none. @returns the first that has no place for it here, if any. @throws HubError LIMIT_EXCEEDED */
+  function enter(
+    key: Limited | null,
+    user: Limited | null,
+    whole: Limited | null,
+    one: Limited | null,
+    server: string,
+  ) {
+    const nowMs = now();
+    if (key && !check(key, nowMs, server)) return key;
+    if (user && !check(user, nowMs, server)) return user;
+    if (whole && !check(whole, nowMs, server)) return whole;
+    if (one && !check(one, nowMs, server)) return one;
+    if (key) count(key);
+    if (user) count(user);
+    if (whole) count(whole);
+    if (one) count(one);
+    return null;
+  }
+
+  async function enterLater(admission: Admission, things: Things, short: Limited, server: string): Promise<void> {
+    const [key = null, user = null, whole = null, one = null] = things;
+    const waiter = new Waiter();
+    let lacking: Limited | null = short;
+    while (lacking) {
+      const { concurrent } = lacking.limit;
+      const hasRoom = concurrent === null || lacking.inflight + lacking.waiters.size < concurrent;
+      const isInTime = hasRoom && (await lacking.places?.wait(lacking, waiter));
+      if (!isInTime) throw full(lacking, server);
+      lacking = enter(key, user, whole, one, server);
+    }
+    if (admission.enter(things)) return;
+    for (const thing of things) if (thing) leave(thing);
   }
 
   function count(thing: Limited): void {
     const { limit } = thing;
     thing.inflight++;
+    thing.idleBeats = 0;
     if (limit.perMinute !== null) thing.minute.add();
     if (limit.perDay !== null) thing.day.add();
     if (thing.isDirty || (limit.perMinute === null && limit.perDay === null)) return;
@@ -185,6 +261,10 @@ export function createLimiter({ store, load, bus, log, onRefused, now = Date.now
       timer = setTimeout(share, Math.max(0, sharedAtMs + shareEveryMs - performance.now()));
       timer.unref();
     }
+  }
+
+  function full(thing: Limited, server: string): HubError {
+    return refusal(thing, 'concurrency', thing.limit.concurrent ?? 0, retryConcurrentMs, server);
   }
 
   function refusal(thing: Limited, reason: Refusal, most: number, retryAfterMs: number, server: string): HubError {
@@ -250,7 +330,8 @@ export function createLimiter({ store, load, bus, log, onRefused, now = Date.now
     for (const kind of Object.values(kinds)) {
       for (const thing of kind.things.values()) {
         const isOver = thing.minute.index < minute - 1 && thing.day.index < today;
-        if (isOver && thing.inflight === 0 && !thing.isDirty) kind.things.delete(thing.id);
+        const isHeld = thing.inflight > 0 || thing.waiters.size > 0 || thing.held > 0;
+        if (isOver && !isHeld && !thing.isDirty) kind.things.delete(thing.id);
       }
     }
   }
@@ -275,33 +356,31 @@ export function createLimiter({ store, load, bus, log, onRefused, now = Date.now
   return {
     async start() {
       await reload();
+      await places?.start();
       for (const usage of await store.load(now())) take(usage);
       reloadTimer = setInterval(reloadSoon, reloadEveryMs);
       reloadTimer.unref();
     },
     admit(keyId, userId, server, tool) {
       if (isEmpty) return null;
-      const nowMs = now();
       const key = keyId === null || kinds.key.isEmpty ? null : kinds.key.of(keyId);
       const user = userId === null || kinds.user.isEmpty ? null : kinds.user.of(userId);
       const whole = kinds.server.isEmpty ? null : kinds.server.of(server.id);
       const one = kinds.tool.isEmpty ? null : kinds.tool.of(`${server.id}/${tool}`);
       if (!key && !user && !whole && !one) return null;
-      if (key) check(key, nowMs, server.name);
-      if (user) check(user, nowMs, server.name);
-      if (whole) check(whole, nowMs, server.name);
-      if (one) check(one, nowMs, server.name);
-      if (key) count(key);
-      if (user) count(user);
-      if (whole) count(whole);
-      if (one) count(one);
-      return new Admission([key, user, whole, one]);
+      const things = [key, user, whole, one];
+      const short = enter(key, user, whole, one, server.name);
+      if (!short) return new Admission(things);
+      const admission = new Admission(null);
+      admission.entering = enterLater(admission, things, short, server.name);
+      return admission;
     },
     async close() {
       closed = true;
       unsubscribe();
       clearTimeout(timer);
       clearInterval(reloadTimer);
+      await places?.close();
       await sharing;
       if (dirty.size > 0 || unsent.size > 0) await share();
     },

@@ -65,9 +65,10 @@ export function createCalls({ relay, inputs, connecting, tasks, limiter, record,
       let sent = params;
       if (plan) sent = { ...params, name: target.name, arguments: plannedArguments(plan, params?.arguments) };
       else if (name !== target.name) sent = { ...params, name: target.name };
-      admission = limiter?.admit(actor.kind === 'key' ? actor.id : null, actor.userId, server, target.name);
       origin.target = target;
       if (origin.client) origin.client.target = target;
+      admission = limiter?.admit(actor.kind === 'key' ? actor.id : null, actor.userId, server, target.name);
+      if (admission?.entering) await relay.hold(origin, admission.entering);
       const isTask = params?.task !== undefined || target.taskSupport === 'required';
       let answer = isTask
         ? await tasks.call(call, target, sent ?? {})

@@ -90,6 +90,8 @@ const sweepEveryMs = 1000;
 
 export function createRelay(supervisor: Pick<Supervisor, 'upstreamOf'>, limits: RelayLimits, repeats: Repeats) {
   const lanes = new Map<string, Lane>();
+  /** They wait for something else than a place at a server. */
+  const held = new Set<Running>();
   let inflight = 0;
   let isStopping = false;
 
@@ -201,15 +203,44 @@ export function createRelay(supervisor: Pick<Supervisor, 'upstreamOf'>, limits: 
     }
   }
 
+  /**
+   * Lets a request wait for something before it is sent; meanwhile it is cancelled and ended like one under way.
+   * @throws HubError CANCELLED, and whatever `until` rejects with
+   */
+  async function hold(origin: Origin, until: Promise<void>): Promise<void> {
+    const { id, session, exchange, signal } = origin;
+    const running = new Running(origin);
+    const abort = signal && cancelsWhenGone(running);
+    const over = new Promise<void>((resolve, reject) => {
+      running.under = { cancel: () => reject(running.end ?? new HubError('CANCELLED')) };
+      until.then(resolve, reject);
+    });
+    try {
+      session?.calls.set(id, running);
+      held.add(running);
+      if (abort) signal.addEventListener('abort', abort);
+      if (signal?.aborted) running.cancel('the caller is gone');
+      exchange?.started?.(running);
+      await over;
+    } finally {
+      over.catch(() => {});
+      held.delete(running);
+      if (session?.calls.get(id) === running) session.calls.delete(id);
+      if (abort) signal.removeEventListener('abort', abort);
+    }
+  }
+
   function everything(): Running[] {
-    return [...lanes.values()].flatMap(({ inflight: calls, queue }) => [
+    const atServers = [...lanes.values()].flatMap(({ inflight: calls, queue }) => [
       ...calls,
       ...queue.map((place) => place.running),
     ]);
+    return [...held, ...atServers];
   }
 
   return {
     send,
+    hold,
     leavePlace,
     /** The call of a session whose client this is waits for a person. */
     waits(session: Session, client: ClientSide): void {

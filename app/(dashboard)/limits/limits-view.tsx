@@ -42,7 +42,7 @@ export function LimitsView({ initial, known }: { initial: LimitView[]; known: Kn
     <>
       <PageHeader
         title="Limits"
-        description="How often tools may be called. A call must fit into the limits of its key, its user, its server and its tool. With several workers, those at once hold in each worker."
+        description="How often tools may be called. A call must fit into the limits of its key, its user, its server and its tool."
         actions={limits.length > 0 && newButton}
       />
       {error && <ErrorNotice error={error} />}

@@ -30,7 +30,7 @@ import { initialize } from '../../support/gateway';
 import { type Hub, startHub, writeConfig } from '../../support/hub';
 import { statuses } from '../../support/hub-client';
 import { until } from '../../support/until';
-import { isAlive, linesTo, parentOf, running, speak, workersOf } from '../../support/workers';
+import { isAlive, type Line, linesTo, parentOf, running, speak, workersOf } from '../../support/workers';
 
 const program = join(root, 'tests/support/servers/stdio.mjs');
 const names = ['one', 'two', 'three', 'four'];
@@ -40,7 +40,12 @@ eachDatabase('a hub with two workers', (kind) => {
   let database: TestDatabase | undefined;
   /** Distinguishes this hub's servers from those of others. */
   const mark = `workers-${kind}-${process.pid}`;
-  const server = (name: string) => ({ command: process.execPath, args: [program, 'good', `${mark}-${name}`] });
+  const server = (name: string) => ({
+    command: process.execPath,
+    args: [program, 'good', `${mark}-${name}`],
+    // Lists what only some tests call.
+    ...(name === 'four' && { env: { FIXTURE_TOOLS: 'all' } }),
+  });
   const config = (...more: string[]) => ({
     mcpServers: Object.fromEntries([...names, ...more].map((name) => [name, server(name)])),
   });
@@ -259,6 +264,64 @@ eachDatabase('a hub with two workers', (kind) => {
     expect(Number(counted)).toBe(refused);
     for (const line of lines) line.close();
     await opened.close();
+  });
+
+  it('calls at once are never more than their limit over both workers, and what a killed worker had is there again', async () => {
+    const url = database?.url ?? undefined;
+    const log = createLog('test', 'silent');
+    const opened = await openDatabase({ url, socketDir: socketPaths(hub.dataDir).databaseDir, log, wait: true });
+    const deliver = (name: string, payload: object) =>
+      createControlClient(socketPaths(hub.dataDir).worker).call('events.deliver', { name, payload } as never);
+    const vault = createVault(loadKeyring({ MCPHUB_DATA_DIR: hub.dataDir }));
+    const bus = { emit: deliver } as unknown as Bus;
+    const ctx = { actor: systemActor('test'), db: opened.db, bus, vault, requestId: 'test' };
+    const pids = await bothWorkers();
+    const rounds = await Promise.all(Array.from({ length: 6 }, () => linesTo(hub, pids)));
+    const sessions = new Map<Line, string>();
+    for (const line of rounds.flat()) sessions.set(line, await speak(line).open());
+    const crowd = (line: Line, ms: number) => speak(line, sessions.get(line)).call('four__crowd', { ms });
+    const limit = { subject: 'tool', target: 'four/crowd' } as const;
+    await setLimit(ctx, { ...limit, concurrent: 4 });
+    const [one] = rounds[0] ?? [];
+    if (!one) throw new Error('no line');
+    const mostAtOnce = async () => Number((await crowd(one, 0)).json.result.content[0].text);
+    // Limited calls are refused from now on, at both: the reading of the limit is over.
+    const many = async () => {
+      const answers = await Promise.all(rounds.flat().map((line) => crowd(line, 400)));
+      return answers.filter(({ status }) => status === 429).length;
+    };
+    await until(async () => (await many()) > 0, 10_000, hub.logs);
+    await mostAtOnce();
+    expect(await many()).toBeGreaterThan(0);
+    expect(await mostAtOnce()).toBe(4);
+    // One worker alone may have them all, after the other had some.
+    for (const side of [0, 1]) {
+      const own = rounds.slice(0, 4).map((round) => round[side] as Line);
+      const answers = await Promise.all(own.map((line) => crowd(line, 400)));
+      expect(answers.map(({ status }) => status)).toEqual([200, 200, 200, 200]);
+      expect(await mostAtOnce()).toBe(4);
+    }
+    // A worker that is killed with all of them.
+    const owner = ownerOf('four');
+    const victim = otherThan(owner);
+    const [theirs, ours] = [rounds.map((round) => round.find(({ pid }) => pid === victim) as Line), owner];
+    const lost = theirs.slice(0, 4).map((line) => crowd(line, 20_000).catch(() => null));
+    await until(async () => (await stats()).inflight >= 4, 10_000, hub.logs);
+    const killedAt = fairNow();
+    process.kill(victim, 'SIGKILL');
+    await Promise.all(lost);
+    const left = rounds.map((round) => round.find(({ pid }) => pid === ours) as Line).slice(0, 4);
+    await until(
+      async () => (await Promise.all(left.map((line) => crowd(line, 50)))).every(({ status }) => status === 200),
+      10_000,
+      hub.logs,
+    );
+    expect(fairNow() - killedAt).toBeLessThan(5_000);
+    await removeLimit(ctx, limit);
+    for (const line of rounds.flat()) line.close();
+    await opened.close();
+    await bothWorkers();
+    await settled();
   });
 
   it('who leaves a group, or whose role is changed, loses calls and lists at every worker within a second', async () => {

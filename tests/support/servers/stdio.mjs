@@ -19,6 +19,8 @@ const tool = (name, properties = {}) => ({
 
 let calls = 0;
 let lists = 0;
+let crowd = 0;
+let crowded = 0;
 let toolNames = ['echo', 'sleep', 'big', 'progress', 'counter', 'pid', 'env', 'cwd', 'exit', 'ask', 'cancelled'];
 const cancelled = [];
 const kept = [];
@@ -39,6 +41,19 @@ const toolCalls = {
       }
     }
     return text(`${steps} steps`);
+  },
+  /** Answers with how many of these ran at most at once, since it was last asked with `ms` 0. */
+  crowd: async (args) => {
+    if (!args?.ms) {
+      const most = crowded;
+      crowded = 0;
+      return text(most);
+    }
+    crowd += 1;
+    crowded = Math.max(crowded, crowd);
+    await new Promise((resolve) => setTimeout(resolve, args.ms));
+    crowd -= 1;
+    return text(crowded);
   },
   counter: () => text(calls),
   lists: () => text(lists),
