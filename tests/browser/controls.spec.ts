@@ -183,6 +183,40 @@ test('a tool that changed is held, shows what is new, and is served again once i
   await expect.poll(names, { timeout: 10_000 }).toContain('echo');
 });
 
+test('an endpoint is set to a search with a pinned tool, and a client that is connected is told at once', async () => {
+  await rest('/groups', { name: 'shortlist', servers: [{ server: 'memory', tools: 'all' }] });
+  const client = await connect('/api/mcp/shortlist', hub.apiKey);
+  let told = 0;
+  client.setNotificationHandler(ToolListChangedNotificationSchema, () => void told++);
+  const names = async () => (await client.listTools()).tools.map(({ name }) => name);
+  await expect.poll(names, { timeout: 30_000 }).toContain('memory__create_entities');
+  await visit(page, `${hub.url}/groups/shortlist`);
+  const card = page.getByRole('region', { name: 'What clients see' });
+  await expect(card.getByText(/^about [\d,]+ tokens/)).toHaveCount(2);
+  await expect(card.getByText('None: pin what is needed')).toBeVisible();
+  await card.getByLabel('Clients are listed').selectOption({ label: 'A search among them' });
+  await card.getByLabel('Pin a tool').fill('create entities');
+  await card.getByRole('button', { name: 'Pin memory/create_entities' }).click();
+  await card.getByLabel('Pin a tool').fill('');
+  await card.getByRole('button', { name: 'Save the list' }).click();
+  await expect.poll(() => told, { timeout: 2_000 }).toBe(1);
+  expect(await names()).toEqual(['search_tools', 'describe_tool', 'call_tool', 'memory__create_entities']);
+  await client.close();
+  await expect(card.getByText('A search, with 1 pinned tool')).toBeVisible();
+  const shortlist = `${hub.url}/api/v1/groups/shortlist`;
+  const headers = { authorization: `Bearer ${hub.apiKey}`, 'content-type': 'application/json' };
+  const body = JSON.stringify({ toolList: { pinned: ['memory/create_entities', 'memory/gone'] } });
+  expect((await fetch(shortlist, { method: 'PATCH', headers, body })).status).toBe(200);
+  await visit(page, `${hub.url}/groups/shortlist`);
+  await expect(card.getByRole('listitem').filter({ hasText: 'memory/gone' })).toContainText('not offered now');
+  await isGood(page, 'tool-list');
+  await card.getByRole('button', { name: 'Unpin memory/gone' }).click();
+  await card.getByRole('button', { name: 'Undo' }).click();
+  await expect(card.getByText('memory/gone')).toBeVisible();
+  await visit(page, `${hub.url}/connect`);
+  await expect(page.getByRole('region', { name: 'What clients see' }).getByText('listed to you now')).toBeVisible();
+});
+
 test('a changed configuration restarts the server with it', async () => {
   await visit(page, `${hub.url}/servers/demo`);
   const before = await pidOf(page);

@@ -495,9 +495,10 @@ export function createGateway(deps: GatewayDeps): Gateway {
       return searcher.status(viewOf(actor, endpoint));
     },
     endpoints(actor, path) {
+      const asked = path?.toLowerCase();
       const endpoints = [...catalog.endpoints.byKey.values()].filter(
         ({ key, resource, isSmart }) =>
-          !isSmart && (path === undefined || pathOf(key) === path) && (!resource || can(actor, 'read', resource)),
+          !isSmart && (asked === undefined || pathOf(key) === asked) && (!resource || can(actor, 'read', resource)),
       );
       if (path !== undefined && endpoints.length === 0) {
         throw new HubError('NOT_FOUND', 'There is no such MCP endpoint, or it is not yours to see.');

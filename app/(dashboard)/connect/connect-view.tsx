@@ -1,5 +1,6 @@
 'use client';
 import { KeyRound } from 'lucide-react';
+import { useRouter } from 'next/navigation';
 import { parseAsString, parseAsStringLiteral, useQueryStates } from 'nuqs';
 import { useState } from 'react';
 // Three steps: what to connect to, a key, and the client's own configuration.
@@ -15,6 +16,7 @@ import type { ActionFailure } from '@/lib/errors';
 import { clientGuides, endpointUrl } from '@/lib/servers/clients';
 import { createKeyAction } from '../keys/actions';
 import { SecretOnce } from '../keys/secret-once';
+import { ToolListCard } from '../tool-list-card';
 import { ClientGuidePanel, clientIds } from './client-guide-panel';
 import { FirstRequest } from './first-request';
 import type { ConnectData } from './load';
@@ -25,6 +27,7 @@ export function ConnectView({ data }: { data: ConnectData }) {
     endpoint: parseAsString,
   });
   const [secret, setSecret] = useState<string | null>(null);
+  const router = useRouter();
   const url = endpointUrl(data.base, endpoint);
 
   return (
@@ -46,6 +49,17 @@ export function ConnectView({ data }: { data: ConnectData }) {
             </div>
           </PanelBody>
         </Panel>
+        {endpoint === null && data.toolList && (
+          <ToolListCard
+            path="/api/mcp"
+            resource="/settings/tool-list"
+            isField={false}
+            value={data.toolList}
+            version={data.toolList.version}
+            mayUpdate={data.mayChangeList}
+            onSaved={async () => router.refresh()}
+          />
+        )}
         <Panel>
           <PanelHeader title="2. A key for it" />
           <PanelBody>

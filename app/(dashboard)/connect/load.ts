@@ -1,9 +1,9 @@
 // What the Connect guide needs to know of the visitor and of what they may reach.
 import { headers } from 'next/headers';
 import { settings, visitorOrigin } from '@/app/_server';
-import { canSome } from '@/lib/access/can';
+import { can, canSome } from '@/lib/access/can';
 import type { Ctx } from '@/lib/access/context';
-import { listGroups, listServers } from '@/lib/servers';
+import { getRootToolList, listGroups, listServers, type RootToolList } from '@/lib/servers';
 import { type System, systemOf } from '@/lib/servers/clients';
 
 export interface ConnectData {
@@ -15,10 +15,18 @@ export interface ConnectData {
   /** The same servers with their tools. */
   serverTools: { name: string; toolCount: number }[];
   mayCreateKey: boolean;
+  /** How /api/mcp lists its tools; null for those who may not see settings. */
+  toolList: RootToolList | null;
+  mayChangeList: boolean;
 }
 
 export async function loadConnect(ctx: Ctx): Promise<ConnectData> {
-  const [requestHeaders, groups, servers] = await Promise.all([headers(), listGroups(ctx), listServers(ctx)]);
+  const [requestHeaders, groups, servers, toolList] = await Promise.all([
+    headers(),
+    listGroups(ctx),
+    listServers(ctx),
+    can(ctx.actor, 'read', { type: 'setting' }) ? getRootToolList(ctx) : null,
+  ]);
   const { MCPHUB_PUBLIC_URL } = settings();
   const enabled = servers.filter((server) => server.enabled);
   return {
@@ -28,5 +36,7 @@ export async function loadConnect(ctx: Ctx): Promise<ConnectData> {
     servers: enabled.map(({ name }) => name),
     serverTools: enabled.map(({ name, toolCount }) => ({ name, toolCount })),
     mayCreateKey: canSome(ctx.actor, 'create', 'key'),
+    toolList,
+    mayChangeList: can(ctx.actor, 'update', { type: 'setting' }),
   };
 }

@@ -286,7 +286,7 @@ describe('the endpoints that a caller may use', () => {
       ['/api/mcp/files', 2],
       ['/api/mcp/team', 2],
     ]);
-    expect(paths('/api/mcp/team')).toEqual([['/api/mcp/team', 2]]);
+    expect(paths('/api/mcp/Team')).toEqual([['/api/mcp/team', 2]]);
     for (const path of ['/api/mcp/vault', '/api/mcp/none', '/api/mcp/$smart', '']) {
       expect(() => hub.gateway.endpoints(member, path)).toThrow(expect.objectContaining({ code: 'NOT_FOUND' }));
     }

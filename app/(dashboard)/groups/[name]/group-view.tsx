@@ -16,6 +16,7 @@ import { toast } from '@/app/_ui/toaster';
 import { endpointUrl } from '@/lib/servers/clients';
 import type { GroupView as Group } from '@/lib/servers/schema';
 import { OpenAccess, OpenBadge } from '../../open-access';
+import { ToolListCard } from '../../tool-list-card';
 import { deleteGroupAction, updateGroupAction } from '../actions';
 import { GroupForm, valuesOf } from '../group-form';
 import type { GroupContext } from '../load';
@@ -98,6 +99,19 @@ export function GroupView({ group, around }: { group: Group; around: GroupContex
       {group.servers.length > 0 && (
         <GroupTools group={group.name} version={group.version} mayUpdate={around.rights.update} />
       )}
+      <ToolListCard
+        path={`/api/mcp/${group.name}`}
+        resource={`/groups/${encodeURIComponent(group.name)}`}
+        isField
+        group={group.name}
+        value={group.toolList}
+        version={group.version}
+        mayUpdate={around.rights.update}
+        onSaved={async () => {
+          await client.invalidateQueries({ queryKey: ['groups'] });
+          router.refresh();
+        }}
+      />
       <OpenAccess
         kind="group"
         name={group.name}

@@ -12,6 +12,7 @@ import { toast } from '@/app/_ui/toaster';
 import type { ActionFailure } from '@/lib/errors';
 import { endpointUrl } from '@/lib/servers/clients';
 import { OpenAccess } from '../../open-access';
+import { ToolListCard } from '../../tool-list-card';
 import { updateServerAction } from '../actions';
 import { demandText, isolationText } from '../instance-words';
 import { limitText } from '../limit-words';
@@ -40,8 +41,25 @@ export default function ConfigTab({ mayOpen, ...props }: ConfigTabProps) {
   return (
     <>
       <Settings {...props} />
+      <List server={props.server} mayUpdate={props.mayUpdate} />
       <Access server={props.server} mayOpen={mayOpen} mayUpdate={props.mayUpdate} />
     </>
+  );
+}
+
+function List({ server, mayUpdate }: Pick<ConfigTabProps, 'server' | 'mayUpdate'>) {
+  const client = useQueryClient();
+  return (
+    <ToolListCard
+      path={`/api/mcp/${server.name}`}
+      resource={`/servers/${encodeURIComponent(server.name)}`}
+      isField
+      server={server.name}
+      value={server.toolList}
+      version={server.version}
+      mayUpdate={mayUpdate && server.source === 'api'}
+      onSaved={() => client.invalidateQueries({ queryKey: ['servers'] })}
+    />
   );
 }
 
