@@ -181,6 +181,21 @@ test('a tool that changed is held, shows what is new, and is served again once i
   await expect(page.getByText('Approved echo')).toBeVisible();
   await expect(page.getByText('changed after it was first seen')).toHaveCount(0);
   await expect.poll(names, { timeout: 10_000 }).toContain('echo');
+
+  // An overlay hides no change: it is noticed by what the server says, and said to be hidden from models.
+  const put = await fetch(`${hub.url}/api/v1/servers/moody/tools/echo/overlay`, {
+    method: 'PUT',
+    headers: { authorization: `Bearer ${hub.apiKey}`, 'content-type': 'application/json' },
+    body: JSON.stringify({ description: 'Curated words' }),
+  });
+  expect(put.headers.get('etag')).toBe('"1"');
+  const again = await connect('/api/mcp/moody', hub.apiKey);
+  await again.callTool({ name: 'redescribe', arguments: { name: 'echo', description: 'Once more' } });
+  await again.close();
+  await expect.poll(names, { timeout: 10_000 }).not.toContain('echo');
+  await visit(page, `${hub.url}/servers/moody?tab=tools`);
+  await page.getByRole('listitem').filter({ hasText: 'Curated words' }).getByText('echo', { exact: true }).click();
+  await expect(changes).toContainText('Models do not see this: on this server they are shown a curated description');
 });
 
 test('an endpoint is set to a search with a pinned tool, and a client that is connected is told at once', async () => {
