@@ -39,7 +39,8 @@ export function faultOfStatus(status: number, retryAfter: string | undefined, te
   const said = `(HTTP ${status})`;
   if (status === 401 || status === 403) {
     const message = `The embeddings service refuses the key ${said}: check MCPHUB_EMBEDDINGS_API_KEY.`;
-    return new EmbeddingFault('key-refused', message, more);
+    // Services tell a part of the key in their answer.
+    return new EmbeddingFault('key-refused', message, { retryAfterMs: more.retryAfterMs });
   }
   if (status === 404 || status === 405 || (status >= 300 && status < 400)) {
     const message = `The embeddings service does not know the address or the model ${said}: check MCPHUB_EMBEDDINGS_URL and MCPHUB_EMBEDDINGS_MODEL.`;

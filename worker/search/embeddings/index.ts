@@ -60,7 +60,7 @@ export function createEmbeddings(deps: EmbeddingsDeps): Embeddings {
       await bus.emit('tools.embedded', { count: vectors.size });
     },
     async done(keys) {
-      if (performance.now() < keepAgainMs) return;
+      if (keys.length === 0 || performance.now() < keepAgainMs) return;
       keepAgainMs = performance.now() + keepEveryMs;
       const gone = await keepVectors(db, keys);
       if (gone > 0) log.info({ gone }, 'vectors of tools that are long gone were deleted');

@@ -90,9 +90,13 @@ export function createEmbeddingJob({ service, wanted, has, save, done, log }: Em
     timer.unref();
   }
 
-  /** A batch that is refused is halved, until it is known which text it is. @throws EmbeddingFault */
-  async function embed(batch: [key: string, text: string][]): Promise<void> {
-    if (isClosed) return;
+  /**
+   * A batch that is refused is halved, until it is known which text it is, or that it was too many.
+   * @returns whether all texts were taken
+   * @throws EmbeddingFault
+   */
+  async function embed(batch: [key: string, text: string][]): Promise<boolean> {
+    if (isClosed) return false;
     const texts = batch.map(([, text]) => text);
     let vectors: Float32Array[];
     try {
@@ -101,10 +105,10 @@ export function createEmbeddingJob({ service, wanted, has, save, done, log }: Em
       if (!(error instanceof EmbeddingFault) || error.code !== 'input-refused' || service.fault) throw error;
       if (batch.length > 1) {
         const half = batch.length >> 1;
-        size = Math.max(1, half);
-        await embed(batch.slice(0, half));
-        await embed(batch.slice(half));
-        return;
+        const first = await embed(batch.slice(0, half));
+        const second = await embed(batch.slice(half));
+        if (first && second) size = Math.min(size, half);
+        return first && second;
       }
       refusedInRow++;
       refused.add(batch[0]?.[0] ?? '');
@@ -112,10 +116,11 @@ export function createEmbeddingJob({ service, wanted, has, save, done, log }: Em
         { text: texts[0]?.slice(0, 80) },
         'the embeddings service refuses this tool: it is found by its words alone',
       );
-      return;
+      return false;
     }
     refusedInRow = 0;
     await save(new Map(batch.map(([key], at) => [key, vectors[at] as Float32Array])));
+    return true;
   }
 
   return {

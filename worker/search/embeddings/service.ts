@@ -166,7 +166,8 @@ export function createEmbeddingService(options: EmbeddingServiceOptions): Embedd
   }
 
   function failed(error: EmbeddingFault): void {
-    failures++;
+    // Requests that were under way together are one failure.
+    if (performance.now() >= retryAtMs) failures++;
     fault = error;
     const ownMs = pauseMs * 2 ** Math.min(failures - 1, 20);
     retryAtMs = performance.now() + Math.min(Math.max(ownMs, error.retryAfterMs ?? 0), longestPauseMs);

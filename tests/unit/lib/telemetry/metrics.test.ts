@@ -13,9 +13,16 @@ describe('metrics', () => {
     metrics.dropped('call-log', 3);
     metrics.searched('lexical', 0, 0.004);
     metrics.searched('lexical', 3, 0.004);
+    metrics.searched('hybrid', 3, 0.04);
     metrics.foundToolCalled(2);
+    metrics.embeddingsAsked(null, 32);
+    metrics.embeddingsAsked('timeout', 1);
     const text = await metrics.text();
     expect(text).toContain('mcphub_search_duration_seconds_bucket{le="0.005",mode="lexical"} 2');
+    expect(text).toContain('mcphub_search_duration_seconds_count{mode="hybrid"} 1');
+    expect(text).toContain('mcphub_embeddings_requests_total{outcome="ok"} 1');
+    expect(text).toContain('mcphub_embeddings_requests_total{outcome="timeout"} 1');
+    expect(text).toContain('mcphub_embeddings_texts_total 32');
     expect(text).toContain('mcphub_searches_without_hit_total{mode="lexical"} 1');
     expect(text).toContain('mcphub_search_called_rank_bucket{le="2"} 1');
     expect(text).toContain('mcphub_requests_total{method="POST",route="/api/mcp",status="200"} 2');
