@@ -20,7 +20,7 @@ export interface ShownTool {
 export interface ToolRowProps {
   tool: ShownTool;
   mayCall: boolean;
-  hit?: { score: number; why: readonly SearchReason[] };
+  hit?: { score: number; why: readonly SearchReason[]; nearness?: number | undefined };
 }
 
 export function ToolRow({ tool, mayCall, hit }: ToolRowProps) {
@@ -42,6 +42,9 @@ export function ToolRow({ tool, mayCall, hit }: ToolRowProps) {
       </div>
       <p className="mt-0.5 line-clamp-2 text-muted-foreground">{description || 'No description.'}</p>
       {hit && hit.why.length > 0 && <Reasons why={hit.why} />}
+      {hit && hit.why.length === 0 && hit.nearness !== undefined && hit.nearness > 0 && (
+        <p className="mt-1 text-caption font-normal text-muted-foreground">Near in meaning, in other words</p>
+      )}
       {mayCall && (
         <Link
           href={`/playground?${new URLSearchParams({ server, tool: name })}`}

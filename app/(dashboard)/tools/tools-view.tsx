@@ -14,6 +14,7 @@ import { Panel } from '@/app/_ui/panel';
 import { Select } from '@/app/_ui/select';
 import { TablePageSkeleton } from '@/app/_ui/skeleton';
 import { Switch } from '@/app/_ui/switch';
+import { SearchMode } from './search-mode';
 import { ToolRow } from './tool-row';
 import { useToolList, useToolSearch, type Wanted } from './use-tools';
 
@@ -74,6 +75,7 @@ export function ToolsView({ servers, mayCall }: ToolsViewProps) {
           </div>
         )}
       </search>
+      <SearchMode />
       {isSearch ? (
         <Hits wanted={{ query: q, server, readOnly }} mayCall={mayCall} onClear={() => void setState(null)} />
       ) : (
@@ -87,11 +89,13 @@ function Hits({ wanted, mayCall, onClear }: { wanted: Wanted; mayCall: boolean; 
   const { data, error, isPending } = useToolSearch(wanted);
   if (error) return <ErrorNotice error={error} />;
   if (isPending) return <TablePageSkeleton rows={5} />;
-  const { hits, tookMs } = data;
+  const { hits, tookMs, mode } = data;
+  const by = mode === 'hybrid' ? ', by words and meaning' : '';
   return (
     <>
       <p role="status" className="mb-2 text-caption font-normal text-muted-foreground">
-        {hits.length > 0 && `${plural(hits.length, 'tool')}, the best first, in ${Math.max(1, Math.round(tookMs))} ms`}
+        {hits.length > 0 &&
+          `${plural(hits.length, 'tool')}, the best first, in ${Math.max(1, Math.round(tookMs))} ms${by}`}
       </p>
       {hits.length === 0 ? (
         <EmptyState

@@ -3,13 +3,15 @@
 import { keepPreviousData, useInfiniteQuery, useQuery } from '@tanstack/react-query';
 import { useEffect, useState } from 'react';
 import { api, type Page } from '@/app/_ui/api';
-import type { ToolSearchAnswer } from '@/lib/routing/schema';
+import type { ToolSearchAnswer, ToolSearchStatus } from '@/lib/routing/schema';
 import type { ToolView } from '@/lib/servers/schema';
 
 const pageSize = 50;
 const hitsMax = 20;
 /** Long enough that a word is not asked for letter by letter. */
 const typingMs = 200;
+const indexingMs = 2_000;
+const restingMs = 20_000;
 
 export function useToolList(server: string | null) {
   const query = useInfiniteQuery({
@@ -43,6 +45,18 @@ export function useToolSearch({ query, server, readOnly }: Wanted) {
       }),
     enabled: settled !== '',
     placeholderData: keepPreviousData,
+  });
+}
+
+/** Often while tools are being embedded, seldom else. */
+export function useSearchStatus() {
+  return useQuery({
+    queryKey: ['tools', 'search-status'],
+    queryFn: ({ signal }) => api<ToolSearchStatus>('/tools/search/status', { signal }),
+    refetchInterval: ({ state: { data } }) => {
+      if (!data?.model) return false;
+      return data.embedded < data.tools && !data.warning ? indexingMs : restingMs;
+    },
   });
 }
 
