@@ -6,8 +6,15 @@
 export const fusionLooksAt = 10;
 /** Up to here it may be chance, and from there on it is none: of ten tools one is 2.5 above the mean in 6 of 100 cases. */
 const chance = 2.5;
-const certain = 4;
-/** What vectors may count at most. More would gain with good ones, and lose .01 NDCG@10 with those that only count words. */
+const certain = 5;
+/** So far above the mean is no tool by chance: of n the highest is some √(2 ln n) above it. */
+const standsOut = (count: number) => Math.max(4, Math.sqrt(2 * Math.log(count)) + 1);
+/** What is left of guesses at slips of the pen where vectors know a tool. */
+const guessShare = 0.5;
+/**
+ * What vectors may count at most. More would gain with good ones, and lose more than .01 NDCG@10 with those that only
+ * count words (`npm run bench:routing`).
+ */
 const shareMax = 0.25;
 /** What stands out less says nothing of a tool. */
 const noticeable = 2;
@@ -15,17 +22,19 @@ const noticeable = 2;
 /**
  * @param words scores from 0 to 1, 0 where no word fits; changed in place
  * @param nearness cosines; NaN for tools that may not be found or have no vector
- * @param first slots by `words`, the best first, `fusionLooksAt` of them
+ * @param first slots of tools that have words of the request, the best first, `fusionLooksAt` of them
  */
 export function fuse(words: Float64Array, nearness: Float32Array, first: readonly number[]): void {
   const spread = spreadOf(nearness);
   if (!spread) return;
-  const { mean, deviation, most } = spread;
+  const { count, mean, deviation, most } = spread;
   const above = (slot: number) => ((nearness[slot] as number) - mean) / deviation;
   if (first.length === 0) {
     // No word is known. What stands out of everything as chance never does is worth showing.
+    const least = standsOut(count);
+    if (most < least) return;
     for (let slot = 0; slot < words.length; slot++) {
-      if (above(slot) >= certain) words[slot] = above(slot) / most;
+      words[slot] = above(slot) >= least ? above(slot) / most : guessShare * (words[slot] as number);
     }
     return;
   }
@@ -40,7 +49,7 @@ export function fuse(words: Float64Array, nearness: Float32Array, first: readonl
 }
 
 /** Of what is a number; null where nothing differs. `most` is the highest, in standard deviations above the mean. */
-function spreadOf(values: Float32Array): { mean: number; deviation: number; most: number } | null {
+function spreadOf(values: Float32Array): { count: number; mean: number; deviation: number; most: number } | null {
   let count = 0;
   let sum = 0;
   let squares = 0;
@@ -54,5 +63,5 @@ function spreadOf(values: Float32Array): { mean: number; deviation: number; most
   }
   const mean = sum / count;
   const deviation = Math.sqrt(squares / count - mean * mean);
-  return deviation > 1e-6 ? { mean, deviation, most: (most - mean) / deviation } : null;
+  return deviation > 1e-6 ? { count, mean, deviation, most: (most - mean) / deviation } : null;
 }

@@ -1,4 +1,5 @@
-// `npm run bench:routing`: how well requests find their tools, beside plain BM25 on the same data, and what it costs.
+// `npm run bench:routing`: how well requests find their tools, beside plain BM25 on the same data, with vectors of
+// different worth (vectors.ts), and what it costs.
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { setFlagsFromString } from 'node:v8';
@@ -6,6 +7,7 @@ import { runInNewContext } from 'node:vm';
 import { type IndexedTool, ToolIndex } from '../../../lib/routing';
 import { median, table } from '../support';
 import { plainBm25, type Query, qualityOf, type Tool } from './score';
+import { vectorArms } from './vectors';
 
 const data = join(import.meta.dirname, 'data');
 
@@ -44,6 +46,11 @@ export async function benchRouting(): Promise<number> {
     ];
   });
   table('Requests and their tools', ['set', 'tools', 'NDCG@10', 'R@5', 'hit@1', 'plain BM25', 'ratio'], rows);
+  table(
+    'NDCG@10 with vectors, made up, none of a real model: by themselves, and with words (against words alone)',
+    ['vectors', ...Object.keys(sets)],
+    withVectors(),
+  );
   const pool = read<Tool>('rapidapi.tools');
   const queries = read<Query>('rapidapi.queries');
   const costs = [500, 7_000].map((count) => costOf(pool, queries, count));
@@ -53,6 +60,45 @@ export async function benchRouting(): Promise<number> {
     costs,
   );
   return 0;
+}
+
+/** What bad vectors may cost at most. */
+const lossMax = 0.01;
+/** Of each set, so that all arms take two minutes. */
+const triedQueries = 250;
+
+function withVectors(): string[][] {
+  const rows = new Map<string, string[]>();
+  for (const name of Object.keys(sets)) {
+    const tools = read<Tool>(`${name}.tools`);
+    const all = read<Query>(`${name}.queries`);
+    const every = Math.ceil(all.length / triedQueries);
+    const queries = all.filter((_, at) => at % every === 0);
+    const index = indexOf(tools);
+    const idsOf = (slots: { slot: number }[]) => slots.map(({ slot }) => tools[slot]?.id ?? '');
+    const words = qualityOf(queries, (query) => idsOf(index.search(query, { limit: found }))).ndcg;
+    for (const arm of vectorArms(tools, queries)) {
+      arm.tools.forEach((vector, slot) => void index.putVector(slot, vector));
+      const vectors = new Map(queries.map(({ query }, at) => [query, arm.queries[at] as Float32Array]));
+      const vectorOf = (query: string) => vectors.get(query) as Float32Array;
+      const alone = qualityOf(queries, (query) => nearest(arm.tools, vectorOf(query)).map((at) => tools[at]?.id ?? ''));
+      const both = qualityOf(queries, (query) => idsOf(index.search(query, { limit: found, vector: vectorOf(query) })));
+      const gain = both.ndcg - words;
+      const signed = `${gain < 0 ? '-' : '+'}${shown(Math.abs(gain))}${gain < -lossMax ? ' TOO MUCH' : ''}`;
+      const row = rows.get(arm.name) ?? [arm.name];
+      rows.set(arm.name, [...row, `${shown(alone.ndcg)} → ${shown(both.ndcg)} (${signed})`]);
+    }
+  }
+  return [...rows.values()];
+}
+
+function nearest(tools: readonly Float32Array[], vector: Float32Array): number[] {
+  const cosines = Float64Array.from(tools, (tool) => {
+    let cosine = 0;
+    for (let at = 0; at < vector.length; at++) cosine += (tool[at] as number) * (vector[at] as number);
+    return cosine;
+  });
+  return [...cosines.keys()].sort((a, b) => (cosines[b] as number) - (cosines[a] as number)).slice(0, 10);
 }
 
 function costOf(pool: readonly Tool[], queries: readonly Query[], count: number): (string | number)[] {
