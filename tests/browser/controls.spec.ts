@@ -7,6 +7,7 @@ import { Client } from '@modelcontextprotocol/sdk/client/index.js';
 import { StreamableHTTPClientTransport } from '@modelcontextprotocol/sdk/client/streamableHttp.js';
 import { ToolListChangedNotificationSchema } from '@modelcontextprotocol/sdk/types.js';
 import { expect, type Page, test } from '@playwright/test';
+import { type EmbeddingsServer, startEmbeddingsServer } from '../support/embeddings-server';
 import { isGood } from '../support/good-page';
 import { type Hub, startHub } from '../support/hub';
 import { visit } from '../support/visit';
@@ -15,15 +16,18 @@ const program = (name: string) =>
   join(process.cwd(), `node_modules/@modelcontextprotocol/server-${name}/dist/index.js`);
 
 let hub: Hub;
+let embeddings: EmbeddingsServer;
 let page: Page;
 
 test.describe.configure({ mode: 'serial' });
 
 test.beforeAll(async ({ browser }) => {
   test.setTimeout(240_000);
+  embeddings = await startEmbeddingsServer();
   hub = await startHub({
     web: true,
     config: { mcpServers: { memory: { command: process.execPath, args: [program('memory')] } } },
+    env: { MCPHUB_EMBEDDINGS_URL: embeddings.url, MCPHUB_EMBEDDINGS_MODEL: 'small' },
   });
   await rest('/servers', {
     name: 'demo',
@@ -42,6 +46,7 @@ test.beforeAll(async ({ browser }) => {
 test.afterAll(async () => {
   await page?.context().close();
   await hub?.stop();
+  await embeddings?.close();
 });
 
 async function rest(path: string, body: object): Promise<void> {
@@ -150,6 +155,19 @@ test('a tool is found by what it shall do, says why, and is tried from there', a
   await page.getByRole('link', { name: 'Try create_entities of memory' }).click();
   await expect(page.getByRole('heading', { name: 'Playground' })).toBeVisible();
   await expect(page.getByLabel('Tool', { exact: true })).toHaveValue('create_entities');
+});
+
+test('the page of tools says when they are found by words alone, and what to do', async () => {
+  await visit(page, `${hub.url}/tools?q=read+the+graph`);
+  await expect(page.getByRole('status').filter({ hasText: 'by words and meaning' })).toBeVisible();
+  embeddings.fault = 'refuses-key';
+  await visit(page, `${hub.url}/tools?q=read+other+things`);
+  await expect(page.getByRole('status').filter({ hasText: 'the best first' })).not.toContainText('meaning');
+  await page.reload();
+  const notice = page.getByRole('status').filter({ hasText: 'by their words alone' });
+  await expect(notice).toContainText('check MCPHUB_EMBEDDINGS_API_KEY');
+  await isGood(page, 'tools-words-alone');
+  embeddings.fault = null;
 });
 
 test('a tool that changed is held, shows what is new, and is served again once it is approved', async () => {
