@@ -234,14 +234,17 @@ export function createLimiter({ store, load, bus, shared, log, onRefused, now = 
 
   async function enterLater(admission: Admission, things: Things, short: Limited, server: string): Promise<void> {
     const [key = null, user = null, whole = null, one = null] = things;
-    const waiter = new Waiter();
+    let waiter = new Waiter();
     let lacking: Limited | null = short;
     while (lacking) {
       const { concurrent } = lacking.limit;
       const hasRoom = concurrent === null || lacking.inflight + lacking.waiters.size < concurrent;
       const isInTime = hasRoom && (await lacking.places?.wait(lacking, waiter));
       if (!isInTime) throw full(lacking, server);
-      lacking = enter(key, user, whole, one, server);
+      const next: Limited | null = enter(key, user, whole, one, server);
+      // Of another limit nothing has been asked for yet.
+      if (next !== lacking) waiter = new Waiter();
+      lacking = next;
     }
     if (admission.enter(things)) return;
     for (const thing of things) if (thing) leave(thing);
