@@ -107,7 +107,7 @@ const layers = [
   ['db', 'cache', 'events'],
   ['access', 'telemetry'],
   ['limits'],
-  ['servers', 'credentials', 'routing', 'plugins', 'control'],
+  ['servers', 'credentials', 'routing', 'quality', 'plugins', 'control'],
 ];
 const layerOf = (path: string) => layers.findIndex((folders) => folders.includes(path.split('/')[1] ?? ''));
 const isSchema = (path: string) => path.endsWith('/schema.ts');

@@ -103,6 +103,7 @@ export function createControl(deps: ControlDeps): Control {
     'tools.search': ({ actor, search }) => gateway.searchTools(actor as Actor, search),
     'tools.searchStatus': ({ actor }) => gateway.searchStatus(actor as Actor),
     'endpoints.list': async ({ actor, path }) => ({ endpoints: gateway.endpoints(actor as Actor, path) }),
+    'tools.measure': ({ actor, cases }, signal, step) => gateway.measureSearch(actor as Actor, cases, step, signal),
     'oauth.consent': ({ id, userId }) => theConsents().read(id, userId),
     'oauth.decide': (answer) => theConsents().decide(answer),
     'hub.stats': async ({ own }) => {

@@ -19,6 +19,7 @@ import { createBus } from '../lib/events/bus';
 import { createRedisTransport } from '../lib/events/redis';
 import { createLimiter, createPlaceStore, createUsageStore, loadLimits } from '../lib/limits';
 import type { Log } from '../lib/log';
+import { createSearchLog } from '../lib/quality';
 import { documentStore, listDesired, listWatchable, loadLives, openStandIns, storeLife } from '../lib/servers';
 import { loadCatalogs, loadEndpoints, noDiff, storeCatalog } from '../lib/servers/catalog';
 import { prepareVault, rotateSecrets } from '../lib/servers/resealing';
@@ -115,6 +116,7 @@ export async function startWorkerHub(options: WorkerOptions): Promise<WorkerHub>
     env.MCPHUB_OAUTH_ISSUER ?? env.MCPHUB_PUBLIC_URL,
   );
   const callLog = createCallLog(db, log, { onDropped: (rows) => metrics.dropped('call-log', rows) });
+  const searchLog = createSearchLog(db, log, { onDropped: (rows) => metrics.dropped('search-log', rows) });
   const credentials = createCredentials({
     db,
     vault,
@@ -191,6 +193,11 @@ export async function startWorkerHub(options: WorkerOptions): Promise<WorkerHub>
     limits: { strangersPerMinute: env.MCPHUB_ANONYMOUS_PER_MINUTE },
     strangerRefused: (reason) => metrics.limited('address', reason),
     searches: metrics,
+    recordSearch: searchLog.record,
+    spendTokens(cost) {
+      searchLog.spend(cost);
+      metrics.searchCost(cost);
+    },
     ...(supervision.line && { peers: supervision.line }),
     recordCall(entry) {
       callLog.record(entry);
@@ -274,6 +281,7 @@ export async function startWorkerHub(options: WorkerOptions): Promise<WorkerHub>
       return supervisor.reconcile();
     });
   }
+  bus.on('tools.drift', ({ name, count }) => metrics.toolsDrifted(name, count));
   bus.on('server.restart', ({ id }) => supervisor.restart(id));
   const serverNames = new Map<string, string>();
   supervisor.on('status', ({ id, name, state }) => {
@@ -389,6 +397,7 @@ export async function startWorkerHub(options: WorkerOptions): Promise<WorkerHub>
     await retention?.close();
     await limiter.close();
     await callLog.close();
+    await searchLog.close();
     await access.close();
     await foreign?.close();
     await bus.close();
@@ -420,7 +429,7 @@ export async function startWorkerHub(options: WorkerOptions): Promise<WorkerHub>
     ready,
     setWebPort: door.setWebPort,
     async kill() {
-      await Promise.all([supervisor.kill(), callLog.flush()]);
+      await Promise.all([supervisor.kill(), callLog.flush(), searchLog.flush()]);
     },
     close: () => {
       closing ??= close();

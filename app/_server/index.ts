@@ -31,4 +31,5 @@ export {
   waysIn,
 } from './sign-in';
 export { whileSignedIn } from './signed-in';
+export { stepwise } from './steps';
 export { visitorOrigin } from './visitor';

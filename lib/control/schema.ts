@@ -6,6 +6,7 @@ import { z } from 'zod';
 import { consentSchema, tokenScopes } from '../access/schema';
 import { serverLifeSchema, serverTestSchema } from '../diagnosis/schema';
 import { documentReadingSchema, openApiSettingsSchema } from '../openapi/schema';
+import { measuredCaseSchema, measurementSchema } from '../quality/schema';
 import {
   endpointQuerySchema,
   endpointViewSchema,
@@ -147,6 +148,13 @@ export const controlCalls = {
     path: '/control/endpoints',
     body: endpointQuerySchema.extend({ actor: sentActorSchema }),
     answer: z.object({ endpoints: z.array(endpointViewSchema) }),
+  },
+  /** Measures the search by cases, as what the actor sees is searched. Cancelled by closing the request. */
+  'tools.measure': {
+    path: '/control/tools/measure',
+    body: z.object({ actor: sentActorSchema, cases: z.array(measuredCaseSchema) }),
+    step: z.object({ done: z.number().int(), total: z.number().int() }),
+    answer: measurementSchema,
   },
   /**
    * What a client's request for authorization asks a user; or, where the user allowed just that before, where the browser

@@ -43,15 +43,19 @@ export interface CallScope {
   name: string;
   /** The condition on request_logs; undefined sets none. */
   where: SQL | undefined;
+  /** The same for other tables: whose; null: everybody's. */
+  only: { keyId: string } | { userId: string } | null;
 }
 
 /** Null for those who may see none. A limited key sees its own, where its owner may see his. */
 export function visibleCalls({ actor }: Ctx): CallScope | null {
-  if (can(actor, 'read', { type: 'call' })) return { name: 'all', where: undefined };
+  if (can(actor, 'read', { type: 'call' })) return { name: 'all', where: undefined, only: null };
   const { id, userId } = actor;
   if (userId === null || !can({ ...actor, keyScope: null }, 'read', { type: 'call', ownerId: userId })) return null;
-  if (actor.keyScope && actor.kind === 'key') return { name: `key:${id}`, where: eq(requestLogs.keyId, id) };
-  return { name: `user:${userId}`, where: eq(requestLogs.userId, userId) };
+  if (actor.keyScope && actor.kind === 'key') {
+    return { name: `key:${id}`, where: eq(requestLogs.keyId, id), only: { keyId: id } };
+  }
+  return { name: `user:${userId}`, where: eq(requestLogs.userId, userId), only: { userId } };
 }
 
 interface Position {

@@ -37,6 +37,10 @@ export interface Metrics {
   foundToolCalled(rank: number): void;
   /** A service of embeddings was asked. @param fault what went wrong; null: it answered */
   embeddingsAsked(fault: string | null, texts: number): void;
+  /** A smart endpoint gave a model something to read; tokens as estimated. `fullTokens`: of the whole list in place of it. */
+  searchCost(cost: { kind: string; endpoint: string; shownTokens: number; fullTokens: number }): void;
+  /** Tools are not as they were first seen or last approved. */
+  toolsDrifted(server: string, count: number): void;
   /** A call was refused. @param subject whose limit it was @param reason "rate", "concurrency" or "quota" */
   limited(subject: string, reason: string): void;
   /** Makes `state` the server's only state. */
@@ -104,6 +108,29 @@ export function createMetrics(version: string, { defaults = true }: { defaults?:
     [],
     rankBuckets,
     registry,
+  );
+  const searchTokens = summed(
+    'mcphub_search_tokens_total',
+    'Estimated tokens of what smart endpoints gave to read, and (full_list) of the lists that it stood for',
+    ['endpoint', 'kind'],
+    registers,
+  );
+  const savedTokens = new Map<string, number>();
+  new Gauge({
+    name: 'mcphub_search_tokens_saved',
+    help: 'Estimated tokens that smart endpoints saved since the start; below 0 where they took more than the full list',
+    labelNames: ['endpoint'],
+    registers,
+    collect() {
+      this.reset();
+      for (const [endpoint, tokens] of savedTokens) this.labels(endpoint).set(tokens);
+    },
+  });
+  const drifted = summed(
+    'mcphub_tools_drifted_total',
+    'Tools that were seen with another definition than the one that was first seen or last approved',
+    ['server_name'],
+    registers,
   );
   const status = new Gauge({
     name: 'mcphub_server_status',
@@ -194,6 +221,12 @@ export function createMetrics(version: string, { defaults = true }: { defaults?:
       embeddingRequests.add(1, fault ?? 'ok');
       if (fault === null) embeddedTexts.add(texts);
     },
+    searchCost({ kind, endpoint, shownTokens, fullTokens }) {
+      searchTokens.add(shownTokens, endpoint, kind);
+      if (fullTokens > 0) searchTokens.add(fullTokens, endpoint, 'full_list');
+      savedTokens.set(endpoint, (savedTokens.get(endpoint) ?? 0) + fullTokens - shownTokens);
+    },
+    toolsDrifted: (server, count) => drifted.add(count, server),
     limited: (subject, reason) => refused.add(1, subject, reason),
     serverStatus(name, state) {
       for (const each of serverStates) status.set({ server_name: name, status: each }, each === state ? 1 : 0);

@@ -225,6 +225,8 @@ export interface TestGatewayOptions {
   searches?: GatewayDeps['searches'];
   /** Vectors for the search. */
   embeddings?: GatewayDeps['embeddings'];
+  recordSearch?: GatewayDeps['recordSearch'];
+  spendTokens?: GatewayDeps['spendTokens'];
   /** The other workers. */
   peers?: PeerLine;
   log?: Log;
@@ -277,6 +279,8 @@ export async function startGateway(options: TestGatewayOptions = {}): Promise<Te
     ...(options.limiter && { limiter: options.limiter }),
     ...(options.searches && { searches: options.searches }),
     ...(options.embeddings && { embeddings: options.embeddings }),
+    ...(options.recordSearch && { recordSearch: options.recordSearch }),
+    ...(options.spendTokens && { spendTokens: options.spendTokens }),
     ...(now && { now }),
     ...(options.peers && { peers: options.peers }),
   });

@@ -13,6 +13,7 @@ import type { Item, Target, View } from './catalog/view';
 import type { Connecting } from './connect';
 import type { Reply } from './http/exchange';
 import { pathOf } from './http/request';
+import type { OpenSearches } from './open-searches';
 import type { Relay } from './relay';
 import { progressTokenOf, type RpcRequest } from './rpc-request';
 import { type InputRounds, wantsInput } from './sessions/input-rounds';
@@ -27,6 +28,8 @@ export interface CallDeps {
   tasks: Pick<Tasks, 'call'>;
   /** Absent: nothing is limited. */
   limiter?: Pick<Limiter, 'admit'> | undefined;
+  /** Searches whose hits may be what is called. */
+  searches?: Pick<OpenSearches, 'open' | 'called'> | undefined;
   record(entry: CallRecord): void;
   /** For what is not the caller's or the server's fault. */
   report(error: unknown, requestId: string): void;
@@ -49,7 +52,7 @@ const outcomeOf: Partial<Record<ErrorCode, string>> = {
   UNAVAILABLE: 'unavailable',
 };
 
-export function createCalls({ relay, inputs, connecting, tasks, limiter, record, report }: CallDeps) {
+export function createCalls({ relay, inputs, connecting, tasks, limiter, searches, record, report }: CallDeps) {
   /** @throws HubError BUSY and LIMIT_EXCEEDED when nothing was started, CANCELLED; whatever else goes wrong is an answer */
   async function callTool(call: RpcRequest): Promise<NonNullable<Reply>> {
     const { actor, view, params, origin, requestId } = call;
@@ -60,6 +63,9 @@ export function createCalls({ relay, inputs, connecting, tasks, limiter, record,
     try {
       target = findTool(actor, view, name);
       checkArguments(params);
+      if (searches !== undefined && searches.open > 0) {
+        searches.called(actor, origin.session?.id ?? null, target.server.name, target.name);
+      }
       const progressToken = progressTokenOf(params);
       const { server, plan } = target;
       let sent = params;

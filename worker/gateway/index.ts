@@ -9,11 +9,14 @@ import { HubError } from '../../lib/errors';
 import type { Bus } from '../../lib/events/bus';
 import type { Limiter } from '../../lib/limits';
 import type { Log } from '../../lib/log';
+import type { SearchCost, SearchEntry } from '../../lib/quality';
+import type { MeasuredCase, Measurement } from '../../lib/quality/schema';
 import type { EndpointView, ToolSearch, ToolSearchAnswer, ToolSearchStatus } from '../../lib/routing/schema';
 import type { Metrics } from '../../lib/telemetry';
 import type { SessionMessage } from '../fleet/messages';
 import type { OriginRules } from '../origin';
 import { createSearcher, type Question } from '../search';
+import { createMeasurement } from '../search/measure';
 import type { Embeddings } from '../search/vectors';
 import type { Supervisor } from '../supervisor/types';
 import { type CallRecord, createCalls } from './call';
@@ -30,6 +33,7 @@ import { createStrangers, type StrangerLimits } from './http/strangers';
 import { refuse } from './http/visit';
 import { createMethods } from './methods';
 import { createNews } from './news';
+import { OpenSearches } from './open-searches';
 import { createRate } from './rate';
 import { createRelay, type RelayLimits } from './relay';
 import { createRepeats } from './repeat';
@@ -115,6 +119,10 @@ export interface GatewayDeps {
   searches?: Pick<Metrics, 'searched' | 'foundToolCalled'>;
   /** By which tools are searched beside words; null or absent: by words alone. */
   embeddings?: Embeddings | null;
+  /** Called with each search once it is known what came of it; must be cheap. */
+  recordSearch?(entry: SearchEntry): void;
+  /** Called with what a smart endpoint gives a model to read; must be cheap. */
+  spendTokens?(cost: SearchCost): void;
   /** Called with each finished tools/call; must be cheap. */
   recordCall(entry: CallRecord): void;
   bus: Bus;
@@ -166,6 +174,17 @@ export interface Gateway {
    * @throws HubError NOT_FOUND for one that is not there or not the actor's to see
    */
   endpoints(actor: Actor, path?: string): EndpointView[];
+  /**
+   * Ranks of the expected tools of each case, among what the actor sees. Counts for no metric.
+   * @param step told now and then how many are done
+   * @throws HubError CANCELLED, UNAVAILABLE; BUSY while another measurement runs
+   */
+  measureSearch(
+    actor: Actor,
+    cases: readonly MeasuredCase[],
+    step: (step: { done: number; total: number }) => void,
+    signal: AbortSignal,
+  ): Promise<Measurement>;
   stats(): { sessions: number; inflight: number; parked: number; questions: number; droppedAnswers: number };
   /** A user's connection to a server was stored or taken away. @throws what isConnected throws */
   connectionChanged(serverId: string, userId: string): Promise<void>;
@@ -319,32 +338,55 @@ export function createGateway(deps: GatewayDeps): Gateway {
     },
     self,
   });
+  const openSearches = new OpenSearches({
+    foundToolCalled: (rank) => deps.searches?.foundToolCalled(rank),
+    record: (entry) => deps.recordSearch?.(entry),
+    now: deps.now ?? Date.now,
+  });
   const calls = createCalls({
     relay,
     inputs,
     connecting,
     tasks,
     limiter: deps.limiter,
+    searches: openSearches,
     record: deps.recordCall,
     report,
   });
   const searchRate = createRate(limits.searchesAtOnce, limits.searchesPerSecond, {
     text: `No more than ${limits.searchesPerSecond} searches for tools in a second: try again in a moment.`,
   });
+  /** What a search within a group is about; undefined for one that the actor does not see. */
+  function viewOfGroup(actor: Actor, group: string | null = null): View | undefined {
+    const endpoint = catalog.endpoints.byKey.get(group?.toLowerCase() ?? allKey);
+    const isSeen = !endpoint?.resource || (endpoint.kind === 'group' && can(actor, 'read', endpoint.resource));
+    return endpoint && isSeen ? viewOf(actor, endpoint) : undefined;
+  }
   /** Every search, whoever asks. */
-  async function search(view: View, question: Question): Promise<ToolSearchAnswer> {
+  async function search(
+    { actor, view, session, client }: { actor: Actor; view: View; session: string | null; client: string | null },
+    question: Question,
+  ): Promise<ToolSearchAnswer> {
     const startedAtMs = performance.now();
     const found = await searcher.search(view, question);
     const tookMs = performance.now() - startedAtMs;
     deps.searches?.searched(found.mode, found.hits.length, tookMs / 1000);
+    const endpoint = pathOf(view.endpoint.key);
+    const hits = found.hits.flatMap(({ id }) => {
+      const item = view.tools.get(id);
+      return item ? [{ server: item.server.name, name: item.name }] : [];
+    });
+    openSearches.begin({ actor, session, client, endpoint, query: question.query, mode: found.mode, hits });
     return { ...found, tookMs: Math.round(tookMs * 100) / 100 };
   }
+  const measure = createMeasurement({ searcher, version });
   const smart = createSmart({
     calls,
-    search,
     admitSearch: (actor) => searchRate.take(userOf(actor)),
-    foundToolCalled: (rank) => deps.searches?.foundToolCalled(rank),
+    search: ({ actor, view, origin, clientName }, question) =>
+      search({ actor, view, session: origin.session?.id ?? null, client: clientName }, question),
     record: deps.recordCall,
+    spend: (cost) => deps.spendTokens?.(cost),
   });
   const methods = createMethods({ calls, smart, relay, inputs, connecting, news, tasks });
   const states = createRequestStates(keyring, deps.now ?? Date.now);
@@ -482,12 +524,14 @@ export function createGateway(deps: GatewayDeps): Gateway {
       const durationMs = performance.now() - startedAtMs;
       return { [kind]: JSON.parse(text), durationMs, bytes: Buffer.byteLength(text) };
     },
+    measureSearch: (actor, cases, step, signal) =>
+      measure({ viewFor: (group) => viewOfGroup(actor, group), cases, step, signal }),
     async searchTools(actor, { group, ...question }) {
-      const endpoint = catalog.endpoints.byKey.get(group?.toLowerCase() ?? allKey);
-      const isSeen = !endpoint?.resource || (endpoint.kind === 'group' && can(actor, 'read', endpoint.resource));
-      if (!endpoint || !isSeen) throw new HubError('NOT_FOUND', `There is no group ${JSON.stringify(group)}.`);
+      const view = viewOfGroup(actor, group);
+      if (!view) throw new HubError('NOT_FOUND', `There is no group ${JSON.stringify(group)}.`);
       searchRate.take(userOf(actor));
-      return search(viewOf(actor, endpoint), question);
+      const client = actor.kind === 'user' ? 'dashboard' : null;
+      return search({ actor, view, session: null, client }, question);
     },
     searchStatus(actor) {
       const endpoint = catalog.endpoints.byKey.get(allKey);
@@ -527,6 +571,7 @@ export function createGateway(deps: GatewayDeps): Gateway {
     async close() {
       for (const stop of unsubscribe.splice(0)) stop();
       clearInterval(purge);
+      openSearches.close();
       gate.close();
       http.close();
       parking.stop();

@@ -38,8 +38,10 @@ export function createMethods({ calls, smart, relay, inputs, connecting, news, t
   const completionRate = createRate(completionsAtOnce, completionsPerSecond);
 
   function list(kind: ListKind): Method {
-    return ({ origin, view, params }) => {
+    return (request) => {
+      const { origin, view, params } = request;
       const body = view.page(kind, params?.cursor);
+      if (kind === 'tools') smart.listed(request);
       origin.session?.seenLists.set(kind, view.digest(kind));
       return { kind: 'result', body };
     };

@@ -1,6 +1,6 @@
 // Deletes what has served its time: old call records, and what is known of sessions and tokens that have expired.
 import { inArray, lt, sql } from 'drizzle-orm';
-import { endedSessions, requestLogs, sessionWishes } from '../../drizzle/schema';
+import { endedSessions, requestLogs, searchCosts, sessionWishes, toolSearches } from '../../drizzle/schema';
 import { deleteExpiredOauthRecords } from '../../lib/access';
 import { rootMessage } from '../../lib/db/faults';
 import type { Db } from '../../lib/db/types';
@@ -16,6 +16,8 @@ export interface RetentionLimits {
 }
 
 const dayMs = 86_400_000;
+/** What came of searches: roughly, at most. */
+const maxSearches = 50_000;
 
 /** One sweep. @returns how many rows went */
 export async function sweep(
@@ -34,6 +36,10 @@ export async function sweep(
     .where(lt(endedSessions.expiresAt, now))
     .returning({ id: endedSessions.idHash });
   await deleteExpiredOauthRecords(db, now);
+  await db.delete(toolSearches).where(lt(toolSearches.at, oldest));
+  const newestSearch = sql`(select max(${toolSearches.id}) from ${toolSearches})`;
+  await db.delete(toolSearches).where(sql`${toolSearches.id} <= ${newestSearch} - ${maxSearches}::bigint`);
+  await db.delete(searchCosts).where(lt(searchCosts.day, oldest.toISOString().slice(0, 10)));
   await db.delete(sessionWishes).where(lt(sessionWishes.expiresAt, now));
   return { calls, sessions: sessions.length };
 }

@@ -20,6 +20,14 @@ import {
 import { beginInputSchema, connectionInputSchema } from '@/lib/credentials/schema';
 import { limitInputSchema, limitRefSchema } from '@/lib/limits/schema';
 import { documentInputSchema } from '@/lib/openapi/schema';
+import {
+  caseExportSchema,
+  caseImportSchema,
+  runQuerySchema,
+  searchCaseInputSchema,
+  searchCasePatchSchema,
+  searchesQuerySchema,
+} from '@/lib/quality/schema';
 import { endpointQuerySchema, toolListPatchSchema, toolSearchSchema } from '@/lib/routing/schema';
 import { groupOverlaySchema, serverOverlaySchema } from '@/lib/servers/curation/schema';
 import {
@@ -50,6 +58,9 @@ const bodies = {
   GroupOverlay: groupOverlaySchema,
   ToolListPatch: toolListPatchSchema,
   ToolSearch: toolSearchSchema,
+  SearchCaseInput: searchCaseInputSchema,
+  SearchCasePatch: searchCasePatchSchema,
+  CaseImport: caseImportSchema,
   ToolCallInput: toolCallInputSchema,
   ImportInput: importInputSchema,
   KeyInput: keyInputSchema,
@@ -379,6 +390,81 @@ export const operations: Record<string, Record<string, Operation>> = {
       query: endpointQuerySchema,
       answer: 'EndpointList',
       problems: [404],
+    },
+  },
+  '/api/v1/tools/cases': {
+    get: {
+      summary: 'The test set of the search for tools: requests with the tools that are right for them',
+      query: page,
+      answer: 'SearchCaseList',
+      problems: [403],
+    },
+    post: {
+      summary: 'Add a request to the test set',
+      body: 'SearchCaseInput',
+      answer: 'SearchCase',
+      status: 201,
+      versioned: 'etag',
+      problems: [403, 409],
+    },
+  },
+  '/api/v1/tools/cases/{id}': {
+    get: { summary: 'One entry of the test set', answer: 'SearchCase', versioned: 'etag', problems: [403, 404] },
+    patch: {
+      summary: 'Change an entry by a JSON merge patch',
+      body: 'SearchCasePatch',
+      answer: 'SearchCase',
+      versioned: 'both',
+      problems: [403, 404, 409, 412],
+    },
+    delete: { summary: 'Remove an entry', status: 204, versioned: 'if-match', problems: [403, 404, 412] },
+  },
+  '/api/v1/tools/cases/import': {
+    post: {
+      summary: 'Add entries from lines of JSON or CSV, all or none; with dryRun only what would happen',
+      body: 'CaseImport',
+      answer: 'CaseImportAnswer',
+      problems: [403],
+    },
+  },
+  '/api/v1/tools/cases/export': {
+    get: {
+      summary: 'The test set as a file: a line of JSON per entry, or CSV',
+      query: caseExportSchema,
+      text: ['application/x-ndjson', 'text/csv'],
+      problems: [403],
+    },
+  },
+  '/api/v1/tools/runs': {
+    get: { summary: 'Measurements of the search, newest first', query: page, answer: 'SearchRunList', problems: [403] },
+    post: {
+      summary:
+        'Measure the search by the test set, over the tools that the caller sees; with Accept: application/x-ndjson the lines before the last tell how far it is',
+      answer: 'SearchRun',
+      problems: [403, 409, 429],
+    },
+  },
+  '/api/v1/tools/runs/{id}': {
+    get: {
+      summary: 'One measurement with the rank of each entry, compared with the one before',
+      query: runQuerySchema,
+      answer: 'SearchRun',
+      problems: [403, 404],
+    },
+  },
+  '/api/v1/tools/searches': {
+    get: {
+      summary: 'What came of the latest searches for tools, of those whose calls the caller may see',
+      query: searchesQuerySchema,
+      answer: 'SearchList',
+      problems: [403],
+    },
+  },
+  '/api/v1/tools/searches/figures': {
+    get: {
+      summary: 'What came of the searches of the last 30 days, in figures',
+      answer: 'SearchFigures',
+      problems: [403],
     },
   },
   '/api/v1/tools/search': {

@@ -62,6 +62,7 @@ import {
   type Overview,
   outcomes,
 } from '@/lib/telemetry/schema';
+import { qualityShapes } from './quality-shapes';
 import { signInAnswers } from './sign-in-shapes';
 
 const time = z.iso.datetime();
@@ -501,6 +502,7 @@ export const answers = {
   ToolSearchStatus: toolSearchStatusSchema,
   EndpointList: z.object({ data: z.array(endpointViewSchema), nextCursor: z.null() }),
   RootToolList: rootToolList,
+  ...qualityShapes,
   Connection: connection,
   ConnectionList: listOf(connection),
   ConnectionBegun: z.object({ url: z.string() }),

@@ -54,6 +54,7 @@ const stdio = (name: string) => ({ name, type: 'stdio', command: 'true', enabled
 const connectionsTest: Way = { kind: 'elsewhere', test: 'tests/integration/credentials/connections.test.ts' };
 const overlaysTest: Way = { kind: 'elsewhere', test: 'tests/integration/servers/overlays.test.ts' };
 const providersTest: Way = { kind: 'elsewhere', test: 'tests/integration/access/external.test.ts' };
+const qualityTest: Way = { kind: 'elsewhere', test: 'tests/integration/quality/quality.test.ts' };
 const forBrowsers = { kind: 'account', refused: true, because: 'it is for browsers' } as const;
 
 export const routes: Record<string, Way> = {
@@ -105,6 +106,26 @@ export const routes: Record<string, Way> = {
   'GET /api/v1/endpoints': { kind: 'elsewhere', test: 'tests/integration/gateway/tool-lists.test.ts' },
   'POST /api/v1/tools/search': { kind: 'elsewhere', test: 'tests/integration/gateway/search.test.ts' },
   'GET /api/v1/tools/search/status': { kind: 'account' },
+  'GET /api/v1/tools/cases': { kind: 'some', right: ['tool', 'read'], scope: 'all' },
+  'POST /api/v1/tools/cases': {
+    kind: 'some',
+    right: ['setting', 'update'],
+    body: (actor) => ({ query: `made by ${actor}`, expected: ['a/b'] }),
+  },
+  'GET /api/v1/tools/cases/{id}': qualityTest,
+  'PATCH /api/v1/tools/cases/{id}': qualityTest,
+  'DELETE /api/v1/tools/cases/{id}': qualityTest,
+  'POST /api/v1/tools/cases/import': {
+    kind: 'some',
+    right: ['setting', 'update'],
+    body: { text: '{"query":"a","expected":"a/b"}', dryRun: true },
+  },
+  'GET /api/v1/tools/cases/export': { kind: 'some', right: ['tool', 'read'], scope: 'all' },
+  'GET /api/v1/tools/runs': { kind: 'some', right: ['tool', 'read'], scope: 'all' },
+  'POST /api/v1/tools/runs': qualityTest,
+  'GET /api/v1/tools/runs/{id}': qualityTest,
+  'GET /api/v1/tools/searches': { kind: 'some', right: ['call', 'read'] },
+  'GET /api/v1/tools/searches/figures': { kind: 'some', right: ['call', 'read'] },
   'POST /api/v1/tools/call': { kind: 'elsewhere', test: 'tests/integration/access/matrix-mcp.test.ts' },
   'GET /api/v1/calls': { kind: 'some', right: ['call', 'read'] },
   'GET /api/v1/audit': { kind: 'some', right: ['audit', 'read'] },

@@ -34,6 +34,7 @@ import { listServerConnections, setConnection } from '../../../lib/credentials';
 import { parseEnv } from '../../../lib/env';
 import { setLimit } from '../../../lib/limits';
 import type { DocumentReading } from '../../../lib/openapi/schema';
+import { casesToRun, createCase, storeRun } from '../../../lib/quality';
 import {
   createGroup,
   createServer,
@@ -129,6 +130,8 @@ const existingRole = async (root: Ctx) => {
   await createRole(root, { name: 'reader', permissions: [] });
   return { params: { name: 'reader' } };
 };
+const searchCase = { query: 'rename a document', expected: ['files/move_file'] };
+const existingCase = async (root: Ctx) => ({ params: { id: (await createCase(root, searchCase)).id } });
 const signInRule = { claim: 'team', value: 'a', roles: ['user'] };
 const existingRule = async (root: Ctx) => ({ params: { id: (await createSignInRule(root, signInRule)).id } });
 /** A user with a session. */
@@ -228,6 +231,25 @@ const scenarios: Record<string, Scenario> = {
   },
   'DELETE /api/v1/groups/{name}': { action: 'group.deleted', prepare: existingGroup },
   'POST /api/v1/tools/search': { action: null, because: 'a search changes nothing' },
+  'POST /api/v1/tools/cases': { action: 'search-case.created', asked: { body: searchCase } },
+  'PATCH /api/v1/tools/cases/{id}': {
+    action: 'search-case.updated',
+    prepare: existingCase,
+    asked: { body: { note: 'other' } },
+  },
+  'DELETE /api/v1/tools/cases/{id}': { action: 'search-case.deleted', prepare: existingCase },
+  'POST /api/v1/tools/cases/import': {
+    action: 'search-case.imported',
+    asked: { body: { text: JSON.stringify(searchCase) } },
+  },
+  'POST /api/v1/tools/runs': {
+    action: 'search.measured',
+    prepare: existingCase,
+    verb: async (ctx) => {
+      const engine = { version: '1', mode: 'lexical', model: null, embedded: 0, tools: 1, catalog: 'x' };
+      return storeRun(ctx, await casesToRun(ctx), { engine, results: [] }, 1);
+    },
+  },
   'POST /api/v1/tools/call': { action: null, because: 'a tool call is recorded in the call log' },
   'POST /api/v1/import': {
     action: 'server.created',
@@ -445,7 +467,7 @@ eachDatabase('the audit trail', (kind) => {
     singleton('env', () => parseEnv({ MCPHUB_DATA_DIR: dataDir, LOG_LEVEL: 'silent' }));
     singleton('web.database', () => Promise.resolve(fixture.database));
     singleton('web.bus', () => fixture.bus);
-    await fixture.database.db.execute('truncate servers, groups, endpoint_names cascade');
+    await fixture.database.db.execute('truncate servers, groups, endpoint_names, search_cases, search_runs cascade');
     root = await fixture.addUser('root', 'admin', { passwordHash: await passwordHash });
     ({ secret } = await createKey(root, { name: 'cli' }));
   });

@@ -11,6 +11,7 @@ interface Described {
 }
 
 let hub: TestGateway;
+const counted: unknown[] = [];
 const lists: Record<string, Record<string, Described>> = {};
 
 function server(name: string) {
@@ -28,8 +29,11 @@ beforeEach(async () => {
   };
   lists.vault = { read_secret: { description: 'Reads a secret file of the vault' } };
   lists.sleepy = { wake: { description: 'Wakes the file system' } };
+  counted.length = 0;
   hub = await startGateway({
     limits: { searchesAtOnce: 300, searchesPerSecond: 1000 },
+    searches: { searched: (...each) => void counted.push(each), foundToolCalled: () => undefined },
+    recordSearch: (entry) => void counted.push(entry),
     servers: [serverRow('files'), serverRow('vault'), serverRow('sleepy', { enabled: false })],
     groups: [
       {
@@ -86,8 +90,8 @@ it('tells what a tool is, how it fits and why, with the name to call it by', asy
       title: null,
       description: 'Deletes a file for good',
       readOnly: false,
-      score: 1,
       tokens: expect.any(Number),
+      score: 1,
       why: [
         { word: 'remove', as: 'delete', in: ['name', 'description'] },
         { word: 'document', as: 'file', in: ['name', 'server', 'description'] },
@@ -157,4 +161,47 @@ it('who searches all the time is told when to come back, over all of his keys, a
   const rest = await Promise.allSettled(Array.from({ length: 20 }, () => search(two)));
   expect(rest.some(({ status }) => status === 'rejected')).toBe(true);
   await search(other);
+});
+
+it('is measured by cases as its caller sees the tools, without a trace in the metrics', async () => {
+  const of = (id: string, query: string, expected: string[], group: string | null = null) => ({
+    id,
+    query,
+    expected,
+    group,
+  });
+  const cases = [
+    of('hit', 'delete a file', ['files/nothing', 'FILES/delete_file']),
+    of('hidden', 'read a secret', ['vault/read_secret']),
+    of('other', 'delete', ['files/read_file']),
+    of('group', 'delete file', ['files/delete_file'], 'readers'),
+    of('unseen', 'read file', ['files/read_file'], 'one'),
+  ];
+  const steps: unknown[] = [];
+  const measure = (key: string, signal = new AbortController().signal) =>
+    hub.gateway.measureSearch(actor(key), cases, (step) => void steps.push(step), signal);
+  const { engine, results } = await measure('member');
+  expect(results).toEqual([
+    { id: 'hit', rank: 1, missing: ['files/nothing'], void: false },
+    { id: 'hidden', rank: null, missing: ['vault/read_secret'], void: true },
+    { id: 'other', rank: null, missing: [], void: false },
+    { id: 'group', rank: 1, missing: [], void: false },
+    { id: 'unseen', rank: null, missing: ['files/read_file'], void: true },
+  ]);
+  expect(engine).toMatchObject({ mode: 'lexical', tools: 2 });
+  expect(steps[0]).toEqual({ done: 0, total: 5 });
+  const again = await measure('member');
+  expect(again).toEqual({ engine, results });
+  const all = await measure('key-a');
+  expect(all.results[1]).toMatchObject({ rank: 1, void: false });
+  expect(all.engine.catalog).not.toBe(engine.catalog);
+  expect(counted).toEqual([]);
+
+  const gone = new AbortController();
+  const [running, second] = [measure('key-a', gone.signal), measure('key-a')];
+  await expect(second).rejects.toMatchObject({ code: 'BUSY' });
+  await running;
+  gone.abort();
+  await expect(measure('key-a', gone.signal)).rejects.toMatchObject({ code: 'CANCELLED' });
+  await measure('key-a');
 });

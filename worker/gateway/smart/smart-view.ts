@@ -3,6 +3,7 @@
 import { createHash } from 'node:crypto';
 import type { Actor } from '../../../lib/access/schema';
 import { HubError } from '../../../lib/errors';
+import { tokensOfTools } from '../../../lib/routing/tokens';
 import type { Listing } from '../../../lib/servers/catalog';
 import type { Endpoint } from '../catalog/endpoints';
 import { type Item, type ListKind, type Seals, View } from '../catalog/view';
@@ -14,6 +15,8 @@ interface SmartList {
   page: Buffer;
   instructions: string;
   pinned: ReadonlyMap<string, Item>;
+  /** Of a model's context. */
+  tokens: number;
 }
 
 export class SmartView extends View {
@@ -35,13 +38,15 @@ export class SmartView extends View {
     const behind = behindOf(this);
     const pinned = pinnedOf(this);
     const shown = [...pinned].map(([exposed, item]) => this.shown('name', exposed, item));
-    const page = Buffer.from(JSON.stringify({ tools: [...metaTools(behind), ...shown] }));
+    const tools = [...metaTools(behind), ...shown];
+    const page = Buffer.from(JSON.stringify({ tools }));
     const inWords = behindInWords(behind);
     const instructions =
       pinned.size === 0
         ? `Behind this endpoint are ${inWords}. Find the right one with search_tools, one need at a time, and run it with call_tool.`
         : `Behind this endpoint are ${inWords}; some of them are listed. Where none of these fits, find the right one with search_tools, one need at a time, and run it with call_tool.`;
-    return { digest: createHash('sha256').update(page).digest('base64url'), page, instructions, pinned };
+    const digest = createHash('sha256').update(page).digest('base64url');
+    return { digest, page, instructions, pinned, tokens: tokensOfTools(tools) };
   }
 
   override get isSmart(): boolean {
@@ -50,6 +55,11 @@ export class SmartView extends View {
 
   override isListed(name: string): boolean {
     return this.#smart ? this.#smart.pinned.has(name) : super.isListed(name);
+  }
+
+  /** What this list takes of a model's context, and what that of all tools would take; as estimated. Null for a whole list. */
+  tokens(): { shownTokens: number; fullTokens: number } | null {
+    return this.#smart && { shownTokens: this.#smart.tokens, fullTokens: tokensOfAll(this) };
   }
 
   override digest(kind: ListKind): string {

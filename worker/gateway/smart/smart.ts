@@ -1,11 +1,11 @@
 // tools/call on a smart endpoint: the search among its tools, their definitions, and the call of one of them, which takes
 // the very path of a direct call from the name on.
-
-import { LRUCache } from 'lru-cache';
 import { can } from '../../../lib/access/can';
 import type { Actor } from '../../../lib/access/schema';
 import { HubError, isHubError } from '../../../lib/errors';
+import type { SearchCost } from '../../../lib/quality';
 import type { ToolSearchAnswer } from '../../../lib/routing/schema';
+import { tokensOfText } from '../../../lib/routing/tokens';
 import type { Definition } from '../../../lib/servers/catalog';
 import { plannedArguments } from '../../../lib/servers/curation/curate';
 import { createArgumentCheck } from '../../argument-check';
@@ -15,28 +15,27 @@ import type { Item, View } from '../catalog/view';
 import type { Reply } from '../http/exchange';
 import { pathOf } from '../http/request';
 import type { RpcRequest } from '../rpc-request';
-import { credentialOf } from '../sessions/sessions';
+import type { Session } from '../sessions/sessions';
 import { isMetaTool, type MetaTool, metaArguments, type SearchResult } from './meta-tools';
 import { signatureOf } from './signature';
+import { SmartView } from './smart-view';
 
 export interface SmartDeps {
   calls: Pick<Calls, 'callTool'>;
   /** @throws HubError LIMIT_EXCEEDED for a caller who searches all the time */
   admitSearch(actor: Actor): void;
-  search(view: View, question: Question): Promise<ToolSearchAnswer>;
-  /** A tool is called that the caller's last search found. @param rank its place, from 1 */
-  foundToolCalled(rank: number): void;
+  search(request: RpcRequest, question: Question): Promise<ToolSearchAnswer>;
   record(entry: CallRecord): void;
+  /** A model is given something to read. */
+  spend(cost: SearchCost): void;
 }
 
 /** Of a hit; the whole text is what describe_tool is for. */
 const shortChars = 240;
 
-/** Callers of whom it is known what they last found. */
-const remembered = 1000;
-
-export function createSmart({ calls, admitSearch, search, foundToolCalled, record }: SmartDeps) {
-  const lastFound = new LRUCache<string, string[]>({ max: remembered });
+export function createSmart({ calls, admitSearch, search, record, spend }: SmartDeps) {
+  /** Digest of the list that each session was given. */
+  const shownTo = new WeakMap<Session, string>();
 
   /** @throws HubError BUSY, LIMIT_EXCEEDED, UNAVAILABLE, CANCELLED; what a model can mend is an answer */
   async function callTool(request: RpcRequest): Promise<NonNullable<Reply>> {
@@ -69,11 +68,7 @@ export function createSmart({ calls, admitSearch, search, foundToolCalled, recor
   async function searchTools(request: RpcRequest, question: Arguments<'search_tools'>): Promise<NonNullable<Reply>> {
     const { actor, view } = request;
     admitSearch(actor);
-    const { hits, mode } = await search(view, question);
-    lastFound.set(
-      askerOf(request),
-      hits.map(({ id }) => id),
-    );
+    const { hits, mode } = await search(request, question);
     const result: SearchResult = {
       hits: hits.map(({ id, description, score }) => ({
         id,
@@ -83,7 +78,9 @@ export function createSmart({ calls, admitSearch, search, foundToolCalled, recor
       })),
       mode,
     };
-    return answer(JSON.stringify(result), { structuredContent: result });
+    const text = JSON.stringify(result);
+    spendText('search', view, text);
+    return answer(text, { structuredContent: result });
   }
 
   function tellDefinitions({ actor, view }: RpcRequest, { ids }: Arguments<'describe_tool'>): NonNullable<Reply> {
@@ -93,7 +90,9 @@ export function createSmart({ calls, admitSearch, search, foundToolCalled, recor
       if (!item || !can(actor, 'call', item.resource)) return failure(unknown(id));
       found.push(described(id, item));
     }
-    return answer(JSON.stringify(found));
+    const text = JSON.stringify(found);
+    spendText('describe', view, text);
+    return answer(text);
   }
 
   async function callFound(
@@ -107,8 +106,6 @@ export function createSmart({ calls, admitSearch, search, foundToolCalled, recor
     const faults = isCallable ? faultsOf(item, args) : null;
     if (faults)
       return failure(`${faults.join(' ')} The schema of ${id}: ${JSON.stringify(item?.definition.inputSchema)}`);
-    const place = lastFound.get(askerOf(request))?.indexOf(id) ?? -1;
-    if (isCallable && place >= 0) foundToolCalled(place + 1);
     const reply = await calls.callTool({ ...request, params: { ...params, name: id, arguments: args } });
     return isCallable || reply.kind === 'result' ? reply : failure(unknown(id));
   }
@@ -143,11 +140,22 @@ export function createSmart({ calls, admitSearch, search, foundToolCalled, recor
     });
   }
 
-  return { callTool };
-}
+  function spendText(kind: SearchCost['kind'], { endpoint }: View, text: string): void {
+    spend({ kind, endpoint: pathOf(endpoint.key), shownTokens: tokensOfText(text), fullTokens: 0 });
+  }
 
-function askerOf({ origin, actor, view }: RpcRequest): string {
-  return `${view.endpoint.key} ${origin.session?.id ?? credentialOf(actor)}`;
+  return {
+    callTool,
+    /** A list of tools goes out. A session that asks again for what it has does not show it to its model once more. */
+    listed({ view, origin: { session } }: RpcRequest): void {
+      const tokens = view instanceof SmartView ? view.tokens() : null;
+      if (!tokens) return;
+      const digest = view.digest('tools');
+      if (session && shownTo.get(session) === digest) return;
+      if (session) shownTo.set(session, digest);
+      spend({ kind: 'list', endpoint: pathOf(view.endpoint.key), ...tokens });
+    },
+  };
 }
 
 type Arguments<N extends MetaTool> = ReturnType<(typeof metaArguments)[N]['parse']>;

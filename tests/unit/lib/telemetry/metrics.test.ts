@@ -17,6 +17,9 @@ describe('metrics', () => {
     metrics.foundToolCalled(2);
     metrics.embeddingsAsked(null, 32);
     metrics.embeddingsAsked('timeout', 1);
+    metrics.searchCost({ kind: 'list', endpoint: '/api/mcp/$smart', shownTokens: 500, fullTokens: 9000 });
+    metrics.searchCost({ kind: 'search', endpoint: '/api/mcp/$smart', shownTokens: 300, fullTokens: 0 });
+    metrics.toolsDrifted('files', 2);
     const text = await metrics.text();
     expect(text).toContain('mcphub_search_duration_seconds_bucket{le="0.005",mode="lexical"} 2');
     expect(text).toContain('mcphub_search_duration_seconds_count{mode="hybrid"} 1');
@@ -25,6 +28,10 @@ describe('metrics', () => {
     expect(text).toContain('mcphub_embeddings_texts_total 32');
     expect(text).toContain('mcphub_searches_without_hit_total{mode="lexical"} 1');
     expect(text).toContain('mcphub_search_called_rank_bucket{le="2"} 1');
+    expect(text).toContain('mcphub_search_tokens_total{endpoint="/api/mcp/$smart",kind="full_list"} 9000');
+    expect(text).toContain('mcphub_search_tokens_total{endpoint="/api/mcp/$smart",kind="search"} 300');
+    expect(text).toContain('mcphub_search_tokens_saved{endpoint="/api/mcp/$smart"} 8200');
+    expect(text).toContain('mcphub_tools_drifted_total{server_name="files"} 2');
     expect(text).toContain('mcphub_requests_total{method="POST",route="/api/mcp",status="200"} 2');
     expect(text).toContain('mcphub_requests_total{method="OTHER",route="/api/mcp",status="405"} 1');
     expect(text).toContain('mcphub_response_time_seconds_count{route="/api/mcp"} 3');

@@ -1,45 +1,9 @@
-// A test in the worker and its way to the caller: line by line for whoever accepts application/x-ndjson, each line the
-// test as it is, or else as one answer at the end. Who goes away cancels it.
-import { worker } from '@/app/_server';
+// A test in the worker: each line of the answer is the test as it is.
+import { stepwise, worker } from '@/app/_server';
 import type { Ctx } from '@/lib/access';
-import { toProblem } from '@/lib/errors';
 import type { Tested } from '@/lib/servers';
 
-const ndjson = 'application/x-ndjson';
-
 /** @throws HubError CONFLICT, BUSY, UNAVAILABLE before the first line; what comes later is the last line, `{error}` */
-export async function runTest({ requestId }: Ctx, request: Request, tested: Tested): Promise<unknown> {
-  const { signal } = request;
-  if (!request.headers.get('accept')?.includes(ndjson)) return worker().call('servers.test', tested, { signal });
-  const gone = new AbortController();
-  const { readable, writable } = new TransformStream<Uint8Array, Uint8Array>();
-  const writer = writable.getWriter();
-  writer.closed.catch(() => gone.abort());
-  const encoder = new TextEncoder();
-  const line = (value: unknown) => {
-    // Whoever does not read any more has cancelled it.
-    writer.write(encoder.encode(`${JSON.stringify(value)}\n`)).catch(() => {});
-  };
-  await new Promise<void>((resolve, reject) => {
-    let hasBegun = false;
-    const onStep = (step: unknown) => {
-      hasBegun = true;
-      line(step);
-      resolve();
-    };
-    worker()
-      .call('servers.test', tested, { signal: AbortSignal.any([signal, gone.signal]), onStep })
-      .then(line, (error: unknown) => {
-        if (!hasBegun) throw error;
-        line({ error: toProblem(error, requestId) });
-      })
-      .then(() => {
-        resolve();
-        writer.close().catch(() => {});
-      }, reject);
-  });
-  return new Response(readable, {
-    // Nothing on the way may collect the lines.
-    headers: { 'content-type': ndjson, 'cache-control': 'no-store, no-transform', 'x-accel-buffering': 'no' },
-  });
+export function runTest(ctx: Ctx, request: Request, tested: Tested): Promise<unknown> {
+  return stepwise(ctx, request, (options) => worker().call('servers.test', tested, options));
 }
