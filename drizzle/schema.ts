@@ -646,8 +646,8 @@ export const toolEmbeddings = pgTable(
     textHash: text().primaryKey(),
     model: text().notNull(),
     dimensions: integer().notNull(),
-    /** Float32, little-endian, of length 1. */
-    bytes: bytea().notNull(),
+    /** Float32, little-endian, of length 1; null where `embedding vector` holds them, see lib/db/vector-column. */
+    bytes: bytea(),
     /** The last time that it was noted to belong to a tool; noted once a day. */
     usedAt: createdAt(),
     updatedAt: updatedAt(),

@@ -4,3 +4,4 @@ export { asDatabaseFault, isDatabaseUnavailable, rootMessage, violatedConstraint
 export { type MigrateResult, migrate } from './migrate';
 export { type Database, type DatabaseOptions, openDatabase } from './open';
 export type { Db, Tx } from './types';
+export { hasVectorColumn } from './vector-column';

@@ -6,6 +6,7 @@ import { HubError } from '../errors';
 import { isDatabaseUnavailable, rootMessage } from './faults';
 import type { Database } from './open';
 import type { Tx } from './types';
+import { hasVectorColumn, vectorColumnExists } from './vector-column';
 
 /** Any fixed number; all programs of the product take the same lock. On the embedded database it excludes nobody, but
  * there a transaction has the only backend for itself. */
@@ -54,8 +55,7 @@ async function isCurrent({ db }: Database, newest: number): Promise<boolean> {
     const [row] = await db.execute<{ complete: boolean }>(sql`select
       (select max(created_at) from drizzle.__drizzle_migrations) = ${newest}
       and exists (select 1 from pg_extension where extname = 'pg_trgm')
-      and exists (select 1 from information_schema.columns where table_schema = current_schema()
-        and table_name = 'tool_embeddings' and column_name = 'embedding') as complete`);
+      and ${vectorColumnExists} as complete`);
     return row?.complete === true;
   } catch (error) {
     if (isDatabaseUnavailable(error)) throw error;
@@ -92,11 +92,10 @@ async function addExtensions(database: Database): Promise<boolean> {
     return false;
   }
   return attempt(database, 'vector', async (tx) => {
-    const present = await tx.execute(sql`select 1 from information_schema.columns
-      where table_schema = current_schema() and table_name = 'tool_embeddings' and column_name = 'embedding'`);
     // Asked first, because even "if not exists" would wait for every running query on the table.
-    if (present.length === 0)
-      await tx.execute(sql`alter table tool_embeddings add column if not exists embedding vector`);
+    if (await hasVectorColumn(tx)) return;
+    // Without a length: that is the model's, which may change.
+    await tx.execute(sql`alter table tool_embeddings add column if not exists embedding vector`);
   });
 }
 

@@ -1,10 +1,13 @@
 // The search for tools with a service of embeddings, on a real database: what is asked of the service and how often, what
 // a search finds by meaning, and that words go on to find when the service does whatever services do.
+import { sql } from 'drizzle-orm';
 import pino from 'pino';
 import { afterAll, afterEach, beforeAll, beforeEach, expect, it } from 'vitest';
 import { toolEmbeddings } from '../../../drizzle/schema';
 import type { Actor } from '../../../lib/access/schema';
+import { migrate } from '../../../lib/db/index';
 import { type Bus, createBus } from '../../../lib/events/bus';
+import { moveVectors, readVectors, saveVectors, storedKeys } from '../../../lib/routing/vectors';
 import { createEmbeddings } from '../../../worker/search/embeddings';
 import type { Embeddings } from '../../../worker/search/vectors';
 import { createEgress } from '../../../worker/upstream';
@@ -41,6 +44,8 @@ eachDatabase('a search with vectors', (kind) => {
   let hub: TestGateway;
   let lines: { msg: string; level: number }[] = [];
   let text = '';
+  /** The database has pgvector. */
+  let hasVector: boolean;
   let tools: Record<string, string>;
   const open: Embeddings[] = [];
 
@@ -102,6 +107,7 @@ eachDatabase('a search with vectors', (kind) => {
 
   beforeAll(async () => {
     database = await openTestDatabase(kind);
+    hasVector = (await migrate(database)).vector;
   });
   afterAll(() => database.close());
   beforeEach(async () => {
@@ -139,6 +145,60 @@ eachDatabase('a search with vectors', (kind) => {
     expect(service.requests.every(({ model }) => model === 'small')).toBe(true);
   });
 
+  /** How many vectors each column holds; a row that has none or two is counted by `wrong`. */
+  async function columns(): Promise<{ bytes: number; embedding: number; wrong: number }> {
+    const embedding = sql.raw((await migrate(database)).vector ? 'embedding' : 'null::text');
+    const [row] = await database.db.execute<{ bytes: number; embedding: number; wrong: number }>(sql`select
+      count(bytes)::int as bytes, count(${embedding})::int as embedding,
+      count(*) filter (where num_nonnulls(bytes, ${embedding}) <> 1)::int as wrong from tool_embeddings`);
+    if (!row) throw new Error('no row');
+    return row;
+  }
+
+  const inColumn = (count: number) => ({
+    bytes: hasVector ? 0 : count,
+    embedding: hasVector ? count : 0,
+    wrong: 0,
+  });
+
+  const vectorsOf = (...lengths: number[]) =>
+    new Map(
+      lengths.map((length, at) => {
+        const raw = Float32Array.from({ length }, (_, place) => Math.sin(1 + at + place * place));
+        const size = Math.hypot(...raw);
+        return [`key-${at}`, raw.map((value) => value / size)];
+      }),
+    );
+
+  async function expectStored(vectors: ReadonlyMap<string, Float32Array>): Promise<void> {
+    const read = await readVectors(database.db, [...vectors.keys(), 'unknown']);
+    expect([...read.keys()].sort()).toEqual([...vectors.keys()].sort());
+    for (const [key, vector] of vectors) {
+      const came = read.get(key) ?? new Float32Array();
+      expect(came.length).toBe(vector.length);
+      expect(vector.reduce((most, value, at) => Math.max(most, Math.abs(value - (came[at] ?? 9))), 0)).toBeLessThan(
+        1e-6,
+      );
+    }
+  }
+
+  it(`keeps vectors in pgvector's column where there is one, else as bytes, and gives them back as they were`, async () => {
+    // The longest that pgvector takes, and one more.
+    const vectors = vectorsOf(3, 1536, 16_000, 16_001);
+    await saveVectors(database.db, 'small', vectors);
+    expect(await columns()).toEqual({ bytes: hasVector ? 1 : 4, embedding: hasVector ? 3 : 0, wrong: 0 });
+    await expectStored(vectors);
+    const others = new Map([...vectorsOf(16_001, 64, 5, 16_000)].map(([key, vector]) => [key, vector.map((n) => -n)]));
+    await saveVectors(database.db, 'small', others);
+    expect(await columns()).toEqual({ bytes: hasVector ? 1 : 4, embedding: hasVector ? 3 : 0, wrong: 0 });
+    await expectStored(others);
+    const stored = await storedKeys(database.db, 'small');
+    expect(new Map(stored.map(({ key, dimensions }) => [key, dimensions]))).toEqual(
+      new Map([...others].map(([key, { length }]) => [key, length])),
+    );
+    expect(await moveVectors(database.db)).toBe(0);
+  });
+
   it('finds by meaning only what the caller may see, and counts only that', async () => {
     await startHub();
     await indexed();
@@ -150,6 +210,7 @@ eachDatabase('a search with vectors', (kind) => {
     await startHub();
     await indexed();
     expect(service.takeInputs()).toHaveLength(41);
+    expect(await columns()).toEqual(inColumn(41));
     await stop();
     await startHub();
     await indexed();
@@ -278,4 +339,62 @@ eachDatabase('a search with vectors', (kind) => {
     await indexed();
     expect((await search('Datei löschen')).hits[0]?.name).toBe('delete_file');
   });
+
+  // The other database of the tests has no pgvector to gain.
+  const onEmbedded = kind === 'embedded' ? it : it.skip;
+
+  onEmbedded('reads what was stored before the database had pgvector, and moves it', async () => {
+    await database.db.execute(sql`drop extension vector cascade`);
+    const vectors = vectorsOf(16_001, ...Array.from({ length: 40 }, () => 96));
+    await saveVectors(database.db, 'other', vectors);
+    await expectStored(vectors);
+    expect(await migrate(database)).toEqual({ vector: true });
+    expect(await columns()).toEqual({ bytes: 41, embedding: 0, wrong: 0 });
+    await expectStored(vectors);
+    const times = sql`select text_hash, used_at, updated_at from tool_embeddings order by 1`;
+    const before = [...(await database.db.execute(times))];
+    // Two at once, as two workers may for a moment.
+    const [first, second] = await Promise.all([moveVectors(database.db), moveVectors(database.db)]);
+    await expectStored(vectors);
+    expect(first + second + (await moveVectors(database.db)) + (await moveVectors(database.db))).toBe(40);
+    expect(await columns()).toEqual({ bytes: 1, embedding: 40, wrong: 0 });
+    await expectStored(vectors);
+    expect([...(await database.db.execute(times))]).toEqual(before);
+    expect(await moveVectors(database.db)).toBe(0);
+  });
+
+  onEmbedded(
+    'goes on while its database gains pgvector, asks for nothing again, and for all when it is lost',
+    async () => {
+      await database.db.execute(sql`drop extension vector cascade`);
+      await startHub();
+      await indexed();
+      expect(service.takeInputs()).toHaveLength(41);
+      expect(await database.db.$count(toolEmbeddings, sql`bytes is not null`)).toBe(41);
+
+      expect(await migrate(database)).toEqual({ vector: true });
+      tools = { ...tools, added: 'Tells the weather' };
+      hub.supervisor.notify('id-files', 'notifications/tools/list_changed');
+      await until(() => status().embedded === 42, 10_000);
+      expect(service.takeInputs()).toHaveLength(1);
+      expect((await columns()).embedding).toBeGreaterThan(0);
+      expect((await search('regenschirm')).hits.map(({ name }) => name).sort()).toEqual(['added', 'forecast']);
+
+      await stop();
+      await startHub();
+      await until(() => status().embedded === 42, 10_000);
+      expect(await search('Datei löschen')).toMatchObject({ mode: 'hybrid', hits: [{ name: 'delete_file' }] });
+      expect(service.takeInputs().filter((each) => each.includes(':'))).toEqual([]);
+      await until(async () => (await columns()).bytes === 0, 10_000);
+      expect(await columns()).toEqual({ bytes: 0, embedding: 42, wrong: 0 });
+
+      await stop();
+      await database.db.execute(sql`drop extension vector cascade`);
+      await startHub();
+      await until(() => status().embedded === 42, 10_000);
+      expect(service.takeInputs()).toHaveLength(42);
+      expect(await search('Datei löschen')).toMatchObject({ mode: 'hybrid', hits: [{ name: 'delete_file' }] });
+      await migrate(database);
+    },
+  );
 });

@@ -3,7 +3,7 @@
 import type { Db } from '../../../lib/db/types';
 import type { Bus } from '../../../lib/events/bus';
 import { vectorKey } from '../../../lib/routing';
-import { keepVectors, readVectors, saveVectors, storedKeys } from '../../../lib/routing/vectors';
+import { keepVectors, moveVectors, readVectors, saveVectors, storedKeys } from '../../../lib/routing/vectors';
 import type { Embeddings } from '../vectors';
 import { createEmbeddingJob } from './job';
 import { createRequestVectors } from './requests';
@@ -64,6 +64,7 @@ export function createEmbeddings(deps: EmbeddingsDeps): Embeddings {
       keepAgainMs = performance.now() + keepEveryMs;
       const gone = await keepVectors(db, keys);
       if (gone > 0) log.info({ gone }, 'vectors of tools that are long gone were deleted');
+      while (!isClosed && (await moveVectors(db)) > 0);
     },
     log,
   });

@@ -1,0 +1,1 @@
+ALTER TABLE "tool_embeddings" ALTER COLUMN "bytes" DROP NOT NULL;
