@@ -41,7 +41,7 @@ function listOf(tools: () => Record<string, string>) {
 eachDatabase('a search with vectors', (kind) => {
   let database: TestDatabase;
   let service: EmbeddingsServer;
-  let hub: TestGateway;
+  let hub: TestGateway; // not there before the first that starts one
   let lines: { msg: string; level: number }[] = [];
   let text = '';
   /** The database has pgvector. */
@@ -101,7 +101,7 @@ eachDatabase('a search with vectors', (kind) => {
   }
 
   async function stop(): Promise<void> {
-    await hub.close();
+    await hub?.close();
     await Promise.all(open.splice(0).map((each) => each.close()));
   }
 
