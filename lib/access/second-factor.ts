@@ -1,7 +1,7 @@
 // The second factor: codes by time (TOTP, RFC 6238) of an authenticator app, and recovery codes for when it is lost. The
 // secret is sealed with a purpose of its own and bound to its user; of recovery codes only hashes are stored.
 import { randomBytes } from 'node:crypto';
-import { eq } from 'drizzle-orm';
+import { eq, isNotNull } from 'drizzle-orm';
 import { Secret, TOTP } from 'otpauth';
 import { z } from 'zod';
 import { users } from '../../drizzle/schema';
@@ -175,6 +175,33 @@ export async function spendCode(
     const left = user.recoveryCodes.filter((each) => each !== hash);
     await tx.update(users).set({ recoveryCodes: left }).where(eq(users.id, userId));
     return 'recovery code';
+  });
+}
+
+/**
+ * After a change of the master key: seals the secrets that open with the previous one with the present one, all or none.
+ * Changes nothing when it runs again. @returns how many it were
+ */
+export async function resealSecondFactors(db: Db, keyring: Sealer, previous: Pick<Keyring, 'open'>): Promise<number> {
+  return db.transaction(async (tx) => {
+    let count = 0;
+    const rows = await tx
+      .select({ id: users.id, totpSecret: users.totpSecret, updatedAt: users.updatedAt })
+      .from(users)
+      .where(isNotNull(users.totpSecret))
+      .orderBy(users.id)
+      .for('update');
+    for (const { id, totpSecret, updatedAt } of rows) {
+      if (!totpSecret || keyring.open('totp', totpSecret) !== null) continue;
+      const payload = previous.open('totp', totpSecret);
+      if (payload === null) continue;
+      await tx
+        .update(users)
+        .set({ totpSecret: keyring.seal('totp', payload), updatedAt })
+        .where(eq(users.id, id));
+      count++;
+    }
+    return count;
   });
 }
 

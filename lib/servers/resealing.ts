@@ -3,6 +3,7 @@
 import { eq, sql } from 'drizzle-orm';
 import { type SealedValue, servers } from '../../drizzle/schema';
 import type { Keyring } from '../access/keyring';
+import { resealSecondFactors } from '../access/second-factor';
 import { addSealingKey } from '../access/vault/keys';
 import { changeMasterKey, createRewrapper, opensAll } from '../access/vault/open';
 import type { Vault } from '../access/vault/seal';
@@ -24,12 +25,13 @@ export interface VaultStart {
   log: Log;
 }
 
-/** Before servers are started: keys for this master key, and no value left that is not sealed. Safe to run again. */
+/** Before servers are started: keys and second factors for this master key, and no value left that is not sealed. Safe to run again. */
 export async function prepareVault({ db, vault, keyring, previous, log }: VaultStart): Promise<void> {
   const rewrapped = previous ? await changeMasterKey(db, keyring, previous) : 0;
-  if (rewrapped > 0) {
+  const factors = previous ? await resealSecondFactors(db, keyring, previous) : 0;
+  if (rewrapped + factors > 0) {
     log.warn(
-      { keys: rewrapped },
+      { keys: rewrapped, secondFactors: factors },
       'Stored secrets are under the new master key now: remove MCPHUB_PREVIOUS_MASTER_KEY.',
     );
   }

@@ -8,7 +8,9 @@ import {
   type Ctx,
   confirmSecondFactor,
   createKeyring,
+  createVault,
   getSecondFactor,
+  type Keyring,
   removeOwnSecondFactor,
   removeSecondFactor,
   signInWithCode,
@@ -17,7 +19,8 @@ import {
 } from '../../../lib/access';
 import { createLockout, type Lockout } from '../../../lib/access/lockout';
 import { hashPassword } from '../../../lib/access/passwords';
-import { eachDatabase } from '../../support/database';
+import { prepareVault } from '../../../lib/servers/resealing';
+import { eachDatabase, silentLog } from '../../support/database';
 import { accessFixture } from './fixture';
 
 const keyring = createKeyring(randomBytes(32));
@@ -118,6 +121,32 @@ eachDatabase('sign-in', (kind) => {
       // The code that confirmed it is older than one that was used.
       await expect(second(codeAt(-1))).rejects.toMatchObject(wrong);
       expect(await second(codeAt(1))).toMatchObject({ username: 'Ada' });
+    });
+
+    it('it survives a change of the master key, and a wrong previous key harms nothing', async () => {
+      const { db } = fixture.database;
+      const stored = async () => (await db.select().from(users).where(eq(users.id, ada.actor.id)))[0];
+      const next = createKeyring(randomBytes(32));
+      const begin = (previous: Keyring | null) =>
+        prepareVault({ db, vault: createVault(next), keyring: next, previous, log: silentLog });
+      const signIn = async (code: string) => {
+        const by = { ...parts(), keyring: next };
+        const { ticket } = await signInWithPassword(by, { username: 'ada', password });
+        return signInWithCode(by, { ticket: ticket ?? '', code });
+      };
+      const before = await stored();
+      await begin(createKeyring(randomBytes(32)));
+      expect(await stored()).toEqual(before);
+      await begin(keyring);
+      const after = await stored();
+      expect({ ...after, totpSecret: null }).toEqual({ ...before, totpSecret: null });
+      expect(keyring.open('totp', after?.totpSecret ?? '')).toBeNull();
+      // The same start again, and one without the setting, leave it as it is.
+      await begin(keyring);
+      await begin(null);
+      expect(await stored()).toEqual(after);
+      expect(await signIn(codeAt(0))).toMatchObject({ username: 'Ada' });
+      expect(await signIn(recovery[0] ?? '')).toMatchObject({ username: 'Ada' });
     });
 
     it('of the same code twice at once one signs in', async () => {
