@@ -54,6 +54,14 @@ export function createStrangers(limits: StrangerLimits, refused: (reason: 'rate'
   };
 }
 
+/**
+ * Whom limits count a request for: of strangers the network, of all others what is given.
+ * @param response of the request, as long as its connection is there
+ */
+export function partyOf(actor: Actor, known: string, response: ServerResponse): string {
+  return actor.kind === 'anonymous' ? `${known} ${networkOf(response.socket?.remoteAddress)}` : known;
+}
+
 /** An IPv4 address, or the network of an IPv6 address. What comes over a socket of this machine has none. */
 function networkOf(address: string | undefined): string {
   if (address === undefined || !ipaddr.isValid(address)) return 'local';

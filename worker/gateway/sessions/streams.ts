@@ -4,7 +4,8 @@ import type { ServerResponse } from 'node:http';
 import type { Actor } from '../../../lib/access/schema';
 import { HubError } from '../../../lib/errors';
 import { ignoreErrors, isGone, keepAliveMs, streamHeaders, toEvent, unreadMaxBytes } from '../http/exchange';
-import type { Session } from './sessions';
+import { partyOf } from '../http/strangers';
+import { type Session, userOf } from './sessions';
 
 export interface OpenStream {
   session: Session;
@@ -16,7 +17,10 @@ export interface OpenStream {
 
 export interface StreamLimits {
   streams: number;
+  /** Of one user; of callers without a credential, of one address. */
   streamsPerUser: number;
+  /** Of all callers without a credential together. */
+  streamsOfStrangers: number;
 }
 
 /** Streams of sessions at other workers; see peers.ts. */
@@ -32,10 +36,7 @@ export function createStreams(limits: StreamLimits, closed: (session: Session) =
   const bySession = new Map<Session, OpenStream[]>();
   const perUser = new Map<string, number>();
   let count = 0;
-
-  function userOf({ userId, id }: Actor): string {
-    return userId ?? id;
-  }
+  let ofStrangers = 0;
 
   function remove(stream: OpenStream): void {
     const streams = bySession.get(stream.session);
@@ -51,18 +52,22 @@ export function createStreams(limits: StreamLimits, closed: (session: Session) =
   }
 
   /** @throws HubError UNAVAILABLE when as many as allowed are open */
-  function reserve(actor: Actor): () => void {
-    const user = userOf(actor);
+  function reserve(actor: Actor, response: ServerResponse): () => void {
+    const isStranger = actor.kind === 'anonymous';
+    const user = partyOf(actor, userOf(actor), response);
     const ofUser = perUser.get(user) ?? 0;
-    if (count >= limits.streams || ofUser >= limits.streamsPerUser) {
+    const isFull = count >= limits.streams || (isStranger && ofStrangers >= limits.streamsOfStrangers);
+    if (isFull || ofUser >= limits.streamsPerUser) {
       throw new HubError('UNAVAILABLE', 'Too many event streams are open: close some, or try again later.', {
         retryAfterMs: 30_000,
       });
     }
     perUser.set(user, ofUser + 1);
     count++;
+    if (isStranger) ofStrangers++;
     return () => {
       count--;
+      if (isStranger) ofStrangers--;
       const left = (perUser.get(user) ?? 1) - 1;
       if (left > 0) perUser.set(user, left);
       else perUser.delete(user);
@@ -87,7 +92,7 @@ export function createStreams(limits: StreamLimits, closed: (session: Session) =
 
     /** @throws HubError UNAVAILABLE when as many as allowed are open */
     open(session: Session, actor: Actor, response: ServerResponse, requestId: string): OpenStream {
-      const stream = { session, actor, response, release: reserve(actor) };
+      const stream = { session, actor, response, release: reserve(actor, response) };
       const streams = bySession.get(session);
       if (streams) streams.push(stream);
       else bySession.set(session, [stream]);

@@ -199,7 +199,7 @@ export function createListeners({ streams, news, taskNews, viewFor, version }: L
         throw new HubError('INVALID_INPUT', `"taskIds" must be a list of up to ${tasksMax} ids.`);
       }
       if (isGone(response)) return;
-      const release = streams.reserve(actor);
+      const release = streams.reserve(actor, response);
       const listener = new Listener(visit, id);
       listeners.add(listener);
       response.on('error', ignoreErrors);

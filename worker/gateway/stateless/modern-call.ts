@@ -10,6 +10,7 @@ import { mapQuestionUris } from '../catalog/rewrite';
 import type { Target, View } from '../catalog/view';
 import { type Exchange, isGone, type Reply } from '../http/exchange';
 import type { RequestId } from '../http/json';
+import { partyOf } from '../http/strangers';
 import { severityOf } from '../log-levels';
 import type { AskedClient, Outlet, Running } from '../relay';
 import { failed, whyNotAsk } from '../sessions/questions';
@@ -74,6 +75,7 @@ export class ModernCall implements AskedClient, Outlet {
   #questions: Map<string, Question> | null = null;
   #asked = 0;
   #conversation: string | null = null;
+  #party: string | null = null;
 
   constructor(asking: Asking, { capabilities, logLevel }: Envelope, view: View, host: CallHost) {
     this.asking = asking;
@@ -85,6 +87,11 @@ export class ModernCall implements AskedClient, Outlet {
 
   get owner(): string {
     return credentialOf(this.asking.actor);
+  }
+
+  /** Whom limits count it for. */
+  get party(): string {
+    return this.#party ?? this.owner;
   }
 
   get user(): string {
@@ -103,6 +110,8 @@ export class ModernCall implements AskedClient, Outlet {
   /** From now on everything goes to this POST; when its client closes it, the call is cancelled. */
   attach(exchange: Exchange, response: ServerResponse, id: RequestId, progressToken: RequestId | undefined): void {
     this.#exchange = exchange;
+    // It stays with the address that began it: a retry may come by another worker, which has no address of it.
+    if (this.asking.actor.kind === 'anonymous') this.#party ??= partyOf(this.asking.actor, this.owner, response);
     this.#id = id;
     this.#progressToken = progressToken;
     response.once('close', () => {

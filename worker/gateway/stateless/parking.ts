@@ -5,15 +5,16 @@ import { randomBytes } from 'node:crypto';
 import type { Actor } from '../../../lib/access/schema';
 import { HubError } from '../../../lib/errors';
 import type { Target } from '../catalog/view';
-import { credentialOf } from '../sessions/sessions';
 import type { ModernCall } from './modern-call';
 import type { RequestStates } from './request-state';
 
 export interface ParkingLimits {
   /** How long a call waits for its client, ms. */
   parkedMs: number;
-  /** Calls of one credential that wait at a time. */
+  /** Calls of one credential that wait at a time; of callers without one, of one address. */
   parkedPerCredential: number;
+  /** Calls of all callers without a credential that wait at a time. */
+  parkedOfStrangers: number;
 }
 
 /** Calls that wait in this process, of all callers together. */
@@ -22,14 +23,15 @@ const sweepEveryMs = 1000;
 
 interface Parked {
   call: ModernCall;
-  credential: string;
+  party: string;
   untilMs: number;
 }
 
 /** @param worker names this life of this process: nobody else has a use for its handles */
 export function createParking(states: RequestStates, limits: ParkingLimits, worker: string) {
   const parked = new Map<string, Parked>();
-  const perCredential = new Map<string, number>();
+  const perParty = new Map<string, number>();
+  let ofStrangers = 0;
   let isStopped = false;
 
   const sweep = setInterval(() => {
@@ -44,9 +46,10 @@ export function createParking(states: RequestStates, limits: ParkingLimits, work
     const found = parked.get(handle);
     if (!found) return undefined;
     parked.delete(handle);
-    const left = (perCredential.get(found.credential) ?? 1) - 1;
-    if (left > 0) perCredential.set(found.credential, left);
-    else perCredential.delete(found.credential);
+    if (isStranger(found.call)) ofStrangers--;
+    const left = (perParty.get(found.party) ?? 1) - 1;
+    if (left > 0) perParty.set(found.party, left);
+    else perParty.delete(found.party);
     return found.call;
   }
 
@@ -58,16 +61,18 @@ export function createParking(states: RequestStates, limits: ParkingLimits, work
      */
     park(call: ModernCall): string {
       if (isStopped) throw new HubError('UNAVAILABLE', 'The hub is shutting down.', { retryable: true });
-      const credential = credentialOf(call.asking.actor);
-      const waiting = perCredential.get(credential) ?? 0;
-      if (waiting >= limits.parkedPerCredential || parked.size >= parkedMax) {
+      const { party } = call;
+      const waiting = perParty.get(party) ?? 0;
+      const isFull = parked.size >= parkedMax || (isStranger(call) && ofStrangers >= limits.parkedOfStrangers);
+      if (isFull || waiting >= limits.parkedPerCredential) {
         const text = 'Too many calls wait for answers of this client: answer or drop some first.';
         throw new HubError('LIMIT_EXCEEDED', text, { retryable: true, retryAfterMs: 10_000 });
       }
       const handle = randomBytes(16).toString('base64url');
       const state = states.seal(call.asking, { kind: 'parked', worker, handle });
-      parked.set(handle, { call, credential, untilMs: performance.now() + limits.parkedMs });
-      perCredential.set(credential, waiting + 1);
+      parked.set(handle, { call, party, untilMs: performance.now() + limits.parkedMs });
+      perParty.set(party, waiting + 1);
+      if (isStranger(call)) ofStrangers++;
       return state;
     },
 
@@ -98,5 +103,7 @@ export function createParking(states: RequestStates, limits: ParkingLimits, work
     },
   };
 }
+
+const isStranger = (call: ModernCall) => call.asking.actor.kind === 'anonymous';
 
 export type Parking = ReturnType<typeof createParking>;

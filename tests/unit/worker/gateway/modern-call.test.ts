@@ -14,7 +14,7 @@ function begin() {
     keepAlive: () => void sent.push('keep-alive'),
   } as unknown as Exchange;
   const response = Object.assign(new EventEmitter(), { destroyed: false, writableEnded: false, socket: {} });
-  const asking = { method: 'tools/call', params: { name: 'x' } } as never;
+  const asking = { actor: { kind: 'key', id: 'a' }, method: 'tools/call', params: { name: 'x' } } as never;
   const host = { askClient: () => void sent.push('question'), isInterim: () => false };
   const envelope = { capabilities: { roots: {} }, clientName: null, logLevel: 'debug' };
   const call = new ModernCall(asking, envelope, {} as never, host);
