@@ -11,6 +11,7 @@ export {
   type ToolRef,
 } from './curation/overlays';
 export { type DesiredServer, listDesired } from './desired';
+export { listDrift } from './drift';
 export { createGroup, deleteGroup, getGroup, listGroups, updateGroup } from './groups';
 export { applyImport, planImport } from './import';
 export { documentStore, type ReadDocument } from './openapi/documents';

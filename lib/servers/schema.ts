@@ -506,6 +506,14 @@ export interface ToolView {
   suspicions: ToolSuspicion[];
 }
 
+/** Tools of a server that are not as they were first seen or last approved. */
+export interface ServerDrift {
+  server: string;
+  count: number;
+  /** Whether callers are kept from them. */
+  held: boolean;
+}
+
 export interface ToolDrift {
   title: string | null;
   description: string | null;

@@ -186,7 +186,16 @@ test('a tool that changed is held, shows what is new, and is served again once i
   await client.callTool({ name: 'redescribe', arguments: { name: 'echo', description } });
   await client.close();
   await expect.poll(names, { timeout: 10_000 }).not.toContain('echo');
-  await visit(page, `${hub.url}/servers/moody?tab=tools`);
+  await visit(page, hub.url);
+  const attention = page.getByRole('region', { name: 'Needs attention' }).getByRole('listitem');
+  await expect(attention.filter({ hasText: 'moody' })).toContainText('1 changed tool');
+  await expect(attention.filter({ hasText: 'moody' })).toContainText('Kept from callers');
+  await isGood(page, 'overview-drift');
+  await visit(page, `${hub.url}/servers`);
+  await expect(row('moody').getByRole('link', { name: '1 changed tool' })).toBeVisible();
+  await isGood(page, 'servers-drift');
+  await visit(page, hub.url);
+  await page.getByRole('link', { name: 'Review tools of moody' }).click();
   await expect(page.getByText('1 tool changed after it was first seen or approved')).toBeVisible();
   const tool = page.getByRole('listitem').filter({ hasText: 'Fixture tool echo' });
   await expect(tool).toContainText('changed, held');

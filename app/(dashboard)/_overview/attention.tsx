@@ -1,10 +1,12 @@
 // What is wrong, why, and the one thing that helps.
 import Link from 'next/link';
+import { Badge } from '@/app/_ui/badge';
 import { Button, buttonClass } from '@/app/_ui/button';
+import { plural } from '@/app/_ui/format';
 import { Panel, PanelHeader } from '@/app/_ui/panel';
 import { Countdown, RelativeTime } from '@/app/_ui/relative-time';
 import { StateBadge } from '@/app/_ui/state-badge';
-import type { ServerState } from '@/lib/servers/schema';
+import type { ServerDrift, ServerState } from '@/lib/servers/schema';
 import type { ShownServer } from '../servers/shown-server';
 
 export interface Fault {
@@ -14,6 +16,8 @@ export interface Fault {
 
 export interface AttentionProps {
   faults: readonly Fault[];
+  /** Servers with tools that wait for an approval. */
+  drift: readonly ServerDrift[];
   /** Faults of the servers file. */
   configFaults: readonly string[];
   configFile: string | null;
@@ -21,8 +25,8 @@ export interface AttentionProps {
   onRetry: (server: ShownServer) => void;
 }
 
-export function Attention({ faults, configFaults, configFile, mayOperate, onRetry }: AttentionProps) {
-  if (faults.length === 0 && configFaults.length === 0) return null;
+export function Attention({ faults, drift, configFaults, configFile, mayOperate, onRetry }: AttentionProps) {
+  if (faults.length + drift.length + configFaults.length === 0) return null;
   return (
     <Panel aria-label="Needs attention" className="mb-6">
       <PanelHeader title="Needs attention" />
@@ -38,7 +42,10 @@ export function Attention({ faults, configFaults, configFile, mayOperate, onRetr
           <li key={server.id} className="flex flex-wrap items-start gap-x-4 gap-y-2 px-4 py-3 text-table">
             <div className="min-w-0 flex-1 basis-64">
               <p className="flex flex-wrap items-center gap-x-3 gap-y-1">
-                <Link href={`/servers/${encodeURIComponent(server.name)}`} className="font-medium hover:underline">
+                <Link
+                  href={`/servers/${encodeURIComponent(server.name)}`}
+                  className="inline-flex min-h-6 items-center font-medium hover:underline"
+                >
                   {server.name}
                 </Link>
                 <StateBadge state={state} />
@@ -57,9 +64,37 @@ export function Attention({ faults, configFaults, configFile, mayOperate, onRetr
             <Fix server={server} state={state} mayOperate={mayOperate} onRetry={onRetry} />
           </li>
         ))}
+        {drift.map(({ server, count, held }) => (
+          <li key={`drift ${server}`} className="flex flex-wrap items-start gap-x-4 gap-y-2 px-4 py-3 text-table">
+            <div className="min-w-0 flex-1 basis-64">
+              <p className="flex flex-wrap items-center gap-x-3 gap-y-1">
+                <Link href={toolsOf(server)} className="inline-flex min-h-6 items-center font-medium hover:underline">
+                  {server}
+                </Link>
+                <Badge tone="warn">{plural(count, 'changed tool')}</Badge>
+              </p>
+              <p className="mt-1">
+                {held
+                  ? `Kept from callers until somebody has approved ${count === 1 ? 'it' : 'them'}.`
+                  : 'Not as first seen or last approved. Callers use what is there now.'}
+              </p>
+            </div>
+            <Link
+              href={toolsOf(server)}
+              className={buttonClass('secondary', 'sm')}
+              aria-label={`Review tools of ${server}`}
+            >
+              Review
+            </Link>
+          </li>
+        ))}
       </ul>
     </Panel>
   );
+}
+
+function toolsOf(server: string): string {
+  return `/servers/${encodeURIComponent(server)}?tab=tools`;
 }
 
 /** The last line that the server wrote before it ended: most often the exact cause. */

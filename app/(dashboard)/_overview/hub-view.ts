@@ -1,5 +1,5 @@
 import type { ControlAnswer } from '@/lib/control/schema';
-import type { OpenEndpoint } from '@/lib/servers/schema';
+import type { OpenEndpoint, ServerDrift } from '@/lib/servers/schema';
 import type { Overview } from '@/lib/telemetry/schema';
 
 /** What GET /api/v1/hub answers. */
@@ -8,4 +8,6 @@ export interface HubView extends Overview {
   worker: ControlAnswer<'hub.stats'> | null;
   /** What asks for no credential. */
   open: OpenEndpoint[];
+  /** Servers with tools that wait for an approval. */
+  drift: ServerDrift[];
 }

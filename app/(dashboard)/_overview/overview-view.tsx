@@ -100,6 +100,7 @@ export function OverviewView(initial: OverviewViewProps) {
       {hub.open.length > 0 && <OpenNotice open={hub.open} />}
       <Attention
         faults={faults}
+        drift={hub.drift}
         configFaults={hub.worker?.configFaults ?? []}
         configFile={hub.worker?.configFile ?? null}
         mayOperate={rights.operate}

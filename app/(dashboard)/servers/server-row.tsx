@@ -1,6 +1,8 @@
 // One server in the list; on a phone two lines in one cell.
 import Link from 'next/link';
+import { Badge } from '@/app/_ui/badge';
 import { Figure } from '@/app/_ui/figure';
+import { plural } from '@/app/_ui/format';
 import { Countdown, RelativeTime } from '@/app/_ui/relative-time';
 import { StateBadge } from '@/app/_ui/state-badge';
 import { TableRow, Td } from '@/app/_ui/table';
@@ -13,12 +15,14 @@ import { SourceBadge } from './source-badge';
 export interface ServerRowProps {
   server: ShownServer;
   state: ServerState | null;
+  /** Tools that wait for an approval. */
+  changedTools: number;
   rights: ServerRights;
   onOperate: (operation: Operation) => void;
   onRemoved: () => void;
 }
 
-export function ServerRow({ server, state, rights, onOperate, onRemoved }: ServerRowProps) {
+export function ServerRow({ server, state, changedTools, rights, onOperate, onRemoved }: ServerRowProps) {
   const { status } = server;
   const target = targetOf(server);
   const cause = needsAttention(state) ? status?.message : undefined;
@@ -38,6 +42,14 @@ export function ServerRow({ server, state, rights, onOperate, onRemoved }: Serve
             <SourceBadge server={server} />
           </span>
           <OpenBadge anonymous={server.anonymous} />
+          {changedTools > 0 && (
+            <Link
+              href={`/servers/${encodeURIComponent(server.name)}?tab=tools`}
+              className="inline-flex min-h-6 shrink-0 items-center hover:underline"
+            >
+              <Badge tone="warn">{plural(changedTools, 'changed tool')}</Badge>
+            </Link>
+          )}
         </div>
         <div className="mt-0.5 sm:hidden">
           <StateBadge state={state} plain />

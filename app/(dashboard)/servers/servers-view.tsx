@@ -12,6 +12,7 @@ import { ErrorNotice, Notice } from '@/app/_ui/notice';
 import { PageHeader } from '@/app/_ui/page-header';
 import { Table, TableBody, TableHead, TableRow, Th } from '@/app/_ui/table';
 import { toast } from '@/app/_ui/toaster';
+import type { ServerDrift } from '@/lib/servers/schema';
 import { ServerRow } from './server-row';
 import { type ServerRights, type ShownServer, targetOf } from './shown-server';
 import { useOperations } from './use-operations';
@@ -19,7 +20,14 @@ import { useServers } from './use-servers';
 
 const AddServerDialog = dynamic(() => import('./add-server-dialog'), { ssr: false });
 
-export function ServersView({ initial, rights }: { initial: ShownServer[]; rights: ServerRights }) {
+export interface ServersViewProps {
+  initial: ShownServer[];
+  /** As of when the page was opened. */
+  drift: readonly ServerDrift[];
+  rights: ServerRights;
+}
+
+export function ServersView({ initial, drift, rights }: ServersViewProps) {
   const { servers, error, refetch } = useServers(initial);
   const [filter, setFilter] = useQueryState('q', parseAsString.withDefault('').withOptions({ throttleMs: 200 }));
   const [adding, setAdding] = useQueryState('add', parseAsBoolean.withDefault(false).withOptions({ history: 'push' }));
@@ -114,6 +122,7 @@ export function ServersView({ initial, rights }: { initial: ShownServer[]; right
                     key={server.id}
                     server={server}
                     state={operations.stateOf(server)}
+                    changedTools={drift.find(({ server: name }) => name === server.name)?.count ?? 0}
                     rights={rights}
                     onOperate={(operation) => void operations.run(server, operation)}
                     onRemoved={() => {

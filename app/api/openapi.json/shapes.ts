@@ -45,6 +45,7 @@ import {
   type ImportResult,
   isolations,
   logLineSchema,
+  type ServerDrift,
   type ServerView,
   serverEras,
   serverInputSchema,
@@ -524,6 +525,9 @@ export const answers = {
     open: z
       .array(z.object({ kind: z.enum(['server', 'group']), name: z.string() }))
       .meta({ description: 'What asks for no credential' }),
+    drift: z
+      .array(z.object({ server: z.string(), count, held: z.boolean() }) satisfies z.ZodType<ServerDrift>)
+      .meta({ description: 'Servers with tools that are not as they were first seen or last approved' }),
   }),
   KeyList: listOf(key),
   NewKey: z.object({ key, secret: z.string().meta({ description: 'Shown this once' }) }),

@@ -4,7 +4,7 @@ import { desc, eq } from 'drizzle-orm';
 import { beforeAll, beforeEach, expect, it } from 'vitest';
 import { auditLogs, servers, toolPins } from '../../../drizzle/schema';
 import type { Actor } from '../../../lib/access/schema';
-import { approveTools, createServer, listTools, updateServer } from '../../../lib/servers';
+import { approveTools, createServer, listDrift, listTools, updateServer } from '../../../lib/servers';
 import { type Definition, definitionHash, loadEndpoints, storeCatalog } from '../../../lib/servers/catalog';
 import { eachDatabase } from '../../support/database';
 import { bench, codeOf } from './support';
@@ -71,6 +71,18 @@ eachDatabase('tools that change', (kind) => {
     expect((await shown('b'))?.drift).toBeNull();
     const [entry] = await use().db.select().from(auditLogs).orderBy(desc(auditLogs.id)).limit(1);
     expect(entry).toMatchObject({ action: 'server.tools-drifted', resourceName: 'one', after: { tools: ['a'] } });
+  });
+
+  it('are counted by server for those who may read it, until they are approved', async () => {
+    await list([first, other]);
+    expect(await listDrift(ctx(admin))).toEqual([]);
+    await list([second, other]);
+    expect(await listDrift(ctx(admin))).toEqual([{ server: 'one', count: 1, held: false }]);
+    expect(await listDrift({ ...ctx(user), actor: { ...user, permissions: [] } })).toEqual([]);
+    await updateServer(ctx(admin), 'one', { definitionChanges: 'hold' });
+    expect(await listDrift(ctx(admin))).toEqual([{ server: 'one', count: 1, held: true }]);
+    await approve([second]);
+    expect(await listDrift(ctx(admin))).toEqual([]);
   });
 
   it('are the same again when they change back', async () => {
