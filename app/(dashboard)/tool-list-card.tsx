@@ -15,7 +15,7 @@ import { Panel, PanelBody, PanelHeader } from '@/app/_ui/panel';
 import { Select } from '@/app/_ui/select';
 import { toast } from '@/app/_ui/toaster';
 import type { EndpointView, ToolList, ToolListMode } from '@/lib/routing/schema';
-import { PinPicker } from './pin-picker';
+import { ToolFinder } from './tool-finder';
 
 const modes: { value: ToolListMode; label: string; hint: string }[] = [
   { value: 'full', label: 'All tools', hint: 'Each tool is listed with its whole definition.' },
@@ -165,11 +165,13 @@ function ListForm({ resource, isField, server, group, value, version, mayUpdate,
         </p>
       )}
       {mayUpdate && (
-        <PinPicker
+        <ToolFinder
+          label="Pin a tool"
+          verb="Pin"
           server={server}
           group={group}
-          pinned={list.pinned}
-          onPin={(pin) => set({ pinned: [...list.pinned, pin] })}
+          taken={list.pinned}
+          onTake={(pin) => set({ pinned: [...list.pinned, pin] })}
         />
       )}
       {mayUpdate && (

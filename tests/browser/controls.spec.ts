@@ -170,6 +170,71 @@ test('the page of tools says when they are found by words alone, and what to do'
   embeddings.fault = null;
 });
 
+test('a request that found nothing gets its right tool, and the search is measured by it', async () => {
+  const search = () =>
+    fetch(`${hub.url}/api/v1/tools/search`, {
+      method: 'POST',
+      headers: { authorization: `Bearer ${hub.apiKey}`, 'content-type': 'application/json' },
+      body: JSON.stringify({ query: 'qwrtz' }),
+    });
+  // So many of one caller are waited for; with one more, the first is told of.
+  for (let each = 0; each < 17; each += 1) expect((await search()).status).toBe(200);
+  await visit(page, `${hub.url}/tools`);
+  await page.getByRole('link', { name: 'Quality of the search' }).click();
+  await expect(page.getByRole('heading', { name: 'Quality of the search', level: 1 })).toBeVisible();
+  await page.getByRole('tab', { name: 'Test set' }).click();
+  await expect(page.getByText('The test set is empty')).toBeVisible();
+  const name = page.getByRole('button', { name: 'Name the right tool for “qwrtz”' });
+  await expect(async () => {
+    await visit(page, `${hub.url}/tools/quality`);
+    await expect(name).toBeVisible({ timeout: 1_000 });
+  }).toPass({ timeout: 15_000 });
+  await isGood(page, 'quality-in-use');
+  await name.click();
+  const dialog = page.getByRole('dialog');
+  await dialog.getByRole('button', { name: 'Save' }).click();
+  await expect(dialog.getByLabel('Right tools')).toHaveAttribute('aria-invalid', 'true');
+  await dialog.getByLabel('Find a tool').fill('read the graph');
+  await dialog.getByRole('button', { name: 'Add memory/read_graph' }).click();
+  await expect(dialog.getByLabel('Right tools')).toHaveValue('memory/read_graph');
+  await dialog.getByLabel('Request').fill('read the whole graph');
+  await dialog.getByRole('button', { name: 'Save' }).click();
+  await expect(dialog).toHaveCount(0);
+  await expect(name).toBeFocused();
+
+  await page.getByRole('tab', { name: 'Test set' }).click();
+  const entry = (request: string) => page.getByRole('row').filter({ hasText: request });
+  await expect(entry('read the whole graph')).toContainText('not measured');
+  const figures = page.getByRole('region', { name: 'Latest measurement' });
+  await page.getByRole('button', { name: 'Measure' }).click();
+  await expect(figures).toContainText('1 of 1 request counted');
+  await expect(figures.getByRole('definition').first()).toHaveText('100%');
+  await expect(entry('read the whole graph').getByRole('cell').nth(2)).toHaveText('1');
+
+  await page.getByRole('button', { name: 'Import' }).click();
+  const lines = ['query,expected', 'fold the laundry,home/fold', 'draw a picture,'];
+  await dialog.getByLabel('Text').fill(lines.join('\n'));
+  await dialog.getByRole('button', { name: 'Check' }).click();
+  await expect(dialog.getByRole('alert')).toContainText('line 3: expected');
+  await dialog.getByLabel('Text').fill(lines.slice(0, 2).join('\n'));
+  await dialog.getByRole('button', { name: 'Check' }).click();
+  await expect(dialog.getByRole('status')).toContainText('1 new, 0 changed');
+  await expect(dialog.getByRole('status')).toContainText('there is no home/fold');
+  await dialog.getByRole('button', { name: 'Import' }).click();
+  await expect(entry('fold the laundry')).toContainText('not measured');
+  await page.getByRole('button', { name: 'Measure' }).click();
+  await expect(figures).toContainText('Against the run before, over 1 request of both: 0 better, 0 worse');
+  await expect(entry('fold the laundry')).toContainText('no tool there');
+  await isGood(page, 'quality-test-set');
+  await page.getByRole('button', { name: 'Change “fold the laundry”' }).click();
+  await dialog.getByLabel('Right tools').fill('memory/delete_relations');
+  await dialog.getByRole('button', { name: 'Save' }).click();
+  await expect(entry('fold the laundry')).toContainText('not measured');
+  await page.getByRole('button', { name: 'Remove “fold the laundry”' }).click();
+  await page.getByRole('alertdialog').getByRole('button', { name: 'Remove' }).click();
+  await expect(entry('fold the laundry')).toHaveCount(0);
+});
+
 test('a tool that changed is held, shows what is new, and is served again once it is approved', async () => {
   const held = { definitionChanges: 'hold', env: { FIXTURE_TOOLS: 'all' } };
   const args = [join(process.cwd(), 'tests/support/servers/stdio.mjs')];

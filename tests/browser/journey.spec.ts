@@ -200,7 +200,7 @@ test('a page asked for without a session comes back after the sign-in', async ()
 
 test('the first load of a page takes at most 260 kB of script', async () => {
   const sizes: Record<string, number> = {};
-  for (const path of ['/', '/servers', '/servers/demo']) {
+  for (const path of ['/', '/servers', '/servers/demo', '/tools/quality']) {
     const html = await (await page.request.get(hub.url + path)).text();
     // What is marked nomodule is for browsers that have none of this; none of today's loads it.
     const tags = (html.match(/<script[^>]+src="[^"]+"[^>]*>/g) ?? []).filter((tag) => !/nomodule/i.test(tag));

@@ -41,6 +41,11 @@ export function ToolsView({ servers, mayCall }: ToolsViewProps) {
       <PageHeader
         title="Tools"
         description="Say what you want to do: the tools for it are listed, the best first, with the reason."
+        actions={
+          <Link href="/tools/quality" className={buttonClass('secondary')}>
+            Quality of the search
+          </Link>
+        }
       />
       <search className="mb-3 flex flex-wrap items-center gap-2">
         <Input

@@ -19,7 +19,11 @@ const names: Record<string, string> = {
   connect: 'Connect a client',
   settings: 'Settings',
   'sign-in': 'Sign-in',
+  quality: 'Quality of the search',
 };
+
+/** What is below them are pages, not names that somebody gave. */
+const withPages: ReadonlySet<string> = new Set(['settings', 'tools']);
 
 /** Folders without a page of their own. */
 const pageless: ReadonlySet<string> = new Set(['/settings']);
@@ -41,7 +45,7 @@ export function Breadcrumb() {
       ? [{ href: '/', label: 'Overview' }]
       : segments.map((segment, index) => ({
           href: `/${segments.slice(0, index + 1).join('/')}`,
-          label: ((index === 0 || segments[0] === 'settings') && names[segment]) || nameOf(segment),
+          label: ((index === 0 || withPages.has(segments[0] ?? '')) && names[segment]) || nameOf(segment),
         }));
   return (
     <nav aria-label="Breadcrumb" className="min-w-0">

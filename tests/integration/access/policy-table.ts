@@ -291,6 +291,7 @@ export const pages: Record<string, Way> = {
   '(dashboard)/groups': { kind: 'some', right: ['group', 'read'] },
   '(dashboard)/groups/[name]': one('group', 'read'),
   '(dashboard)/tools': { kind: 'some', right: ['tool', 'read'] },
+  '(dashboard)/tools/quality': { kind: 'some', right: ['tool', 'read'] },
   '(dashboard)/playground': { kind: 'some', right: ['tool', 'call'] },
   '(dashboard)/calls': { kind: 'some', right: ['call', 'read'] },
   '(dashboard)/keys': { kind: 'some', right: ['key', 'read'] },
