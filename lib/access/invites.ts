@@ -122,7 +122,8 @@ export async function acceptInvite(
     const invite = await openInvite(tx, token, true);
     if (!invite) throw invalidInvite();
     const given = await stillGivable(tx, invite);
-    const row = await insertUser(tx, { username, passwordHash, lastSignInAt: new Date() });
+    const now = new Date();
+    const row = await insertUser(tx, { username, passwordHash, passwordChangedAt: now, lastSignInAt: now });
     if (given.roleIds.length > 0) {
       await tx.insert(userRoles).values(given.roleIds.map((roleId) => ({ userId: row.id, roleId })));
     }

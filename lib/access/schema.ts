@@ -203,6 +203,8 @@ export interface UserView {
   /** Too many wrong passwords: no sign-in before this time. */
   lockedUntil: string | null;
   lastSignInAt: string | null;
+  /** When the password was last set or changed; null without one, and where nobody knows any more. */
+  passwordChangedAt: string | null;
   createdAt: string;
   version: number;
 }

@@ -82,7 +82,7 @@ export async function createAdmin(
   const [role] = await tx.select({ id: roles.id }).from(roles).where(eq(roles.name, 'admin'));
   const [user] = await tx
     .insert(users)
-    .values({ username: admin.username, passwordHash: admin.passwordHash })
+    .values({ username: admin.username, passwordHash: admin.passwordHash, passwordChangedAt: new Date() })
     .returning();
   if (!role || !user) throw new HubError('INTERNAL', undefined, { detail: 'no role or no row for the first admin' });
   await tx.insert(userRoles).values({ userId: user.id, roleId: role.id });

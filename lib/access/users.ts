@@ -269,6 +269,7 @@ async function viewsOf(ctx: Ctx, db: Db | Tx, rows: UserRow[]): Promise<UserView
     // Before the pause begins the column holds the time of the last wrong password.
     lockedUntil: row.lockedUntil && row.lockedUntil.getTime() > Date.now() ? row.lockedUntil.toISOString() : null,
     lastSignInAt: row.lastSignInAt?.toISOString() ?? null,
+    passwordChangedAt: row.passwordChangedAt?.toISOString() ?? null,
     createdAt: row.createdAt.toISOString(),
     version: row.version,
   }));

@@ -9,6 +9,7 @@ import { Input } from '@/app/_ui/input';
 import { ErrorNotice } from '@/app/_ui/notice';
 import { PageHeader } from '@/app/_ui/page-header';
 import { Panel, PanelBody, PanelHeader } from '@/app/_ui/panel';
+import { RelativeTime } from '@/app/_ui/relative-time';
 import { toast } from '@/app/_ui/toaster';
 import type { OwnIdentitiesView } from '@/lib/access/external/schema';
 import type { GrantView, SecondFactorView, SessionView, UserView } from '@/lib/access/schema';
@@ -39,7 +40,7 @@ export function AccountView(props: AccountViewProps) {
         description={`Signed in as ${user.username}, with the ${user.roles.length === 1 ? 'role' : 'roles'} ${user.roles.join(', ') || '–'}.`}
       />
       <div className="flex max-w-[48rem] flex-col gap-4">
-        {hasPassword ? <PasswordPanel /> : <NoPassword />}
+        {hasPassword ? <PasswordPanel initialChangedAt={user.passwordChangedAt} /> : <NoPassword />}
         {(identities.providers.length > 0 || identities.identities.length > 0) && (
           <Identities initial={identities} outcome={linkOutcome} />
         )}
@@ -64,11 +65,12 @@ function NoPassword() {
   );
 }
 
-function PasswordPanel() {
+function PasswordPanel({ initialChangedAt }: { initialChangedAt: string | null }) {
   const client = useQueryClient();
   const [busy, setBusy] = useState(false);
   const [error, setError] = useState<unknown>(null);
   const [differs, setDiffers] = useState(false);
+  const [changedAt, setChangedAt] = useState(initialChangedAt);
   const fields = error instanceof ApiError ? error.fields : {};
 
   async function submit(event: FormEvent<HTMLFormElement>) {
@@ -83,6 +85,7 @@ function PasswordPanel() {
     try {
       await api('/me/password', { method: 'POST', body: { currentPassword, newPassword } });
       form.reset();
+      setChangedAt(new Date().toISOString());
       toast('Password changed: every other browser is signed out');
       await client.invalidateQueries({ queryKey: ['sessions'] });
     } catch (fault) {
@@ -93,7 +96,20 @@ function PasswordPanel() {
 
   return (
     <Panel>
-      <PanelHeader title="Password" description="A change signs out every other browser." />
+      <PanelHeader
+        title="Password"
+        description={
+          <>
+            A change signs out every other browser.
+            {changedAt !== null && (
+              <>
+                {' '}
+                Last set <RelativeTime at={changedAt} />.
+              </>
+            )}
+          </>
+        }
+      />
       <PanelBody>
         <form method="post" onSubmit={submit} className="flex max-w-sm flex-col gap-4">
           {error !== null && Object.keys(fields).length === 0 && <ErrorNotice error={error} />}

@@ -409,6 +409,7 @@ const user = z.object({
   secondFactor: z.boolean(),
   lockedUntil: timeOrNull.meta({ description: 'Too many wrong passwords: no sign-in before this time' }),
   lastSignInAt: timeOrNull,
+  passwordChangedAt: timeOrNull.meta({ description: 'When the password was last set or changed; null where unknown' }),
   createdAt: time,
   version: z.number().int(),
 }) satisfies z.ZodType<UserView>;

@@ -23,6 +23,7 @@ eachDatabase('setup', (kind) => {
     const admin = await completeSetup(deps(), { token, ...account });
     expect(await needsSetup(db)).toBe(false);
     const { actor } = await fixture.contextOf(admin.userId);
+    expect((await db.select().from(users))[0]?.passwordChangedAt).toBeInstanceOf(Date);
     expect(actor.permissions).toEqual([{ resource: '*', action: '*', scope: 'all' }]);
     await expect(completeSetup(deps(), { token, ...account, username: 'Eve' })).rejects.toMatchObject({
       code: 'NOT_FOUND',

@@ -6,6 +6,7 @@ import { groups, invites, roles, users } from '../../../drizzle/schema';
 import {
   acceptInvite,
   type Ctx,
+  changeOwnPassword,
   createActorResolver,
   createInvite,
   createKey,
@@ -73,6 +74,25 @@ eachDatabase('users', (kind) => {
     expect(both.map(({ status }) => status).sort()).toEqual(['fulfilled', 'rejected']);
     await expect(resetPassword(source(), { token: link.token, newPassword: password })).rejects.toMatchObject(gone);
     await expect(createUser(root, { username: 'ADA' })).rejects.toMatchObject({ code: 'CONFLICT' });
+  });
+
+  it('show when their password was set, by a link, by themselves and with an invite', async () => {
+    const changedAt = async (userId: string) => (await getUser(root, userId)).passwordChangedAt;
+    const { user, link } = await createUser(root, { username: 'ada' });
+    expect(user.passwordChangedAt).toBeNull();
+    await resetPassword(source(), { token: link.token, newPassword: password });
+    const first = await changedAt(user.id);
+    expect(Math.abs(Date.now() - Date.parse(first ?? ''))).toBeLessThan(60_000);
+    await fixture.database.db
+      .update(users)
+      .set({ passwordChangedAt: new Date(0) })
+      .where(eq(users.id, user.id));
+    const ada = await fixture.contextOf(user.id);
+    await changeOwnPassword(ada, { currentPassword: password, newPassword: 'a new long password' });
+    expect(Date.parse((await changedAt(user.id)) ?? '')).toBeGreaterThanOrEqual(Date.parse(first ?? ''));
+    const invite = (await createInvite(root, {})).link;
+    const made = await acceptInvite(source(), { token: invite.token, username: 'eve', password });
+    expect(Date.parse((await changedAt(made.userId)) ?? '')).toBeGreaterThanOrEqual(Date.parse(first ?? ''));
   });
 
   it('a new link voids the one before, ends a lockout and every session, and none is valid for the disabled', async () => {

@@ -203,6 +203,12 @@ function SignInPanel({ user, isSelf, path, queryKey }: SignInPanelProps) {
         description={
           <>
             Last <RelativeTime at={user.lastSignInAt} />. Second factor {user.secondFactor ? 'on' : 'off'}.
+            {user.passwordChangedAt !== null && (
+              <>
+                {' '}
+                Password set <RelativeTime at={user.passwordChangedAt} />.
+              </>
+            )}
           </>
         }
       />
