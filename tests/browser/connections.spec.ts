@@ -45,11 +45,11 @@ test('an admin says what each user has to enter', async () => {
   await page.getByRole('button', { name: 'Add a key' }).click();
   await page.getByLabel('What key 1 is called').fill('API key');
   await page.getByLabel('Header of key 1').fill('Host');
-  await page.getByRole('button', { name: 'Save' }).click();
+  await page.getByRole('button', { name: 'Save', exact: true }).click();
   await expect(page.getByText('The header of key 1 is set by the hub itself')).toBeVisible();
   await isGood(page, 'settings');
   await page.getByLabel('Header of key 1').fill('Authorization');
-  await page.getByRole('button', { name: 'Save' }).click();
+  await page.getByRole('button', { name: 'Save', exact: true }).click();
   await expect(page.getByText('Saved notes')).toBeVisible();
   await page.getByRole('tab', { name: 'Overview' }).click();
   await expect(page.getByText('No user has connected yet.')).toBeVisible();
