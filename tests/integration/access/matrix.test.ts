@@ -23,8 +23,11 @@ import {
   groups,
   invites,
   roles,
+  searchCases,
   servers,
+  signInRules,
   tools,
+  upstreamCredentials,
   userRoles,
   users,
 } from '../../../drizzle/schema';
@@ -178,6 +181,29 @@ async function newSession(userId: string | undefined): Promise<string> {
   return (await beginBrowserSession(database.db, { userId, sessionVersion: 1 }, visit)).id;
 }
 
+/** What else is there to be asked about, by the path; each time anew, so that it is there. */
+const makers: Record<string, (name: string) => Promise<string>> = {
+  '/api/v1/invites/{id}': newInvite,
+  '/api/v1/sign-in-rules/{id}': async () => {
+    const values = { provider: '*' as const, claim: 'team', value: 'a', roleIds: [], groupIds: [] };
+    const rows = await database.db.insert(signInRules).values(values).returning();
+    return rows[0]?.id ?? '';
+  },
+  '/api/v1/tools/cases/{id}': async () => {
+    const values = { query: randomUUID(), hash: randomUUID(), expected: ['a/b'] };
+    const rows = await database.db.insert(searchCases).values(values).returning();
+    return rows[0]?.id ?? '';
+  },
+  '/api/v1/servers/{name}/connections/{id}': async (name) => {
+    const server = (await database.db.select().from(servers)).find((each) => each.name === name);
+    if (!server) return randomUUID();
+    await database.db.delete(upstreamCredentials);
+    const values = { serverId: server.id, userId: null, kind: 'static' as const, values: {} };
+    const rows = await database.db.insert(upstreamCredentials).values(values).returning();
+    return rows[0]?.id ?? '';
+  },
+};
+
 async function newInvite(): Promise<string> {
   const values = { tokenHash: randomUUID(), expiresAt: new Date(Date.now() + 3_600_000) };
   const [row] = await database.db.insert(invites).values(values).returning({ id: invites.id });
@@ -201,7 +227,7 @@ async function ask(operation: string, way: Way, secret: string | null, actor = '
     },
     ...(body && { body: JSON.stringify(body) }),
   });
-  const id = path === '/api/v1/invites/{id}' ? await newInvite() : name;
+  const id = (await makers[path]?.(name)) ?? name;
   const isOwn = path === '/api/v1/me/sessions/{id}';
   const session = /session\}|me\/sessions\/\{/.test(path) ? await newSession(isOwn ? askers.get(actor)?.id : name) : '';
   return handler(request, { params: Promise.resolve({ name, id: isOwn ? session : id, session, tool: `t-${name}` }) });
