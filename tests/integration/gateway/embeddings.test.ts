@@ -341,9 +341,9 @@ eachDatabase('a search with vectors', (kind) => {
   });
 
   // The other database of the tests has no pgvector to gain.
-  const onEmbedded = kind === 'embedded' ? it : it.skip;
+  if (kind !== 'embedded') return;
 
-  onEmbedded('reads what was stored before the database had pgvector, and moves it', async () => {
+  it('reads what was stored before the database had pgvector, and moves it', async () => {
     await database.db.execute(sql`drop extension vector cascade`);
     const vectors = vectorsOf(16_001, ...Array.from({ length: 40 }, () => 96));
     await saveVectors(database.db, 'other', vectors);
@@ -363,38 +363,35 @@ eachDatabase('a search with vectors', (kind) => {
     expect(await moveVectors(database.db)).toBe(0);
   });
 
-  onEmbedded(
-    'goes on while its database gains pgvector, asks for nothing again, and for all when it is lost',
-    async () => {
-      await database.db.execute(sql`drop extension vector cascade`);
-      await startHub();
-      await indexed();
-      expect(service.takeInputs()).toHaveLength(41);
-      expect(await database.db.$count(toolEmbeddings, sql`bytes is not null`)).toBe(41);
+  it('goes on while its database gains pgvector, asks for nothing again, and for all when it is lost', async () => {
+    await database.db.execute(sql`drop extension vector cascade`);
+    await startHub();
+    await indexed();
+    expect(service.takeInputs()).toHaveLength(41);
+    expect(await database.db.$count(toolEmbeddings, sql`bytes is not null`)).toBe(41);
 
-      expect(await migrate(database)).toEqual({ vector: true });
-      tools = { ...tools, added: 'Tells the weather' };
-      hub.supervisor.notify('id-files', 'notifications/tools/list_changed');
-      await until(() => status().embedded === 42, 10_000);
-      expect(service.takeInputs()).toHaveLength(1);
-      expect((await columns()).embedding).toBeGreaterThan(0);
-      expect((await search('regenschirm')).hits.map(({ name }) => name).sort()).toEqual(['added', 'forecast']);
+    expect(await migrate(database)).toEqual({ vector: true });
+    tools = { ...tools, added: 'Tells the weather' };
+    hub.supervisor.notify('id-files', 'notifications/tools/list_changed');
+    await until(() => status().embedded === 42, 10_000);
+    expect(service.takeInputs()).toHaveLength(1);
+    expect((await columns()).embedding).toBeGreaterThan(0);
+    expect((await search('regenschirm')).hits.map(({ name }) => name).sort()).toEqual(['added', 'forecast']);
 
-      await stop();
-      await startHub();
-      await until(() => status().embedded === 42, 10_000);
-      expect(await search('Datei löschen')).toMatchObject({ mode: 'hybrid', hits: [{ name: 'delete_file' }] });
-      expect(service.takeInputs().filter((each) => each.includes(':'))).toEqual([]);
-      await until(async () => (await columns()).bytes === 0, 10_000);
-      expect(await columns()).toEqual({ bytes: 0, embedding: 42, wrong: 0 });
+    await stop();
+    await startHub();
+    await until(() => status().embedded === 42, 10_000);
+    expect(await search('Datei löschen')).toMatchObject({ mode: 'hybrid', hits: [{ name: 'delete_file' }] });
+    expect(service.takeInputs().filter((each) => each.includes(':'))).toEqual([]);
+    await until(async () => (await columns()).bytes === 0, 10_000);
+    expect(await columns()).toEqual({ bytes: 0, embedding: 42, wrong: 0 });
 
-      await stop();
-      await database.db.execute(sql`drop extension vector cascade`);
-      await startHub();
-      await until(() => status().embedded === 42, 10_000);
-      expect(service.takeInputs()).toHaveLength(42);
-      expect(await search('Datei löschen')).toMatchObject({ mode: 'hybrid', hits: [{ name: 'delete_file' }] });
-      await migrate(database);
-    },
-  );
+    await stop();
+    await database.db.execute(sql`drop extension vector cascade`);
+    await startHub();
+    await until(() => status().embedded === 42, 10_000);
+    expect(service.takeInputs()).toHaveLength(42);
+    expect(await search('Datei löschen')).toMatchObject({ mode: 'hybrid', hits: [{ name: 'delete_file' }] });
+    await migrate(database);
+  });
 });
