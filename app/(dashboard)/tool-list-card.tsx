@@ -41,9 +41,10 @@ export interface ToolListCardProps {
   version: number;
   mayUpdate: boolean;
   onSaved: () => Promise<void>;
+  className?: string;
 }
 
-export function ToolListCard({ path, value, version, mayUpdate, ...more }: ToolListCardProps) {
+export function ToolListCard({ path, value, version, mayUpdate, className, ...more }: ToolListCardProps) {
   const { data: seen, error } = useQuery({
     queryKey: ['endpoints', path, version],
     queryFn: async ({ signal }) => {
@@ -52,7 +53,7 @@ export function ToolListCard({ path, value, version, mayUpdate, ...more }: ToolL
     },
   });
   return (
-    <Panel aria-label="What clients see" className="mt-6 max-w-3xl">
+    <Panel aria-label="What clients see" className={className}>
       <PanelHeader
         title="What clients see"
         description="A list that is short leaves a model room for its work, and it chooses better."

@@ -27,7 +27,7 @@ export type SearchReason = z.infer<typeof reasonSchema>;
 export const toolHitSchema = z.object({
   id: z.string().describe('The name to call it by on that endpoint'),
   server: z.string(),
-  name: z.string().describe('As its server calls it'),
+  name: z.string().describe('As it is shown: by its server, or as it was curated'),
   title: z.string().nullable(),
   description: z.string(),
   readOnly: z.boolean(),

@@ -5,7 +5,6 @@ import type { IncomingMessage, ServerResponse } from 'node:http';
 import type Provider from 'oidc-provider';
 import { isHubError } from '../../lib/errors';
 import { createRate } from '../gateway/rate';
-
 import { type Consents, createConsents } from './consents';
 import { errorPage, errorPagePolicy } from './error-page';
 import { authorizationServerMetadata, metadataPaths } from './metadata';

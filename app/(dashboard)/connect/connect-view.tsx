@@ -49,17 +49,6 @@ export function ConnectView({ data }: { data: ConnectData }) {
             </div>
           </PanelBody>
         </Panel>
-        {endpoint === null && data.toolList && (
-          <ToolListCard
-            path="/api/mcp"
-            resource="/settings/tool-list"
-            isField={false}
-            value={data.toolList}
-            version={data.toolList.version}
-            mayUpdate={data.mayChangeList}
-            onSaved={async () => router.refresh()}
-          />
-        )}
         <Panel>
           <PanelHeader title="2. A key for it" />
           <PanelBody>
@@ -84,6 +73,17 @@ export function ConnectView({ data }: { data: ConnectData }) {
             <FirstRequest />
           </PanelBody>
         </Panel>
+        {endpoint === null && data.toolList && (
+          <ToolListCard
+            path="/api/mcp"
+            resource="/settings/tool-list"
+            isField={false}
+            value={data.toolList}
+            version={data.toolList.version}
+            mayUpdate={data.mayChangeList}
+            onSaved={async () => router.refresh()}
+          />
+        )}
       </div>
     </>
   );

@@ -100,6 +100,7 @@ export function GroupView({ group, around }: { group: Group; around: GroupContex
         <GroupTools group={group.name} version={group.version} mayUpdate={around.rights.update} />
       )}
       <ToolListCard
+        className="mt-6 max-w-3xl"
         path={`/api/mcp/${group.name}`}
         resource={`/groups/${encodeURIComponent(group.name)}`}
         isField

@@ -51,6 +51,7 @@ function List({ server, mayUpdate }: Pick<ConfigTabProps, 'server' | 'mayUpdate'
   const client = useQueryClient();
   return (
     <ToolListCard
+      className="mt-6 max-w-3xl"
       path={`/api/mcp/${server.name}`}
       resource={`/servers/${encodeURIComponent(server.name)}`}
       isField

@@ -18,7 +18,7 @@ export function LatestRun({ run }: { run: SearchRunView }) {
       </dl>
       <p className="mt-2 text-caption font-normal text-muted-foreground">
         Measured <RelativeTime at={run.at} /> by {run.actor}: {engine.mode}, {plural(engine.tools, 'tool')},{' '}
-        {figures.counted} of {plural(figures.cases, 'request')} counted
+        {figures.counted.toLocaleString('en')} of {plural(figures.cases, 'request')} counted
         {figures.flagged > 0 && `, ${figures.flagged} with tools that are not there`}.
         {against &&
           common &&

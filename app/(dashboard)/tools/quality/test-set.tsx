@@ -120,9 +120,9 @@ export function TestSet({ mayChange, onEdit }: TestSetProps) {
           />
         )}
         <ExportMenu />
-        {mayChange && <Button onClick={() => setImporting(true)}>Import</Button>}
         {mayChange && (
           <>
+            <Button onClick={() => setImporting(true)}>Import</Button>
             <Button onClick={() => onEdit(blank)}>
               <Plus aria-hidden />
               Add request
