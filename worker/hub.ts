@@ -384,7 +384,10 @@ export async function startWorkerHub(options: WorkerOptions): Promise<WorkerHub>
     supervision.retire();
     await config?.close();
     await live.close();
-    const lastWord = setTimeout(gateway.interrupt, drainMs - lastWordMs);
+    const lastWord = setTimeout(() => {
+      const calls = gateway.interrupt();
+      if (calls > 0) log.warn({ calls }, 'calls that outlast the stop are ended');
+    }, drainMs - lastWordMs);
     await door.close(drainMs);
     clearTimeout(lastWord);
     await doctor.close();

@@ -90,25 +90,34 @@ type Things = readonly (Limited | null)[];
 export class Admission {
   /** Resolves when the call is let through; null: it is. */
   entering: Promise<void> | null = null;
+  /** Nobody wants it any more. */
+  isOver = false;
   #things: Things | null;
-  #isOver = false;
+  #lacking: Limited | null = null;
+  #waiter: Waiter | null = null;
 
   constructor(things: Things | null) {
     this.#things = things;
   }
 
-  /** It waited for this. @returns whether somebody still wants it */
-  enter(things: Things): boolean {
-    if (this.#isOver) return false;
+  /** It waits in this row, until it is let in or over. */
+  waits(lacking: Limited, waiter: Waiter): void {
+    this.#lacking = lacking;
+    this.#waiter = waiter;
+  }
+
+  /** It waited for this. */
+  enter(things: Things): void {
     this.#things = things;
-    return true;
   }
 
   /** The call is over, or given up. Idempotent. */
   release(): void {
-    this.#isOver = true;
-    for (const thing of this.#things ?? []) if (thing) leave(thing);
+    this.isOver = true;
+    if (this.#things) for (const thing of this.#things) if (thing) leave(thing);
+    if (!this.#things && this.#lacking && this.#waiter) this.#lacking.places?.giveUp(this.#lacking, this.#waiter);
     this.#things = null;
+    this.#lacking = null;
   }
 }
 
@@ -239,15 +248,18 @@ export function createLimiter({ store, load, bus, shared, log, onRefused, now = 
     while (lacking) {
       const { concurrent } = lacking.limit;
       const hasRoom = concurrent === null || lacking.inflight + lacking.waiters.size < concurrent;
+      admission.waits(lacking, waiter);
+      // Whoever is woken must get in at once: the next deal takes what is not in use.
       const isInTime = hasRoom && (await lacking.places?.wait(lacking, waiter));
+      // What is given up counts nowhere.
+      if (admission.isOver) return;
       if (!isInTime) throw full(lacking, server);
       const next: Limited | null = enter(key, user, whole, one, server);
       // Of another limit nothing has been asked for yet.
       if (next !== lacking) waiter = new Waiter();
       lacking = next;
     }
-    if (admission.enter(things)) return;
-    for (const thing of things) if (thing) leave(thing);
+    admission.enter(things);
   }
 
   function count(thing: Limited): void {

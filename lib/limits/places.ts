@@ -47,6 +47,8 @@ export interface Places {
   isCurrent(): boolean;
   /** Resolves when there may be a place, or with false when there has been none for too long. */
   wait(thing: Shared, waiter: Waiter): Promise<boolean>;
+  /** Nobody waits with this any more: its promise resolves with false, and others may have what was asked for it. */
+  giveUp(thing: Shared, waiter: Waiter): void;
   /** A call is over for which somebody waits, here or elsewhere. */
   left(thing: Shared): void;
   /** Another number holds from now on. */
@@ -301,6 +303,11 @@ export function createPlaces({ store, worker, mates, bus, find, log, ...times }:
       // Who has asked before waits for news, or for the next look.
       if (waiter.deadlineMs === Number.POSITIVE_INFINITY) soon(thing);
       return resumed;
+    },
+    giveUp(thing, waiter) {
+      if (!thing.waiters.delete(waiter)) return;
+      waiter.resume?.(false);
+      soon(thing);
     },
     left(thing) {
       if (!thing.isWanted || thing.share <= thing.keeps) return wake(thing);

@@ -74,7 +74,7 @@ export function createCalls({ relay, inputs, connecting, tasks, limiter, searche
       origin.target = target;
       if (origin.client) origin.client.target = target;
       admission = limiter?.admit(actor.kind === 'key' ? actor.id : null, actor.userId, server, target.name);
-      if (admission?.entering) await relay.hold(origin, admission.entering);
+      if (admission?.entering) await relay.hold(origin, server, admission.entering);
       const isTask = params?.task !== undefined || target.taskSupport === 'required';
       let answer = isTask
         ? await tasks.call(call, target, sent ?? {})

@@ -194,8 +194,8 @@ export interface Gateway {
   toolCount(serverId: string): number;
   /** From now on no new session begins and no client is asked, and open event streams end; calls under way go on. */
   drain(): void;
-  /** Ends calls under way with an answer that says so; for those that outlast the drain. */
-  interrupt(): void;
+  /** Ends calls under way and those that wait with an answer that says so; for what outlasts the drain. @returns how many */
+  interrupt(): number;
   /** Ends all streams and timers. Idempotent. */
   close(): Promise<void>;
 }

@@ -70,10 +70,12 @@ export class Running implements Slotted {
   end: HubError | null = null;
   /** Progress was sent to the client. */
   hasProgressed = false;
+  isCancelled = false;
 
   constructor(readonly origin: Origin) {}
 
   cancel(reason: string): void {
+    this.isCancelled = true;
     this.under?.cancel(reason);
   }
 }
@@ -119,7 +121,11 @@ export function createRelay(supervisor: Pick<Supervisor, 'upstreamOf'>, limits: 
       throw new HubError('BUSY', undefined, { server: server.name, retryable: true, retryAfterMs: 1000 });
     }
     return new Promise((resolve, reject) => {
-      const place = { enter: resolve, running };
+      const enter = () => {
+        running.place = lane;
+        resolve();
+      };
+      const place = { enter, running };
       lane.queue.push(place);
       const cancel = () => {
         const at = lane.queue.indexOf(place);
@@ -136,8 +142,10 @@ export function createRelay(supervisor: Pick<Supervisor, 'upstreamOf'>, limits: 
     const lane = running.place;
     if (!lane) return;
     running.place = null;
-    lane.taken--;
-    lane.queue.shift()?.enter();
+    // It goes from hand to hand: nobody may come in between.
+    const next = lane.queue.shift();
+    if (next) next.enter();
+    else lane.taken--;
   }
 
   /**
@@ -159,15 +167,17 @@ export function createRelay(supervisor: Pick<Supervisor, 'upstreamOf'>, limits: 
     session?.calls.set(id, running);
     exchange?.started?.(running);
     if (abort) signal.addEventListener('abort', abort);
-    let hasPlace = false;
     try {
-      if (lane.taken >= (server.concurrentCalls ?? limits.inflightPerServer)) await waitForPlace(lane, server, running);
       if (isStopping) throw stopped(server);
+      if (lane.taken >= (server.concurrentCalls ?? limits.inflightPerServer)) {
+        await waitForPlace(lane, server, running);
+        if (running.isCancelled) throw new HubError('CANCELLED');
+      } else {
+        lane.taken++;
+        running.place = lane;
+      }
       lane.inflight.add(running);
-      lane.taken++;
-      running.place = lane;
       inflight++;
-      hasPlace = true;
       const timeoutMs = server.timeoutMs ?? limits.callTimeoutMs;
       const options: CallOptions = {
         timeoutMs,
@@ -195,31 +205,29 @@ export function createRelay(supervisor: Pick<Supervisor, 'upstreamOf'>, limits: 
     } finally {
       if (session?.calls.get(id) === running) session.calls.delete(id);
       if (abort) signal.removeEventListener('abort', abort);
-      if (hasPlace) {
-        lane.inflight.delete(running);
-        inflight--;
-        leavePlace(running);
-      }
+      if (lane.inflight.delete(running)) inflight--;
+      leavePlace(running);
     }
   }
 
   /**
    * Lets a request wait for something before it is sent; meanwhile it is cancelled and ended like one under way.
-   * @throws HubError CANCELLED, and whatever `until` rejects with
+   * @throws HubError CANCELLED, INTERRUPTED, and whatever `until` rejects with
    */
-  async function hold(origin: Origin, until: Promise<void>): Promise<void> {
+  async function hold(origin: Origin, server: ServerNode, until: Promise<void>): Promise<void> {
     const { id, session, exchange, signal } = origin;
     const running = new Running(origin);
     const abort = signal && cancelsWhenGone(running);
     const over = new Promise<void>((resolve, reject) => {
-      running.under = { cancel: () => reject(running.end ?? new HubError('CANCELLED')) };
+      const why = () => running.end ?? (isStopping ? stopped(server) : new HubError('CANCELLED'));
+      running.under = { cancel: () => reject(why()) };
       until.then(resolve, reject);
     });
     try {
       session?.calls.set(id, running);
       held.add(running);
       if (abort) signal.addEventListener('abort', abort);
-      if (signal?.aborted) running.cancel('the caller is gone');
+      if (isStopping || signal?.aborted) running.cancel('the caller is gone');
       exchange?.started?.(running);
       await over;
     } finally {
@@ -270,10 +278,15 @@ export function createRelay(supervisor: Pick<Supervisor, 'upstreamOf'>, limits: 
     *origins(): Generator<Origin> {
       for (const running of everything()) yield running.origin;
     },
-    /** Ends every request under way with INTERRUPTED, while its client can still be told. */
-    interrupt(): void {
+    /**
+     * Ends every request with INTERRUPTED, those that wait for their place too, while its client can still be told.
+     * @returns how many there were
+     */
+    interrupt(): number {
       isStopping = true;
-      for (const { inflight: calls } of lanes.values()) for (const running of calls) running.cancel('the hub stops');
+      const all = everything();
+      for (const running of all) running.cancel('the hub stops');
+      return all.length;
     },
     forget: (serverId: string) => void lanes.delete(serverId),
     close: () => clearInterval(sweep),

@@ -1,6 +1,6 @@
 // A hub that stops: calls that outlast the drain end with an answer that says why.
 import { afterEach, expect, it } from 'vitest';
-import { rpc, serverRow, startGateway, type TestGateway, toolServer } from '../../support/gateway';
+import { keyActor, rpc, serverRow, startGateway, type TestGateway, toolServer } from '../../support/gateway';
 import { until } from '../../support/until';
 
 let hub: TestGateway;
@@ -19,12 +19,16 @@ it('calls under way and calls that wait for their place are answered with 1007',
     const response = await hub.post(rpc('tools/list'), { session, path: '/api/mcp/slow' });
     return (await response.text()).includes('never');
   }, 5000);
-  const answers = Promise.all([call(1), call(2)]);
+  const running = call(1);
   await until(() => hub.gateway.stats().inflight === 1, 5000);
-  hub.gateway.interrupt();
-  for (const [at, { id, error }] of (await answers).entries()) {
-    expect([id, error.code, error.message]).toEqual([at + 1, 1007, 'The hub was stopped before the call was over.']);
+  // Each of these is in the row when callTool() has returned.
+  const direct = { actor: keyActor('a'), server: 'slow', tool: 'never', arguments: {}, requestId: 'r' };
+  const waiting = [1, 2, 3].map(() => hub.gateway.callTool(direct));
+  expect(hub.gateway.interrupt()).toBe(4);
+  for (const { error } of [await running, ...(await Promise.all(waiting))] as Awaited<typeof running>[]) {
+    expect([error.code, error.message]).toEqual([1007, 'The hub was stopped before the call was over.']);
     expect(error.data).toMatchObject({ server: 'slow' });
   }
-  expect(hub.records.map(({ outcome }) => outcome)).toEqual(['interrupted', 'interrupted']);
+  expect(hub.gateway.stats().inflight).toBe(0);
+  expect(hub.records.map(({ outcome }) => outcome)).toEqual(Array(4).fill('interrupted'));
 });
