@@ -11,7 +11,8 @@ export default defineConfig({
   outputDir: 'test-results',
   use: {
     viewport: { width: 1280, height: 800 },
-    trace: 'retain-on-failure',
+    trace: { mode: 'retain-on-failure', screenshots: false },
+    contextOptions: { reducedMotion: 'reduce' },
     launchOptions: {
       executablePath: process.env.MCPHUB_TEST_CHROMIUM ?? '/usr/bin/chromium',
       // The browser shall call nobody but the hub.

@@ -1,8 +1,8 @@
 // What the page of a server tells of it: its instances, its changes, its capabilities, and a test stage by stage; and the
 // test of settings that are not saved yet.
 import { join } from 'node:path';
-import AxeBuilder from '@axe-core/playwright';
 import { expect, type Page, test } from '@playwright/test';
+import { isGood } from '../support/good-page';
 import { type Hub, startHub } from '../support/hub';
 import { visit } from '../support/visit';
 
@@ -43,25 +43,6 @@ test.afterAll(async () => {
   await hub?.stop();
 });
 
-/** Faults that axe finds in both themes, and whether a phone is wide enough. */
-async function expectGoodPage(): Promise<void> {
-  const faults: string[] = [];
-  for (const colorScheme of ['light', 'dark'] as const) {
-    await page.emulateMedia({ colorScheme, reducedMotion: 'reduce' });
-    await expect(page.locator('html')).toHaveClass(new RegExp(`\\b${colorScheme}\\b`));
-    const { violations } = await new AxeBuilder({ page })
-      .withTags(['wcag2a', 'wcag2aa', 'wcag21a', 'wcag21aa', 'wcag22aa'])
-      .analyze();
-    for (const { id, nodes } of violations) faults.push(...nodes.map((node) => `${colorScheme} ${id}: ${node.html}`));
-  }
-  expect(faults).toEqual([]);
-  const desktop = page.viewportSize();
-  await page.setViewportSize({ width: 390, height: 844 });
-  const overhang = await page.evaluate(() => document.documentElement.scrollWidth - window.innerWidth);
-  expect(overhang, 'the page scrolls sideways on a phone').toBeLessThanOrEqual(0);
-  if (desktop) await page.setViewportSize(desktop);
-}
-
 const stage = (name: string) =>
   page.getByRole('region', { name: 'Outcome of the test' }).locator(`[data-stage="${name}"]`);
 
@@ -78,7 +59,7 @@ test('each instance is shown with its state, process, memory and protocol, and w
   const changes = page.locator('section', { has: page.getByRole('heading', { name: 'Changes' }) });
   await expect(changes.locator('[data-state="ready"]')).toHaveCount(2);
   await expect(changes.getByText('[2]').first()).toBeVisible();
-  await expectGoodPage();
+  await isGood(page, 'instances');
   // One dies: the other stays, and the page tells the death with its cause without a reload.
   process.kill(Number(first?.slice('pid '.length)), 'SIGKILL');
   await expect(changes.getByText(/ended by SIGKILL/)).toBeVisible();
@@ -94,7 +75,7 @@ test('the capabilities tell what the server offers, how it starts and which tool
   await expect(page.getByRole('row', { name: /^Lists read/ })).toContainText(/ms|s/);
   await expect(page.getByText('Its schemas are larger than 256 KiB.')).toBeVisible();
   await expect(page.getByRole('region', { name: 'Schemas of the tools' }).getByRole('row')).toHaveCount(4);
-  await expectGoodPage();
+  await isGood(page, 'capabilities');
 });
 
 test('the doctor is offered beside a fault, and tells the stage with its cause and fix', async () => {
@@ -105,7 +86,7 @@ test('the doctor is offered beside a fault, and tells the stage with its cause a
   await expect(stage('first-byte')).toContainText('fatal: giving up');
   await expect(stage('handshake')).toHaveAttribute('data-state', 'skipped');
   await expect(page).toHaveURL(/tab=doctor/);
-  await expectGoodPage();
+  await isGood(page, 'doctor');
 });
 
 test('a test shows its stages while it runs and can be cancelled', async () => {
@@ -133,7 +114,7 @@ test('settings are tested before they are saved, with the fix where they fail', 
   await dialog.getByRole('button', { name: 'Test', exact: true }).click();
   await expect(stage('stop')).toHaveAttribute('data-state', 'ok', { timeout: 30_000 });
   await expect(stage('stop')).toBeInViewport();
-  await expectGoodPage();
+  await isGood(page, 'settings-tested');
   const saved = await page.request.get(`${hub.url}/api/v1/servers/draft`);
   expect(saved.status()).toBe(404);
 });

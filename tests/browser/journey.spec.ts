@@ -2,8 +2,8 @@
 // for WCAG 2.2 AA in both themes.
 import { join } from 'node:path';
 import { gzipSync } from 'node:zlib';
-import AxeBuilder from '@axe-core/playwright';
 import { expect, type Page, test } from '@playwright/test';
+import { isGood } from '../support/good-page';
 import { type Hub, startHub } from '../support/hub';
 import { visit } from '../support/visit';
 
@@ -31,36 +31,11 @@ test.afterAll(async () => {
   await hub?.stop();
 });
 
-/** What axe finds in both themes, one line per fault. */
-async function axeFaults(): Promise<string[]> {
-  const faults: string[] = [];
-  for (const colorScheme of ['light', 'dark'] as const) {
-    await page.emulateMedia({ colorScheme, reducedMotion: 'reduce' });
-    await expect(page.locator('html')).toHaveClass(new RegExp(`\\b${colorScheme}\\b`));
-    const { violations } = await new AxeBuilder({ page })
-      .withTags(['wcag2a', 'wcag2aa', 'wcag21a', 'wcag21aa', 'wcag22aa'])
-      .analyze();
-    for (const { id, nodes } of violations) {
-      faults.push(...nodes.map((node) => `${colorScheme} ${id}: ${node.target.join(' ')}: ${node.failureSummary}`));
-    }
-  }
-  await page.emulateMedia({ colorScheme: null, reducedMotion: null });
-  return faults;
-}
-
-async function expectFitsPhone(): Promise<void> {
-  const desktop = page.viewportSize();
-  await page.setViewportSize({ width: 390, height: 844 });
-  const overhang = await page.evaluate(() => document.documentElement.scrollWidth - window.innerWidth);
-  expect(overhang, 'the page scrolls sideways on a phone').toBeLessThanOrEqual(0);
-  if (desktop) await page.setViewportSize(desktop);
-}
-
 test('the printed link makes the first admin and leads to the overview, signed in', async () => {
   const link = /https?:\/\/\S+\/setup\?token=[\w-]+/.exec(hub.logs())?.[0];
   expect(link, hub.logs()).toBeTruthy();
   await visit(page, link as string);
-  expect(await axeFaults()).toEqual([]);
+  await isGood(page, 'setup');
   await page.getByLabel('Password').fill('short');
   await page.getByRole('button', { name: 'Create admin' }).click();
   await expect(page.getByText('use at least 12 characters')).toBeVisible();
@@ -68,8 +43,7 @@ test('the printed link makes the first admin and leads to the overview, signed i
   await page.getByRole('button', { name: 'Create admin' }).click();
   await expect(page.getByRole('heading', { name: 'Overview', level: 1 })).toBeVisible();
   await expect(page.getByText('First steps')).toBeVisible();
-  expect(await axeFaults()).toEqual([]);
-  await expectFitsPhone();
+  await isGood(page, 'first-steps');
 });
 
 test('the setup page is gone once there is an admin', async () => {
@@ -94,31 +68,28 @@ test('a pasted configuration is previewed, confirmed, and its server turns ready
   await box.focus();
   const config = { mcpServers: { demo: { command: process.execPath, args: [everything] } } };
   await page.keyboard.insertText(JSON.stringify(config));
-  expect(await axeFaults()).toEqual([]);
+  await isGood(page, 'add-empty');
   await page.keyboard.press('Control+Enter');
   const confirm = dialog.getByRole('button', { name: 'Add 1 server' });
   await expect(confirm).toBeVisible();
-  expect(await axeFaults()).toEqual([]);
+  await isGood(page, 'add-preview');
   await confirm.focus();
   await page.keyboard.press('Enter');
   await expect(dialog).toBeHidden();
   await expect(page.locator('tr[data-server="demo"] [data-state="ready"]:visible')).toBeVisible({ timeout: 30_000 });
-  expect(await axeFaults()).toEqual([]);
-  await expectFitsPhone();
+  await isGood(page, 'servers');
 });
 
 test('the page of a server shows its instance, its tools and its log', async () => {
   await page.getByRole('link', { name: 'demo', exact: true }).click();
   await expect(page.getByRole('heading', { name: 'demo', level: 1 })).toBeVisible();
   await expect(page.locator('#main').getByText(/^pid \d+$/)).toBeVisible();
-  expect(await axeFaults()).toEqual([]);
-  await expectFitsPhone();
+  await isGood(page, 'server');
   for (const tab of ['Tools', 'Logs', 'Config']) {
     await page.getByRole('tab', { name: tab }).click();
     await expect(page.getByRole('tabpanel', { name: tab })).toBeVisible();
     await expect(page).toHaveURL(new RegExp(`tab=${tab.toLowerCase()}`));
-    expect(await axeFaults(), tab).toEqual([]);
-    await expectFitsPhone();
+    await isGood(page, `server-${tab.toLowerCase()}`);
   }
 });
 
@@ -134,13 +105,11 @@ test('a tool runs from its form, and the call is in the log', async () => {
       .getByText(/hello from the browser/)
       .first(),
   ).toBeVisible();
-  expect(await axeFaults()).toEqual([]);
-  await expectFitsPhone();
+  await isGood(page, 'playground');
 
   await page.getByRole('link', { name: 'Calls', exact: true }).click();
   await expect(page.locator('#main [data-call]').filter({ hasText: 'echo' })).toBeVisible();
-  expect(await axeFaults()).toEqual([]);
-  await expectFitsPhone();
+  await isGood(page, 'calls');
 });
 
 test('a server that cannot start is red within two seconds, with its cause', async () => {
@@ -166,18 +135,17 @@ test('a server that cannot start is red within two seconds, with its cause', asy
   expect(Math.min(...tries)).toBeLessThan(2_000);
   await row.getByRole('link').click();
   await expect(page.getByRole('region', { name: 'What is wrong' })).toContainText('mcphub-no-such-program');
-  expect(await axeFaults()).toEqual([]);
+  await isGood(page, 'server-broken');
   await visit(page, hub.url);
   await expect(page.getByRole('region', { name: 'Needs attention' })).toBeVisible();
-  expect(await axeFaults()).toEqual([]);
+  await isGood(page, 'overview-broken');
 });
 
 test('groups, keys and connect are readable for everybody, on a phone too', async () => {
   for (const path of ['/groups', '/keys', '/connect', '/nothing-here']) {
     await visit(page, hub.url + path);
     await expect(page.locator('main')).toBeVisible();
-    expect(await axeFaults(), path).toEqual([]);
-    await expectFitsPhone();
+    await isGood(page, path.slice(1));
   }
 });
 
@@ -188,7 +156,7 @@ test('a page asked for without a session comes back after the sign-in', async ()
   await expect(page.getByRole('heading', { name: 'Sign in' })).toBeVisible();
   await visit(page, `${hub.url}/servers?q=demo`);
   await expect(page).toHaveURL(/\/signin\?next=/);
-  expect(await axeFaults()).toEqual([]);
+  await isGood(page, 'signin');
   await page.getByLabel('Name').fill('admin');
   await page.getByLabel('Password').fill('not the password');
   await page.getByRole('button', { name: 'Sign in' }).click();
