@@ -405,6 +405,34 @@ export const upstreamCredentials = pgTable(
   ],
 );
 
+/**
+ * Tokens of servers that nobody here uses any more, until their issuer has them back. Server and user may be gone, so the
+ * row refers to neither and has all that is needed to ask.
+ */
+export const givenUpTokens = pgTable(
+  'given_up_tokens',
+  {
+    id: id(),
+    /** Where the values were stored: they open for no other place. */
+    credentialId: uuid().notNull(),
+    /** Its row as it was; as JSON, so that its times are texts. */
+    server: json().$type<Record<string, unknown>>().notNull(),
+    /** Null: the hub's own. */
+    userId: uuid(),
+    /** Name of that user. */
+    user: text(),
+    issuer: text().notNull(),
+    clientId: text(),
+    values: json().$type<StoredValues>().notNull(),
+    tries: integer().notNull().default(0),
+    nextTryAt: at().notNull().defaultNow(),
+    /** A worker asks for it now; ends by itself, should the worker die. */
+    claimedUntil: at(),
+    createdAt: createdAt(),
+  },
+  (table) => [index('given_up_tokens_next_idx').on(table.nextTryAt)],
+);
+
 /** The hub as a client that registered itself with an authorization server (RFC 7591). */
 export const upstreamClients = pgTable(
   'upstream_clients',

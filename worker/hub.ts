@@ -247,6 +247,7 @@ export async function startWorkerHub(options: WorkerOptions): Promise<WorkerHub>
   });
   let config: ConfigWatch | undefined;
   let retention: Retention | undefined;
+  let stopGivingBack: (() => void) | undefined;
   const control = createControl({
     socketPath: supervision.socketPath,
     gateway,
@@ -346,6 +347,7 @@ export async function startWorkerHub(options: WorkerOptions): Promise<WorkerHub>
     const path = resolve(env.MCPHUB_CONFIG ?? 'mcp.json');
     config = await watchConfig({ db, bus, vault, log, path, required: env.MCPHUB_CONFIG !== undefined });
     retention = startRetention({ db, log });
+    stopGivingBack = credentials.keepGivingBack();
   }
 
   async function begin(): Promise<{ setupUrl: string | null }> {
@@ -398,6 +400,7 @@ export async function startWorkerHub(options: WorkerOptions): Promise<WorkerHub>
     await supervisor.stop();
     await reports.close();
     await retention?.close();
+    stopGivingBack?.();
     await limiter.close();
     await callLog.close();
     await searchLog.close();

@@ -1,28 +1,12 @@
-// Tokens of servers that nobody here uses any more: somebody disconnected, or a user or server is gone. They are kept as
-// sealed as they were, and with what the server's row said, until the worker has given them back to their issuer.
-import { and, eq, inArray, type SQL, sql } from 'drizzle-orm';
-import { oauthRecords, type StoredValues, servers, upstreamCredentials, users } from '../../drizzle/schema';
+// Tokens of servers that nobody here uses any more: somebody disconnected, a user or server is gone, or a new sign-in took
+// their place. They are kept as sealed as they were, and with what the server's row said, until a worker has given them
+// back to their issuer.
+import { and, eq, inArray, type SQL } from 'drizzle-orm';
+import { givenUpTokens, servers, upstreamCredentials, users } from '../../drizzle/schema';
 import type { Tx } from '../db/types';
 
-export const givenUpModel = 'GivenUpTokens';
-/** Where no worker runs for so long, they end by themselves. */
-const keptSeconds = 60 * 60;
-
-/** Payload of such a record; its id is that of the credential. */
-export interface GivenUpPayload extends Record<string, unknown> {
-  /** As it was; as JSON, so that its times are texts. */
-  server: typeof servers.$inferSelect;
-  /** Null: the hub's own. */
-  userId: string | null;
-  /** Name of that user. */
-  user: string | null;
-  issuer: string;
-  clientId: string | null;
-  values: StoredValues;
-}
-
 /**
- * To be called before credentials are deleted, in the same transaction.
+ * To be called before credentials are deleted or replaced, in the same transaction.
  * @param which of the credentials @param server its row where that has changed meanwhile
  */
 export async function giveUpTokens(tx: Tx, which: SQL, server?: typeof servers.$inferSelect): Promise<void> {
@@ -34,14 +18,11 @@ export async function giveUpTokens(tx: Tx, which: SQL, server?: typeof servers.$
   if (found.length === 0) return;
   const ids = [...new Set(found.map(({ credential }) => credential.serverId))];
   const rows = server ? [server] : await tx.select().from(servers).where(inArray(servers.id, ids));
-  const records = found.flatMap(({ credential, user }) => {
-    const row = rows.find(({ id }) => id === credential.serverId);
+  const given = found.flatMap(({ credential, user }) => {
+    const row = rows.find((each) => each.id === credential.serverId);
     if (!row) return [];
-    const { id, userId, issuer, clientId, values } = credential;
-    const payload: GivenUpPayload = { server: row, userId, user, issuer, clientId, values };
-    return [
-      { model: givenUpModel, idHash: id, payload, expiresAt: sql`now() + make_interval(secs => ${keptSeconds})` },
-    ];
+    const { id: credentialId, userId, issuer, clientId, values } = credential;
+    return [{ credentialId, server: row, userId, user, issuer, clientId, values }];
   });
-  await tx.insert(oauthRecords).values(records).onConflictDoNothing();
+  if (given.length > 0) await tx.insert(givenUpTokens).values(given);
 }

@@ -3,6 +3,7 @@
 import { randomUUID } from 'node:crypto';
 import { and, asc, eq, isNull, sql } from 'drizzle-orm';
 import { oauthRecords, type StoredValues, servers, upstreamCredentials, users } from '../../drizzle/schema';
+import { giveUpTokens } from '../access/given-up';
 import type { Opener, Place } from '../access/vault/envelope';
 import type { Vault } from '../access/vault/seal';
 import type { Db, Tx } from '../db/types';
@@ -42,7 +43,12 @@ export interface HeldStore {
   find(serverId: string, userId: string | null): Promise<Held | null>;
   /** One that works, for requests of the hub itself: its own, or else that of the user who connected first. */
   findAny(serverId: string): Promise<Held | null>;
-  /** Stores what a sign-in gave, in place of what was there. @throws HubError NOT_FOUND when server or user is gone */
+  /**
+   * Stores what a sign-in gave, in place of what was there. That is given up where it is of another issuer, or was given
+   * to another client. Of the same it may be one sign-in with the new tokens, which an issuer may end as a whole when any
+   * token of it is given back (RFC 7009, 2.1): nothing that is in use tells whether it is.
+   * @throws HubError NOT_FOUND when server or user is gone
+   */
   put(serverId: string, userId: string | null, startedBy: string, granted: Granted): Promise<void>;
   /** @returns false when somebody else has changed the credential since it was read; then nothing is stored */
   renew(held: Held, granted: Omit<Granted, 'issuer' | 'clientId'>): Promise<boolean>;
@@ -123,9 +129,16 @@ export function createHeldStore(db: Db, vault: Vault, opener: Opener): HeldStore
         const [person] = await tx.select({ name: users.username }).from(users).where(eq(users.id, startedBy));
         if (!server || !person) throw new HubError('NOT_FOUND');
         const [before] = await tx
-          .select({ id: upstreamCredentials.id })
+          .select({
+            id: upstreamCredentials.id,
+            issuer: upstreamCredentials.issuer,
+            clientId: upstreamCredentials.clientId,
+          })
           .from(upstreamCredentials)
           .where(isOf(serverId, userId));
+        if (before && (before.issuer !== issuer || before.clientId !== clientId)) {
+          await giveUpTokens(tx, eq(upstreamCredentials.id, before.id));
+        }
         const id = before?.id ?? randomUUID();
         const columns = {
           kind: 'oauth' as const,

@@ -78,6 +78,9 @@ export async function revokeToken(
   throw denied(said, answer.status, 'did not take the token back');
 }
 
+/** With these an issuer says that it does not answer now (RFC 9110, 15.5.9; RFC 6585, 4), whatever it says besides. */
+const busy = [408, 429];
+
 async function postForm(
   asking: Asking,
   endpoint: URL,
@@ -89,7 +92,7 @@ async function postForm(
   const headers: Record<string, string> = { 'content-type': 'application/x-www-form-urlencoded' };
   authenticate(client, authMethods, form, headers);
   const answer = await asking.post(endpoint, form.toString(), headers);
-  if (answer.status >= 500) {
+  if (answer.status >= 500 || busy.includes(answer.status)) {
     const message = `The sign-in service of the server answered with HTTP status ${answer.status}.`;
     throw new HubError('UPSTREAM_UNAVAILABLE', message, { reason: `http-${answer.status}`, retryable: true });
   }

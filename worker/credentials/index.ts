@@ -42,6 +42,8 @@ export interface Credentials extends Keeper {
   finish(answer: CodeAnswer): Promise<string>;
   /** Gives tokens back that were given up: after credentials, servers or users were deleted. Never rejects. */
   giveBackAll(): Promise<void>;
+  /** For one worker of the hub: asks issuers again that did not answer. @returns what ends it */
+  keepGivingBack(everyMs?: number): () => void;
   /** The hub's own metadata document as an OAuth client, as JSON. */
   readonly clientDocument: string;
 }
@@ -58,6 +60,6 @@ export function createCredentials(options: CredentialsOptions): Credentials {
   const keeper = createKeeper({ held, askingFor, discovery, registration, publicUrl, log });
   const { begin, finish } = createSignIns({ askingFor, discovery, registration, signIns, held, own, desired, changed });
   const store = createGivenUpStore(db, opener(), options.processEnv);
-  const giveBackAll = createRevocation({ store, askingFor, discovery, registration, log });
-  return { ...keeper, begin, finish, giveBackAll, clientDocument: JSON.stringify(clientDocument(own)) };
+  const revocation = createRevocation({ store, askingFor, discovery, registration, log });
+  return { ...keeper, begin, finish, ...revocation, clientDocument: JSON.stringify(clientDocument(own)) };
 }

@@ -1,7 +1,8 @@
 // Gives tokens back that nobody here uses any more (RFC 7009), so that they are good for nobody else either. Whoever
-// disconnected does not wait for it: what becomes of it is in the audit trail and in the log.
+// disconnected does not wait for it: what becomes of it is in the audit trail and in the log. An issuer that does not
+// answer is asked again, for days, by whichever worker leads then.
 import type { GivenUp, GivenUpOutcome, GivenUpStore } from '../../lib/credentials/given-up';
-import { asHubError } from '../../lib/errors';
+import { asHubError, type ErrorCode } from '../../lib/errors';
 import type { Log } from '../../lib/log';
 import type { AskingFor } from './asking';
 import type { Discovery } from './discovery';
@@ -10,6 +11,20 @@ import type { Registration } from './registration';
 
 /** Issuers that are spoken with at a time, when many are given up at once. */
 const atOnceMax = 4;
+/** How soon an issuer is asked again; each time twice as late as the time before. */
+const againSeconds = 60;
+const againMaxSeconds = 6 * 3600;
+const lookEveryMs = 60_000;
+
+/** Nothing is known of the tokens then, and another time may be better. */
+const passing = new Set<ErrorCode>([
+  'UPSTREAM_UNAVAILABLE',
+  'UPSTREAM_TIMEOUT',
+  'UPSTREAM_BAD_ANSWER',
+  'INTERRUPTED',
+  'UNAVAILABLE',
+  'INTERNAL',
+]);
 
 export interface RevocationDeps {
   store: GivenUpStore;
@@ -20,7 +35,7 @@ export interface RevocationDeps {
 }
 
 const sharedReason =
-  'Only the access token was: the refresh token may belong to a sign-in that other servers of the same owner use.';
+  'Only the access token was: the refresh token may belong to a sign-in that is in use for the same owner.';
 const kept = (why: string): GivenUpOutcome => ({ isRevoked: false, why });
 
 export function createRevocation({ store, askingFor, discovery, registration, log }: RevocationDeps) {
@@ -46,23 +61,46 @@ export function createRevocation({ store, askingFor, discovery, registration, lo
   }
 
   async function settle(given: GivenUp): Promise<void> {
-    const { server, user, issuer } = given;
-    const outcome = await giveBack(given).catch((error: unknown) => kept(asHubError(error).message));
+    const { server, user, issuer, tries, isLast } = given;
+    let outcome: GivenUpOutcome;
+    try {
+      outcome = await giveBack(given);
+    } catch (thrown) {
+      const error = asHubError(thrown);
+      const about = { server: server.name, user, issuer, tries, why: error.message };
+      if (passing.has(error.code) && !isLast) {
+        log.info(about, 'tokens cannot be given back now; it is tried again');
+        return store.later(given, Math.min(againMaxSeconds, againSeconds * 2 ** (tries - 1)));
+      }
+      outcome = kept(tries > 1 ? `${error.message} It was asked ${tries} times.` : error.message);
+    }
     const { isRevoked, why } = outcome;
     if (!isRevoked) log.warn({ server: server.name, user, issuer, why }, 'tokens could not be given back');
     await store.told(given, outcome);
   }
 
-  /** Gives back what is given up so far. Once is enough for each, also where several workers are told at once. Never rejects. */
-  return async function giveBackAll(): Promise<void> {
+  /** Gives back what is to be given back by now. Each is asked for by one worker, also where several are told at once. Never rejects. */
+  async function giveBackAll(): Promise<void> {
     try {
-      const waiting = await store.take();
-      const next = async (): Promise<void> => {
-        for (let given = waiting.shift(); given; given = waiting.shift()) await settle(given);
-      };
-      await Promise.all(Array.from({ length: Math.min(atOnceMax, waiting.length) }, next));
+      for (;;) {
+        const waiting = await store.take();
+        if (waiting.length === 0) return;
+        const next = async (): Promise<void> => {
+          for (let given = waiting.shift(); given; given = waiting.shift()) await settle(given);
+        };
+        await Promise.all(Array.from({ length: Math.min(atOnceMax, waiting.length) }, next));
+      }
     } catch (err) {
       log.warn({ err }, 'tokens that were given up could not be read, or what became of them not be written');
     }
+  }
+
+  return {
+    giveBackAll,
+    /** Asks again from now on, where an issuer did not answer. @returns what ends it */
+    keepGivingBack(everyMs = lookEveryMs): () => void {
+      const timer = setInterval(() => void giveBackAll(), everyMs).unref();
+      return () => clearInterval(timer);
+    },
   };
 }
