@@ -5,40 +5,70 @@ import { type Action, grantable, type Permission, type ResourceType, type Scope 
 
 export type Right = [ResourceType, Action];
 
+/**
+ * What an allowed request is answered with, where it is not what the OpenAPI document names, or for an action success:
+ * a 4xx says that the right was there, and that then something else of the request stood in the way.
+ */
+interface Told {
+  answer?: number;
+}
+
 /** What a way in takes. */
-export type Way =
-  /** Everybody, without a credential too; and what the answer is to all. */
-  | { kind: 'open'; because: string }
-  /** Whoever has an account. `refused`: with a key, because it is for browsers only. */
-  | { kind: 'account'; refused?: boolean; because?: string; body?: object }
-  /** The right to some thing of the type, whichever; else 403, or 404 for pages. */
-  | {
-      kind: 'some';
-      right: Right;
-      scope?: Scope;
-      body?: object | ((actor: string) => object);
-      query?: string;
-      hidden?: boolean;
-    }
-  /** A list of all that may be read; others see an empty one. */
-  | { kind: 'list'; of: Listed }
-  /**
-   * One thing: 404 for who may not read it, 403 for who may read but not do this. `only`: whatever the rights, not
-   * others; `not`: not these. `all`: it takes the right over all. `hidden`: 404 in place of 403.
-   */
-  | {
-      kind: 'one';
-      of: Listed;
-      action: Action;
-      also?: Right[];
-      body?: object;
-      only?: Scope;
-      not?: Scope;
-      all?: boolean;
-      hidden?: boolean;
-    }
-  /** Asked elsewhere. */
-  | { kind: 'elsewhere'; test: string };
+export type Way = Told &
+  (
+    | /** Everybody, without a credential too; `answer` is what all of them get. */ {
+        kind: 'open';
+        because: string;
+        body?: object;
+      }
+    /**
+     * Whoever has an account. `browser`: keys are refused; it is for the user, who may change the own account, in a
+     * browser alone.
+     */
+    | { kind: 'account'; browser?: true; body?: object }
+    /** The right to some thing of the type, whichever; else 403, or 404 for pages. */
+    | {
+        kind: 'some';
+        right: Right;
+        scope?: Scope;
+        body?: object | ((actor: string) => object);
+        query?: string;
+        hidden?: boolean;
+      }
+    /**
+     * A list of all to which the actor has these rights, by default to read; others see an empty one. `names`: how the
+     * things are found in an entry; by default by their name.
+     */
+    | {
+        kind: 'list';
+        of: Listed;
+        rights?: Right[];
+        body?: (actor: string) => object;
+        query?: string;
+        names?: (entry: never) => string;
+      }
+    /**
+     * One thing: 404 for who may not read it, 403 for who may read but not do this. `within`: for who may, 404 without
+     * these, which are about something in it. `only`: whatever the rights, not others; `not`: not these. `all`: it takes
+     * the right over all. `self`: it takes the right to change the own account, too. `hidden`: 404 in place of 403.
+     * `absent`: the answer in place of 404. `inside`: the refusal is a JSON-RPC error in an answer of 200.
+     */
+    | {
+        kind: 'one';
+        of: Listed;
+        action: Action;
+        also?: Right[];
+        within?: Right[];
+        body?: object | ((name: string) => object);
+        only?: Scope;
+        not?: Scope;
+        all?: boolean;
+        self?: boolean;
+        hidden?: boolean;
+        absent?: number;
+        inside?: boolean;
+      }
+  );
 
 /** Things of which each actor finds an own one, one of the own group, and one of others. */
 export type Listed = 'server' | 'group' | 'tool' | 'key' | 'role' | 'user';
@@ -50,15 +80,20 @@ const one = (of: Listed, action: Action, more: Partial<Extract<Way, { kind: 'one
   ...more,
 });
 const stdio = (name: string) => ({ name, type: 'stdio', command: 'true', enabled: false });
+const forBrowsers = { kind: 'account', browser: true } as const;
+const inGroup: Right[] = [
+  ['server', 'read'],
+  ['tool', 'read'],
+];
+const toCall: Right[] = [
+  ['server', 'read'],
+  ['tool', 'read'],
+  ['tool', 'call'],
+];
 
-const connectionsTest: Way = { kind: 'elsewhere', test: 'tests/integration/credentials/connections.test.ts' };
-const overlaysTest: Way = { kind: 'elsewhere', test: 'tests/integration/servers/overlays.test.ts' };
-const providersTest: Way = { kind: 'elsewhere', test: 'tests/integration/access/external.test.ts' };
-const qualityTest: Way = { kind: 'elsewhere', test: 'tests/integration/quality/quality.test.ts' };
-const forBrowsers = { kind: 'account', refused: true, because: 'it is for browsers' } as const;
-
-export const routes: Record<string, Way> = {
-  'GET /api/v1/servers': { kind: 'list', of: 'server' },
+/** Several ways where the body decides which right it takes. */
+export const routes: Record<string, Way | Way[]> = {
+  'GET /api/v1/servers': { kind: 'list', of: 'server', query: '?limit=200' },
   'POST /api/v1/servers': { kind: 'some', right: ['server', 'create'], body: (actor) => stdio(`made-${actor}`) },
   'GET /api/v1/servers/{name}': one('server', 'read'),
   'PATCH /api/v1/servers/{name}': one('server', 'update', { body: { description: 'x' } }),
@@ -69,6 +104,7 @@ export const routes: Record<string, Way> = {
   'GET /api/v1/servers/{name}/tools': one('server', 'read'),
   'POST /api/v1/servers/{name}/tools/approve': one('server', 'update', {
     body: { tools: [{ name: 'none', definitionHash: 'a'.repeat(64) }] },
+    answer: 409, // There is no such tool.
   }),
   'GET /api/v1/servers/{name}/tools/{tool}/overlay': one('server', 'update'),
   'PUT /api/v1/servers/{name}/tools/{tool}/overlay': one('server', 'update', { body: { description: 'x' } }),
@@ -77,15 +113,19 @@ export const routes: Record<string, Way> = {
   'GET /api/v1/servers/{name}/instances': one('server', 'read'),
   'GET /api/v1/servers/{name}/report': one('server', 'read'),
   'POST /api/v1/servers/{name}/test': one('server', 'operate', { also: [['log', 'read']] }),
-  'GET /api/v1/servers/{name}/document': one('server', 'update'),
-  'POST /api/v1/servers/{name}/document/refresh': one('server', 'update'),
+  // These servers are not made of a document.
+  'GET /api/v1/servers/{name}/document': one('server', 'update', { answer: 409 }),
+  'POST /api/v1/servers/{name}/document/refresh': one('server', 'update', { answer: 409 }),
   'GET /api/v1/servers/{name}/connections': one('server', 'update'),
   'DELETE /api/v1/servers/{name}/connections/{id}': one('server', 'update'),
-  'POST /api/v1/connections/{name}/begin': connectionsTest,
-  'GET /api/v1/connections': connectionsTest,
-  'GET /api/v1/connections/{name}': connectionsTest,
-  'PUT /api/v1/connections/{name}': connectionsTest,
-  'DELETE /api/v1/connections/{name}': connectionsTest,
+  'POST /api/v1/connections/{name}/begin': [
+    one('server', 'update', { self: true, body: { for: 'hub' } }),
+    one('server', 'read', { self: true, body: { for: 'user' } }),
+  ],
+  'GET /api/v1/connections': { kind: 'list', of: 'server', names: ({ server }: { server: string }) => server },
+  'GET /api/v1/connections/{name}': one('server', 'read'),
+  'PUT /api/v1/connections/{name}': one('server', 'read', { self: true, body: { values: { token: 'x' } } }),
+  'DELETE /api/v1/connections/{name}': one('server', 'read', { self: true }),
   'POST /api/v1/tests': { kind: 'some', right: ['server', 'create'], body: stdio('tried') },
   'POST /api/v1/openapi': { kind: 'some', right: ['server', 'create'], body: { document: '{}' } },
   'POST /api/v1/import': {
@@ -93,18 +133,31 @@ export const routes: Record<string, Way> = {
     right: ['server', 'create'],
     body: { text: '{"mcpServers":{"pasted":{"command":"true"}}}', dryRun: true },
   },
-  'GET /api/v1/groups': { kind: 'list', of: 'group' },
+  'GET /api/v1/groups': { kind: 'list', of: 'group', query: '?limit=200' },
   'POST /api/v1/groups': { kind: 'some', right: ['group', 'create'], body: (actor) => ({ name: `made-${actor}-g` }) },
   'GET /api/v1/groups/{name}': one('group', 'read'),
   'PATCH /api/v1/groups/{name}': one('group', 'update', { body: { description: 'x' } }),
   'DELETE /api/v1/groups/{name}': one('group', 'delete'),
   'GET /api/v1/groups/{name}/tools': one('group', 'read'),
-  'GET /api/v1/groups/{name}/servers/{server}/tools/{tool}/overlay': overlaysTest,
-  'PUT /api/v1/groups/{name}/servers/{server}/tools/{tool}/overlay': overlaysTest,
-  'DELETE /api/v1/groups/{name}/servers/{server}/tools/{tool}/overlay': overlaysTest,
-  'GET /api/v1/tools': { kind: 'list', of: 'tool' },
-  'GET /api/v1/endpoints': { kind: 'elsewhere', test: 'tests/integration/gateway/tool-lists.test.ts' },
-  'POST /api/v1/tools/search': { kind: 'elsewhere', test: 'tests/integration/gateway/search.test.ts' },
+  'GET /api/v1/groups/{name}/servers/{server}/tools/{tool}/overlay': one('group', 'update', { within: inGroup }),
+  'PUT /api/v1/groups/{name}/servers/{server}/tools/{tool}/overlay': one('group', 'update', {
+    within: inGroup,
+    body: { description: 'x' },
+  }),
+  'DELETE /api/v1/groups/{name}/servers/{server}/tools/{tool}/overlay': one('group', 'update', { within: inGroup }),
+  'GET /api/v1/tools': { kind: 'list', of: 'tool', query: '?limit=200' },
+  'GET /api/v1/endpoints': {
+    kind: 'list',
+    of: 'server',
+    names: ({ path }: { path: string }) => path.slice('/api/mcp/'.length),
+  },
+  'POST /api/v1/tools/search': {
+    kind: 'list',
+    of: 'tool',
+    rights: toCall,
+    body: (actor) => ({ query: ['own', 'team', 'others'].map((kind) => `t-s-${actor}-${kind}`).join(' '), limit: 50 }),
+    names: ({ name }: { name: string }) => name,
+  },
   'GET /api/v1/tools/search/status': { kind: 'account' },
   'GET /api/v1/tools/cases': { kind: 'some', right: ['tool', 'read'], scope: 'all' },
   'POST /api/v1/tools/cases': {
@@ -122,11 +175,16 @@ export const routes: Record<string, Way> = {
   },
   'GET /api/v1/tools/cases/export': { kind: 'some', right: ['tool', 'read'], scope: 'all' },
   'GET /api/v1/tools/runs': { kind: 'some', right: ['tool', 'read'], scope: 'all' },
-  'POST /api/v1/tools/runs': qualityTest,
-  'GET /api/v1/tools/runs/{id}': qualityTest,
+  'POST /api/v1/tools/runs': { kind: 'some', right: ['setting', 'update'] },
+  'GET /api/v1/tools/runs/{id}': { kind: 'some', right: ['tool', 'read'], scope: 'all' },
   'GET /api/v1/tools/searches': { kind: 'some', right: ['call', 'read'] },
   'GET /api/v1/tools/searches/figures': { kind: 'some', right: ['call', 'read'] },
-  'POST /api/v1/tools/call': { kind: 'elsewhere', test: 'tests/integration/access/matrix-mcp.test.ts' },
+  'POST /api/v1/tools/call': one('server', 'read', {
+    also: toCall,
+    body: (server) => ({ server, tool: `t-${server}`, arguments: {} }),
+    hidden: true,
+    inside: true,
+  }),
   'GET /api/v1/calls': { kind: 'some', right: ['call', 'read'] },
   'GET /api/v1/audit': { kind: 'some', right: ['audit', 'read'] },
   'GET /api/v1/audit/export': { kind: 'some', right: ['audit', 'read'], query: '?format=csv' },
@@ -144,7 +202,7 @@ export const routes: Record<string, Way> = {
   },
   'DELETE /api/v1/limits': { kind: 'some', right: ['setting', 'update'], query: '?subject=key&target=*' },
   'GET /api/v1/grants': { kind: 'some', right: ['user', 'update'] },
-  'DELETE /api/v1/grants/{id}': { kind: 'elsewhere', test: 'tests/integration/access/grants.test.ts' },
+  'DELETE /api/v1/grants/{id}': one('user', 'update', { hidden: true }),
   'GET /api/v1/roles': { kind: 'some', right: ['role', 'read'] },
   'POST /api/v1/roles': {
     kind: 'some',
@@ -191,47 +249,84 @@ export const routes: Record<string, Way> = {
   'DELETE /api/v1/users/{id}/sessions/{session}': one('user', 'update', { hidden: true }),
   'GET /api/v1/invites': { kind: 'some', right: ['user', 'create'] },
   'POST /api/v1/invites': { kind: 'some', right: ['user', 'create'], body: {} },
-  'POST /api/v1/invites/accept': { kind: 'open', because: 'the token of the invite is the credential' },
+  'POST /api/v1/invites/accept': {
+    kind: 'open',
+    because: 'the token of the invite is the credential',
+    body: { token: 'x', username: 'x', password: 'a long new password' },
+    answer: 404,
+  },
   'DELETE /api/v1/invites/{id}': { kind: 'some', right: ['user', 'create'], hidden: true },
-  'POST /api/v1/password-reset': { kind: 'open', because: 'the token of the link is the credential' },
+  'POST /api/v1/password-reset': {
+    kind: 'open',
+    because: 'the token of the link is the credential',
+    body: { token: 'x', newPassword: 'a long new password' },
+    answer: 404,
+  },
   'GET /api/v1/me/sessions': { kind: 'some', right: ['user', 'update'], hidden: true },
   'DELETE /api/v1/me/sessions': { kind: 'some', right: ['user', 'update'], hidden: true },
   'DELETE /api/v1/me/sessions/{id}': { kind: 'some', right: ['user', 'update'], hidden: true },
   'GET /api/v1/me/identities': forBrowsers,
-  'POST /api/v1/me/identities/link': providersTest,
-  'POST /api/v1/me/identities/{id}/remove': providersTest,
+  // No provider is set up here.
+  'POST /api/v1/me/identities/link': { ...forBrowsers, body: { provider: 'github' }, answer: 404 },
+  // It is the only way in.
+  'POST /api/v1/me/identities/{id}/remove': { ...forBrowsers, body: {}, answer: 409 },
   'GET /api/v1/me/second-factor': forBrowsers,
-  'POST /api/v1/me/second-factor': { ...forBrowsers, body: { password: 'x' } },
-  'POST /api/v1/me/second-factor/confirm': { ...forBrowsers, body: { code: '123456' } },
-  'POST /api/v1/me/second-factor/remove': { ...forBrowsers, body: { password: 'x' } },
+  'POST /api/v1/me/second-factor': { ...forBrowsers, body: { password: 'x' }, answer: 400 },
+  // Nothing was begun.
+  'POST /api/v1/me/second-factor/confirm': { ...forBrowsers, body: { code: '123456' }, answer: 409 },
+  'POST /api/v1/me/second-factor/remove': { ...forBrowsers, body: { password: 'x' }, answer: 400 },
   'GET /api/v1/me': { kind: 'account' },
+  // There is no password.
   'POST /api/v1/me/password': {
-    kind: 'account',
-    refused: true,
-    because: 'a key must not become a password',
+    ...forBrowsers,
     body: { currentPassword: 'x', newPassword: 'a long new password' },
+    answer: 400,
   },
   'POST /api/v1/settings/secrets/rotate': { kind: 'some', right: ['setting', 'update'] },
-  'POST /api/v1/setup': { kind: 'open', because: 'the one-time token is the credential' },
+  'POST /api/v1/setup': {
+    kind: 'open',
+    because: 'the one-time token is the credential',
+    body: { token: 'x', username: 'x', password: 'a long new password' },
+    answer: 404,
+  },
 };
 
-/** By what the verb behind it takes. `input` gets the name of the thing. */
-export const serverActions: Record<string, Way & { input?: (name: string) => unknown }> = {
-  signInAction: { kind: 'open', because: 'the password is the credential' },
-  signInCodeAction: { kind: 'open', because: 'the code is the credential' },
-  setUpAction: { kind: 'open', because: 'the one-time token is the credential' },
-  decideConsentAction: { kind: 'elsewhere', test: 'tests/integration/oauth/consent-page.test.ts' },
-  finishSignInAction: { kind: 'elsewhere', test: 'tests/integration/credentials/connections.test.ts' },
-  signOutAction: { kind: 'open', because: 'it ends the own session' },
-  createGroupAction: { kind: 'some', right: ['group', 'create'], input: (name) => ({ name: `act-${name}-g` }) },
-  updateGroupAction: {
-    ...one('group', 'update'),
-    input: (name) => ({ name, patch: { description: 'x' }, ifVersion: 999 }),
+/** What an action is asked about. */
+type About = Record<string, string> & { name: string; id: string; asker: string };
+
+/** By what the verb behind it takes. */
+export const serverActions: Record<string, Way & { input?: (about: About) => unknown }> = {
+  signInAction: {
+    kind: 'open',
+    because: 'the password is the credential',
+    input: () => ({ username: 'nobody', password: 'x' }),
+    answer: 401,
   },
-  deleteGroupAction: { ...one('group', 'delete'), input: (name) => ({ name }) },
+  signInCodeAction: {
+    kind: 'open',
+    because: 'the code is the credential',
+    input: () => ({ ticket: 'x', code: '123456' }),
+    answer: 401,
+  },
+  setUpAction: {
+    kind: 'open',
+    because: 'the one-time token is the credential',
+    input: () => ({ token: 'x', username: 'x', password: 'a long new password' }),
+    answer: 404,
+  },
+  decideConsentAction: { kind: 'account', input: ({ asker }) => ({ id: 'c', userId: asker, allow: false }) },
+  finishSignInAction: { ...one('server', 'read', { absent: 400 }), input: ({ state }) => ({ state }) },
+  // It takes the cookie away, whoever asks; actors.test.ts holds that it ends no other session.
+  signOutAction: { kind: 'open', because: 'it ends the own session' },
+  createGroupAction: { kind: 'some', right: ['group', 'create'], input: ({ name }) => ({ name: `act-${name}-g` }) },
+  updateGroupAction: {
+    ...one('group', 'update', { answer: 412 }),
+    input: ({ name }) => ({ name, patch: { description: 'x' }, ifVersion: 999 }),
+  },
+  deleteGroupAction: { ...one('group', 'delete'), input: ({ name }) => ({ name }) },
   createKeyAction: { kind: 'some', right: ['key', 'create'], input: () => ({ name: 'act' }) },
-  revokeKeyAction: { ...one('key', 'delete'), input: (id) => ({ id }) },
-  rotateKeyAction: { ...one('key', 'create', { only: 'own' }), input: (id) => ({ id, overlapHours: 1 }) },
+  revokeKeyAction: { ...one('key', 'delete'), input: ({ id }) => ({ id }) },
+  rotateKeyAction: { ...one('key', 'create', { only: 'own' }), input: ({ id }) => ({ id, overlapHours: 1 }) },
   setLimitAction: {
     kind: 'some',
     right: ['setting', 'update'],
@@ -241,34 +336,38 @@ export const serverActions: Record<string, Way & { input?: (name: string) => unk
     kind: 'some',
     right: ['setting', 'update'],
     input: () => ({ subject: 'key', target: '*', ifVersion: 999 }),
+    answer: 412,
   },
   createRoleAction: {
     kind: 'some',
     right: ['role', 'create'],
-    input: (name) => ({ name: `act-${name}`, permissions: [] }),
+    input: ({ name }) => ({ name: `act-${name}`, permissions: [] }),
   },
-  duplicateRoleAction: { ...one('role', 'create'), input: (name) => ({ source: name, name: 'copy' }) },
+  duplicateRoleAction: { ...one('role', 'create'), input: ({ name }) => ({ source: name, name: 'copied' }) },
   updateRoleAction: {
-    ...one('role', 'update'),
-    input: (name) => ({ name, patch: { description: 'x' }, ifVersion: 999 }),
+    ...one('role', 'update', { answer: 412 }),
+    input: ({ name }) => ({ name, patch: { description: 'x' }, ifVersion: 999 }),
   },
-  deleteRoleAction: { ...one('role', 'delete'), input: (name) => ({ name, ifVersion: 999 }) },
-  operateServerAction: { ...one('server', 'operate'), input: (name) => ({ name, operation: 'stop' }) },
-  createServerAction: { kind: 'some', right: ['server', 'create'], input: (name) => stdio(`act-${name}`) },
+  deleteRoleAction: { ...one('role', 'delete', { answer: 412 }), input: ({ name }) => ({ name, ifVersion: 999 }) },
+  operateServerAction: { ...one('server', 'operate'), input: ({ name }) => ({ name, operation: 'stop' }) },
+  createServerAction: { kind: 'some', right: ['server', 'create'], input: ({ name }) => stdio(`act-${name}`) },
   updateServerAction: {
-    ...one('server', 'update'),
-    input: (name) => ({ name, patch: { description: 'x' }, ifVersion: 999 }),
+    ...one('server', 'update', { answer: 412 }),
+    input: ({ name }) => ({ name, patch: { description: 'x' }, ifVersion: 999 }),
   },
   approveToolsAction: {
-    ...one('server', 'update'),
-    input: (name) => ({ name, approval: { tools: [{ name: 'none', definitionHash: 'a'.repeat(64) }] } }),
+    ...one('server', 'update', { answer: 409 }),
+    input: ({ name }) => ({ name, approval: { tools: [{ name: 'none', definitionHash: 'a'.repeat(64) }] } }),
   },
   setOverlayAction: {
-    ...one('server', 'update'),
-    input: (name) => ({ server: name, tool: `t-${name}`, overlay: {}, ifVersion: 999 }),
+    ...one('server', 'update', { answer: 412 }),
+    input: ({ name }) => ({ server: name, tool: `t-${name}`, overlay: {}, ifVersion: 999 }),
   },
-  setGroupOverlayAction: { ...overlaysTest, input: () => ({}) },
-  deleteServerAction: { ...one('server', 'delete'), input: (name) => ({ name }) },
+  setGroupOverlayAction: {
+    ...one('group', 'update', { within: inGroup, answer: 412 }),
+    input: ({ name: group, server, tool }) => ({ group, server, tool, overlay: {}, ifVersion: 999 }),
+  },
+  deleteServerAction: { ...one('server', 'delete'), input: ({ name }) => ({ name }) },
   planImportAction: {
     kind: 'some',
     right: ['server', 'create'],
@@ -277,13 +376,14 @@ export const serverActions: Record<string, Way & { input?: (name: string) => unk
   applyImportAction: { kind: 'some', right: ['server', 'create'], input: () => ({ text: '{"mcpServers":{}}' }) },
 };
 
-/** By the folder below app. */
-export const pages: Record<string, Way> = {
+/** By the folder below app. `shows`: whether what is shown tells of the thing. */
+export const pages: Record<string, Way & { shows?: (page: { props: Record<string, unknown> }) => boolean }> = {
   '(auth)/setup': { kind: 'open', because: 'the one-time token is the credential' },
   '(auth)/signin': { kind: 'open', because: 'it is where a password is given' },
   '(auth)/invite': { kind: 'open', because: 'the token of the invite is the credential' },
-  '(auth)/connections/[name]': connectionsTest,
-  '(auth)/connections/callback': connectionsTest,
+  '(auth)/connections/[name]': one('server', 'read'),
+  // It names the server to those who may read it.
+  '(auth)/connections/callback': { ...one('server', 'read'), shows: ({ props }) => props.server !== null },
   '(auth)/consent/[id]': { kind: 'open', because: 'without the cookie of a request it says that there is none' },
   '(auth)/reset': { kind: 'open', because: 'the token of the link is the credential' },
   '(dashboard)/account': { kind: 'some', right: ['user', 'update'] },
