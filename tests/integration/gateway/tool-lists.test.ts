@@ -5,6 +5,7 @@ import { SSEClientTransport } from '@modelcontextprotocol/sdk/client/sse.js';
 import { ToolListChangedNotificationSchema } from '@modelcontextprotocol/sdk/types.js';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import type { ToolListMode } from '../../../lib/routing/schema';
+import { tokensOfTools } from '../../../lib/routing/tokens';
 import { readEvents } from '../../support/event-reader';
 import { keyActor, memoryUpstream, rpc, serverRow, startGateway, type TestGateway } from '../../support/gateway';
 import { lastMessage, modernClient, modernPost, modernResult } from '../../support/modern';
@@ -152,7 +153,16 @@ describe.each(['legacy', 'modern'] as const)('a client of the %s era', (era) => 
       expect(await names(member)).toEqual([...meta, 'files__read_file']);
       await expect(call(member, 'vault__read_secret')).rejects.toMatchObject({ code: -32602 });
       expect(await names(await clients[era](path, 'reader'))).toEqual([...meta, 'files__read_file']);
+      // The list is one page.
+      await expect(admin.listTools({ cursor: 'x' })).rejects.toMatchObject({ code: -32602 });
     }
+    // What is not listed is run through the search alone where that is what the path says.
+    await set('/api/mcp', { pinned });
+    const strict = await clients[era]('/api/mcp/$smart');
+    expect(await names(strict)).toEqual([...meta, 'vault__read_secret', 'files__read_file']);
+    expect(await call(strict, 'files__read_file')).toBe('ran read_file');
+    await expect(call(strict, 'files__move_file')).rejects.toMatchObject({ code: -32602 });
+    expect(await call(strict, 'call_tool', { id: 'files__move_file' })).toBe('ran move_file');
   });
 
   it('is told of a search that comes too often, with the time to wait', async () => {
@@ -276,6 +286,7 @@ describe('the endpoints that a caller may use', () => {
     // The figure is that of what is sent.
     const { tools } = await modernResult(hub, 'tools/list', {}, { path: '/api/mcp/team' });
     expect(tools).toHaveLength(4);
+    expect(team?.tokens.smart).toBe(tokensOfTools(tools as object[]));
   });
 
   it('are those of the caller, with its own view', () => {

@@ -138,6 +138,9 @@ eachDatabase('lists of tools', (kind) => {
     const one = (await getServer(ctx(admin), 'one')).id;
     const { toolList } = await loadEndpoints(use().db);
     expect(toolList).toMatchObject({ mode: 'auto', pinned: [{ tool: 'x' }, { serverId: one, tool: 'a' }] });
+    // The next change drops what is gone.
+    await setRootToolList(ctx(admin), { pinned: ['one/b'] });
+    expect((await loadEndpoints(use().db)).toolList?.pinned).toEqual([{ serverId: one, tool: 'b' }]);
   });
 
   it('of the endpoint over everything: two who change it at once lose nothing', async () => {
