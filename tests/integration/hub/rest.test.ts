@@ -4,9 +4,11 @@ import { join } from 'node:path';
 import { io } from 'socket.io-client';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { root } from '../../../scripts/prepare.mjs';
+import { fairNow } from '../../support/fair-clock';
 import { type Hub, startHub, treeOf } from '../../support/hub';
 import { type Answer, mcpHeaders, openSession, read, rest, sendBytes, statuses } from '../../support/hub-client';
 import { until } from '../../support/until';
+import { linesTo, speak, workersOf } from '../../support/workers';
 
 const program = join(root, 'tests/support/servers/stdio.mjs');
 const secretInFile = 'planted-secret-of-the-file-1';
@@ -52,6 +54,7 @@ function expectProblem(answer: Answer, status: number, code: string): void {
 beforeAll(async () => {
   hub = await startHub({
     web: true,
+    env: { MCPHUB_WORKERS: '2' },
     config: { mcpServers: { filed: { command: process.execPath, args: [program], env: { A_TOKEN: secretInFile } } } },
   });
   await isReady('filed');
@@ -418,6 +421,120 @@ describe('pages', () => {
       expect(text).not.toMatch(/\n\s+at /);
     }
   });
+});
+
+describe('what models see of tools, changed over REST', () => {
+  const meta = ['search_tools', 'describe_tool', 'call_tool'];
+  type Shown = { name: string; description?: string }[];
+  const overlay = { description: 'Says it once more.' };
+
+  /** A session at each worker, with its stream. */
+  async function listenersAt(endpoint: string) {
+    const at = { ...hub, mcpUrl: hub.mcpUrl + endpoint };
+    const pids = workersOf(hub);
+    expect(pids).toHaveLength(2);
+    const [lines, streams] = [await linesTo(at, pids), await linesTo(at, pids)];
+    return Promise.all(
+      lines.map(async (line, index) => {
+        const session = await speak(line).open();
+        const client = speak(line, session);
+        const list = async () => (await client.request('tools/list')).json.result.tools as Shown;
+        await list();
+        const each = { list, heard: '', close: () => [line, streams[index]].forEach((used) => void used?.close()) };
+        await streams[index]?.listen({ 'mcp-session-id': session }, (text) => {
+          each.heard += text;
+        }).opened;
+        return each;
+      }),
+    );
+  }
+
+  it.each([
+    [
+      'everything',
+      '',
+      [
+        ['PATCH', '/settings/tool-list', { mode: 'smart' }, (tools: Shown) => tools.length === 3],
+        [
+          'PATCH',
+          '/settings/tool-list',
+          { pinned: ['filed/echo'] },
+          (tools: Shown) => tools[3]?.name === 'filed__echo',
+        ],
+        [
+          'PUT',
+          '/servers/filed/tools/echo/overlay',
+          overlay,
+          (tools: Shown) => tools[3]?.description === overlay.description,
+        ],
+        [
+          'DELETE',
+          '/servers/filed/tools/echo/overlay',
+          undefined,
+          (tools: Shown) => tools[3]?.description !== overlay.description,
+        ],
+        ['PATCH', '/settings/tool-list', { mode: 'full', pinned: [] }, (tools: Shown) => tools.length > 3],
+      ],
+    ],
+    [
+      'a group',
+      '/effect',
+      [
+        [
+          'PATCH',
+          '/groups/effect',
+          { servers: [{ server: 'filed', tools: ['echo', 'pid'] }] },
+          (tools: Shown) => tools.length === 2,
+        ],
+        [
+          'PUT',
+          '/groups/effect/servers/filed/tools/echo/overlay',
+          overlay,
+          (tools: Shown) => tools[0]?.description === overlay.description,
+        ],
+        [
+          'PATCH',
+          '/groups/effect',
+          { toolList: { mode: 'smart', pinned: ['filed/pid'] } },
+          (tools: Shown) => tools.length === 4,
+        ],
+        [
+          'PATCH',
+          '/groups/effect',
+          { toolList: null, servers: [{ server: 'filed', tools: ['pid'] }] },
+          (tools: Shown) => tools.length === 1,
+        ],
+      ],
+    ],
+  ] as const)(
+    'at the endpoint of %s is told at every worker within a second, and so listed there',
+    async (_of, endpoint, changes) => {
+      if (endpoint) {
+        const made = await ask('POST', '/groups', { name: 'effect', servers: [{ server: 'filed', tools: ['echo'] }] });
+        expect(made.status).toBe(201);
+        const isThere = () =>
+          openSession(hub, { endpoint }).then(
+            (session) => session.end().then(() => true),
+            () => false,
+          );
+        await until(isThere, 5_000, hub.logs);
+      }
+      const listeners = await listenersAt(endpoint);
+      for (const each of listeners) expect((await each.list()).map(({ name }) => name)).not.toEqual(meta);
+      for (const [method, path, body, isShown] of changes) {
+        for (const each of listeners) each.heard = '';
+        const answer = await ask(method, path, body);
+        expect([answer.status, answer.text]).toEqual([body === undefined ? 204 : 200, expect.any(String)]);
+        const startedAt = fairNow();
+        const areTold = () => listeners.every(({ heard }) => heard.includes('notifications/tools/list_changed'));
+        await until(areTold, 5_000, () => `${method} ${path}: ${listeners.map(({ heard }) => heard).join(' | ')}`);
+        expect(fairNow() - startedAt).toBeLessThan(1_000);
+        for (const each of listeners) expect(await each.list()).toSatisfy(isShown);
+      }
+      for (const each of listeners) each.close();
+      if (endpoint) expect((await ask('DELETE', '/groups/effect')).status).toBe(204);
+    },
+  );
 });
 
 /** All that a signed-in admin's socket receives until the server has come back. */
