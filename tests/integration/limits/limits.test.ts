@@ -14,6 +14,7 @@ import {
 } from '../../../lib/limits';
 import { createServer } from '../../../lib/servers';
 import { eachDatabase } from '../../support/database';
+import { fairNow } from '../../support/fair-clock';
 import { until } from '../../support/until';
 import { accessFixture } from '../access/fixture';
 
@@ -123,6 +124,63 @@ eachDatabase('limits of calls', (kind) => {
     await Promise.all(workers.map((limiter) => limiter.close()));
     const restarted = await limiterOf();
     expect(() => call(restarted, key.id)).toThrow('10 calls in a day');
+    await restarted.close();
+  });
+
+  it('let no more through over several workers than the limit, and what the others let through two seconds before', async () => {
+    const most = 60;
+    const { key } = await createKey(root, { name: 'ci' });
+    await setLimit(root, { subject: 'key', target: key.id, perDay: most });
+    const workers = await Promise.all([1, 2, 3, 4].map(limiterOf));
+    const passed: { worker: number; atMs: number }[] = [];
+    const isThrough = (worker: number) => {
+      try {
+        call(workers[worker] as Limiter, key.id)?.release();
+      } catch (error) {
+        expect(error).toMatchObject({ code: 'LIMIT_EXCEEDED', extras: { reason: 'quota' } });
+        return false;
+      }
+      passed.push({ worker, atMs: fairNow() });
+      return true;
+    };
+    await Promise.all(
+      workers.map(async (_limiter, worker) => {
+        while (isThrough(worker)) await new Promise((resolve) => setTimeout(resolve, 200));
+      }),
+    );
+    // Two seconds, and the time that two writes take.
+    const known = ({ worker, atMs }: (typeof passed)[number]) =>
+      passed.filter((each) => each.atMs < atMs && (each.worker === worker || each.atMs < atMs - 2_500)).length;
+    expect(Math.max(...passed.map(known))).toBeLessThan(most);
+    expect(passed.length).toBeGreaterThanOrEqual(most);
+    expect(passed.length).toBeLessThan(2 * most);
+    await Promise.all(workers.map((limiter) => limiter.close()));
+  });
+
+  it('are, for what reaches all workers at once, those of each worker', async () => {
+    const { key } = await createKey(root, { name: 'ci' });
+    await setLimit(root, { subject: 'key', target: key.id, perDay: 5 });
+    const workers = await Promise.all([1, 2, 3].map(limiterOf));
+    const through = () => {
+      let count = 0;
+      for (const limiter of workers) {
+        for (let at = 0; at < 10; at++) {
+          try {
+            call(limiter, key.id)?.release();
+            count++;
+          } catch {
+            break;
+          }
+        }
+      }
+      return count;
+    };
+    expect(through()).toBe(15);
+    expect(through()).toBe(0);
+    await until(async () => (await listLimits(root))[0]?.today === 15, 5000);
+    await Promise.all(workers.map((limiter) => limiter.close()));
+    const restarted = await limiterOf();
+    expect(() => call(restarted, key.id)).toThrow('5 calls in a day');
     await restarted.close();
   });
 
