@@ -5,7 +5,7 @@ import { mkdtempSync, rmSync } from 'node:fs';
 import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { afterEach, describe, expect, it } from 'vitest';
+import { afterAll, describe, expect, it } from 'vitest';
 import { isRunning } from '../../scripts/lock.mjs';
 import { root } from '../../scripts/prepare.mjs';
 import { fairNow } from '../support/fair-clock';
@@ -17,23 +17,6 @@ const memoryServer = {
   args: [join(root, 'node_modules/@modelcontextprotocol/server-memory/dist/index.js')],
 };
 const config = { mcpServers: { memory: memoryServer } };
-
-let hub: Hub | undefined;
-
-async function start(options: HubOptions = {}): Promise<Hub> {
-  hub = await startHub({ config, ...options });
-  return hub;
-}
-
-afterEach(async () => {
-  await hub?.stop();
-  hub = undefined;
-});
-
-/** The next life of a hub: the same data, address and key. */
-function again({ dataDir, port, apiKey }: Hub): HubOptions {
-  return { config, dataDir, port, env: { MCPHUB_BOOTSTRAP_API_KEY: apiKey } };
-}
 
 async function readGraph({ mcpUrl, apiKey }: Hub): Promise<number> {
   const headers = {
@@ -83,46 +66,35 @@ function launch(env: Record<string, string>): Promise<{ code: number | null; out
   });
 }
 
-describe('a stop', () => {
-  for (const signal of ['SIGTERM', 'SIGINT'] as const) {
-    for (const throughNpm of [false, true]) {
-      it(`by ${signal} to ${throughNpm ? 'npm' : 'the launcher'} ends with exit code 0, and leaves no process and no port`, async () => {
-        const running = await start({ throughNpm });
-        await serves(running, 20_000);
-        expect(await running.terminate(signal)).toBe(0);
-        await running.stop(); // asserts that nothing is left
-      });
-    }
-  }
-});
+describe('the lives of one hub, in turn', () => {
+  let running: Hub;
+  let firstMs = 0;
 
-describe('a killed launcher', () => {
-  it('leaves no server of its life behind after the next start, and that start works', async () => {
-    const first = await start();
-    await serves(first, 20_000);
-    const family = [...treeOf(first.pid('launcher') ?? 0), ...mcpServerOf(first)];
-    // The worker cannot end its servers itself when it dies in the same moment.
-    first.kill('launcher');
-    first.kill('worker');
-    await first.ended;
-    const second = await startHub(again(first));
-    try {
-      await until(
-        () => !family.some(isRunning),
-        10_000,
-        () => JSON.stringify(family.filter(isRunning)),
-      );
-      await serves(second, 20_000);
-    } finally {
-      await second.stop();
-    }
-  });
-});
-
-describe('a program that is killed is started again, with the reason in the log', () => {
-  it('the worker: sessions and calls work again within seconds', async () => {
-    const running = await start();
+  /** The next life: the same data, address and key. */
+  async function live(options: HubOptions): Promise<void> {
+    running = await startHub({ config, ...options });
     await serves(running, 20_000);
+  }
+  const again = (options: HubOptions = {}): HubOptions => {
+    const { dataDir, port, apiKey } = running;
+    return { dataDir, port, env: { MCPHUB_BOOTSTRAP_API_KEY: apiKey }, ...options };
+  };
+
+  afterAll(() => running?.stop());
+
+  it('the first makes its database, and serves', async () => {
+    const startedAt = fairNow();
+    await live({ firstStart: true });
+    firstMs = fairNow() - startedAt;
+  });
+
+  it('a second hub on its data directory names the process that has it, and ends', async () => {
+    const { code, output } = await launch({ MCPHUB_DATA_DIR: running.dataDir });
+    expect(code).toBe(1);
+    expect(output).toContain(`is running already: pid ${running.pid('launcher')}, ${running.url}`);
+  });
+
+  it('a killed worker is started again, with the reason in the log: calls work within seconds', async () => {
     const before = running.pid('worker');
     const servers = mcpServerOf(running);
     running.kill('worker');
@@ -132,9 +104,7 @@ describe('a program that is killed is started again, with the reason in the log'
     expect(servers.some(isRunning)).toBe(false);
   });
 
-  it('the database: calls go on while it is away, and what was committed is still there', async () => {
-    const running = await start();
-    await serves(running, 20_000);
+  it('a killed database is started again: calls go on while it is away, and what was committed is still there', async () => {
     const before = running.pid('database');
     running.kill('database');
     expect(await readGraph(running)).toBe(200);
@@ -144,9 +114,44 @@ describe('a program that is killed is started again, with the reason in the log'
     await serves(running, 5_000);
   });
 
-  it('the web program: MCP goes on, pages are told to come again, and then come [F-HUB-02]', async () => {
-    const running = await start({ web: true });
-    await serves(running, 20_000);
+  it('ends by SIGTERM to the launcher with exit code 0, and leaves no process and no port', async () => {
+    expect(await running.terminate('SIGTERM')).toBe(0);
+    await running.stop({ keepData: true }); // asserts that nothing is left
+  });
+
+  it('the second needs no set-up, is quicker than the first, and keeps its keys', async () => {
+    const startedAt = fairNow();
+    await live(again());
+    expect(fairNow() - startedAt).toBeLessThan(firstMs); // 5 s on a quiet machine: `npm run bench`
+  });
+
+  it('ends by SIGINT to the launcher in the same way', async () => {
+    expect(await running.terminate('SIGINT')).toBe(0);
+    await running.stop({ keepData: true });
+  });
+
+  it('the third is killed, launcher and worker: the next leaves no server of its life behind, and works', async () => {
+    await live(again());
+    const family = [...treeOf(running.pid('launcher') ?? 0), ...mcpServerOf(running)];
+    // The worker cannot end its servers itself when it dies in the same moment.
+    running.kill('launcher');
+    running.kill('worker');
+    await running.ended;
+    await live(again({ throughNpm: true }));
+    await until(
+      () => !family.some(isRunning),
+      10_000,
+      () => JSON.stringify(family.filter(isRunning)),
+    );
+  });
+
+  it('ends by SIGINT to npm in the same way', async () => {
+    expect(await running.terminate('SIGINT')).toBe(0);
+    await running.stop({ keepData: true });
+  });
+
+  it('a killed web program is started again: MCP goes on, pages are told to come again, and then come [F-HUB-02]', async () => {
+    await live(again({ throughNpm: true, web: true }));
     expect((await fetch(`${running.url}/signin`)).status).toBe(200);
     const before = running.pid('web');
     running.kill('web');
@@ -158,6 +163,11 @@ describe('a program that is killed is started again, with the reason in the log'
     expect(running.pid('web')).not.toBe(before);
     const programs: HubPart[] = ['launcher', 'worker', 'database', 'web'];
     expect(programs.map((part) => running.pid(part)).every(Number.isInteger)).toBe(true);
+  });
+
+  it('ends by SIGTERM to npm in the same way', async () => {
+    expect(await running.terminate('SIGTERM')).toBe(0);
+    await running.stop();
   });
 });
 
@@ -176,13 +186,6 @@ describe('a start', () => {
     expect(output).toContain(`PORT=${port + 1} npm start`);
   });
 
-  it('on a data directory in use names the process that has it', async () => {
-    const running = await start();
-    const { code, output } = await launch({ MCPHUB_DATA_DIR: running.dataDir });
-    expect(code).toBe(1);
-    expect(output).toContain(`is running already: pid ${running.pid('launcher')}, ${running.url}`);
-  });
-
   it('with unusable settings lists all of them and ends with code 1', async () => {
     const { code, output } = await launch({ PORT: '0', LOG_LEVEL: 'loud', MCPHUB_ADMIN_USERNAME: 'admin' });
     expect(code).toBe(1);
@@ -191,25 +194,11 @@ describe('a start', () => {
   });
 
   it('without a first admin prints a setup link that works once, and the addresses', async () => {
-    const running = await start({
-      firstStart: true,
-      env: { MCPHUB_ADMIN_USERNAME: '', MCPHUB_ADMIN_PASSWORD: '', MCPHUB_BOOTSTRAP_API_KEY: '' },
-    });
-    await until(() => running.logs().includes('Ctrl-C to stop'), 20_000, running.logs);
+    const env = { MCPHUB_ADMIN_USERNAME: '', MCPHUB_ADMIN_PASSWORD: '', MCPHUB_BOOTSTRAP_API_KEY: '' };
+    const running = await startHub({ env });
+    await running.stop();
     expect(running.logs()).toMatch(/Set up +http:\/\/127\.0\.0\.1:\d+\/setup\?token=\S+/);
     expect(running.logs()).toContain(running.mcpUrl);
     expect(running.logs()).toContain(running.dataDir);
-  });
-
-  it('of a hub that has run before needs no set-up, is quicker than the first, and keeps its keys', async () => {
-    const firstStartedAt = fairNow();
-    const first = await start({ firstStart: true });
-    await serves(first, 20_000);
-    const firstMs = fairNow() - firstStartedAt;
-    await first.stop({ keepData: true });
-    const secondStartedAt = fairNow();
-    const second = await start(again(first));
-    await serves(second, 20_000);
-    expect(fairNow() - secondStartedAt).toBeLessThan(firstMs); // 5 s on a quiet machine: `npm run bench`
   });
 });

@@ -1,7 +1,9 @@
-// The embedded database as a program of its own, started from source.
+// The embedded database as a program of its own, as it was built.
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
+import { join } from 'node:path';
 import { finished } from 'node:stream/promises';
+import { ensurePrograms, root } from '../../scripts/prepare.mjs';
 import { until } from './until';
 
 export interface EmbeddedProcess {
@@ -13,7 +15,8 @@ export interface EmbeddedProcess {
 
 /** Spawns it and waits for its `ready` message or its end. */
 export async function startEmbeddedProcess(dataDir: string): Promise<EmbeddedProcess> {
-  const child = spawn(process.execPath, ['--import', 'tsx', 'lib/db/embedded/main.ts'], {
+  await ensurePrograms();
+  const child = spawn(process.execPath, [join(root, 'dist/database.mjs')], {
     env: { ...process.env, MCPHUB_DATA_DIR: dataDir },
     stdio: ['ignore', 'pipe', 'pipe', 'ipc'],
   });

@@ -2,7 +2,7 @@
 // promised by date (keys with an expiry) goes by it; all durations go by the monotonic clock.
 import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { afterEach, expect, it } from 'vitest';
+import { expect, it, onTestFinished } from 'vitest';
 import { root } from '../../../scripts/prepare.mjs';
 import { fairNow } from '../../support/fair-clock';
 import { type Hub, startHub } from '../../support/hub';
@@ -15,13 +15,6 @@ const hourMs = 3_600_000;
 /** Longer than a lease is renewed in, and than rows are reconciled in. */
 const watchedMs = 16_000;
 
-let hub: Hub | undefined;
-
-afterEach(async () => {
-  await hub?.stop();
-  hub = undefined;
-});
-
 function jump(to: Hub, ms: number): void {
   writeFileSync(join(to.dataDir, 'clock-offset'), String(ms));
   const pids = (['launcher', 'database', 'worker'] as const).flatMap((part) => to.pid(part) ?? []);
@@ -29,11 +22,12 @@ function jump(to: Hub, ms: number): void {
   for (const pid of pids) process.kill(pid, 'SIGUSR2');
 }
 
-it.each([
+// Side by side: both watch for a while whether anything happens.
+it.concurrent.each([
   ['ahead', hourMs],
   ['back', -hourMs],
 ])('an hour %s: nothing expires, nothing is restarted, nothing is cut off [F-HUB-04]', async (_where, ms) => {
-  hub = await startHub({
+  const hub = await startHub({
     config: {
       mcpServers: {
         good: fixture('good', { timeoutMs: 60_000 }),
@@ -42,10 +36,11 @@ it.each([
     },
     env: { NODE_OPTIONS: `--require ${join(root, 'tests/support/clock-jump.cjs')}` },
   });
+  onTestFinished(() => hub.stop());
   const { url } = hub;
   const good = await untilShown(hub, 'good', ({ state, tools }) => state === 'ready' && tools > 0, 20_000);
   const spent = await untilShown(hub, 'spent', ({ state }) => state === 'crashed', 20_000);
-  const programs = (['database', 'worker'] as const).map((part) => hub?.pid(part));
+  const programs = (['database', 'worker'] as const).map((part) => hub.pid(part));
   const session = await openSession(hub);
   const underWay = session.call('good__sleep', { ms: 6_000 });
   const begun = fairNow();
@@ -63,7 +58,7 @@ it.each([
   expect(now.spent).toMatchObject({ state: 'crashed', attempt: spent.attempt, lastExit: spent.lastExit });
   expect((await fetch(`${url}/readyz`)).status).toBe(200);
   expect((await openSession(hub)).id).toBeTruthy();
-  expect(programs).toEqual((['database', 'worker'] as const).map((part) => hub?.pid(part)));
+  expect(programs).toEqual((['database', 'worker'] as const).map((part) => hub.pid(part)));
   const complaints = hub
     .logs()
     .split('\n')
