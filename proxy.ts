@@ -20,5 +20,5 @@ export function proxy(request: NextRequest): NextResponse {
   return response;
 }
 
-/** Pages only: REST answers set their own headers, and files need no nonce. */
-export const config = { matcher: ['/((?!api/|_next/static|_next/image|favicon.ico).*)'] };
+/** Pages only: REST answers set their own headers, and files need no nonce. Below a path the root has no slash of its own. */
+export const config = { matcher: ['/', '/((?!api/|_next/static|_next/image|favicon.ico).*)'] };

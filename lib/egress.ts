@@ -42,7 +42,8 @@ export function readEgress(text: string): { rules: EgressRules } | { faults: str
   return faults.length > 0 ? { faults } : { rules: { mode: 'list', list } };
 }
 
-function cidrOf(entry: string): Cidr | null {
+/** A network in CIDR notation or a single address; null for anything else. */
+export function cidrOf(entry: string): Cidr | null {
   const [address = '', bits, ...more] = entry.split('/');
   const version = isIP(address);
   if (version === 0 || more.length > 0 || address.includes('%')) return null;

@@ -6,8 +6,10 @@ import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
 import { z } from 'zod';
 import { readAllowedHosts } from './allowed-hosts';
+import { basePathOf, isPlainPath } from './base-path';
 import { readEgress } from './egress';
 import { singleton } from './singleton';
+import { readTrustedProxies } from './trusted-proxies';
 
 const port = z.coerce.number().int().min(1).max(65535);
 const httpUrl = z.url({ protocol: /^https?$/, error: 'must be an http or https URL' });
@@ -48,6 +50,10 @@ export const envSchema = z.object({
     .describe('Database, keys and sockets of this hub; created with mode 0700'),
   MCPHUB_CONFIG: z.string().optional().describe('Servers file in mcpServers format; ./mcp.json is used when it exists'),
   MCPHUB_PUBLIC_URL: httpUrl
+    .refine(
+      (text) => isPlainPath(basePathOf(text)),
+      'its path may hold letters, digits and . _ ~ - between its slashes',
+    )
     .optional()
     .describe('URL under which browsers and clients reach the hub; default http://HOST:PORT'),
   MCPHUB_ALLOWED_HOSTS: z
@@ -55,6 +61,11 @@ export const envSchema = z.object({
     .default('')
     .superRefine(tellFaults(readAllowedHosts))
     .describe('Further hosts under which the hub is reached, comma-separated; a port or https:// may be named'),
+  MCPHUB_TRUSTED_PROXIES: z
+    .string()
+    .default('')
+    .superRefine(tellFaults(readTrustedProxies))
+    .describe('Addresses and CIDRs of proxies whose X-Forwarded-For names the caller, comma-separated; default: none'),
   MCPHUB_ADMIN_USERNAME: z
     .string()
     .min(1)

@@ -4,6 +4,7 @@ import { readFileSync, watch } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import { fileURLToPath, pathToFileURL } from 'node:url';
+import { basePathOf, isAmbiguousPath } from '../lib/base-path';
 import { type Env, EnvError, envSchema, fileSettings, parseEnv, runtimeDir } from '../lib/env';
 import { createOutput } from './launcher/output';
 import { freePort, holderOf, portFault } from './launcher/port';
@@ -57,6 +58,7 @@ export async function launch({ mode, web: withWeb }: LaunchOptions): Promise<voi
     giveUp(describePortFault(fault, env));
   }
   warnAboutHost(env);
+  warnAboutPath(env);
   for (const warning of unknownSettings(Object.keys(process.env))) output.say(`Warning: ${warning}`);
 
   const programs: { database?: Program; worker?: Program; web?: Program } = {};
@@ -226,6 +228,14 @@ function describePortFault(fault: string, { HOST, PORT }: Env): string {
 function warnAboutHost({ HOST }: Env): void {
   if (/^(127\.|::1$|localhost$)/.test(HOST)) return;
   output.say(`Warning: HOST=${HOST} makes the hub reachable from other machines. Put TLS in front of it.`);
+}
+
+function warnAboutPath({ MCPHUB_PUBLIC_URL }: Env): void {
+  const path = basePathOf(MCPHUB_PUBLIC_URL);
+  if (!isAmbiguousPath(path)) return;
+  output.say(
+    `Warning: ${path} in MCPHUB_PUBLIC_URL begins like a page of the hub: the proxy has to take it away, and the dashboard works through the proxy alone.`,
+  );
 }
 
 function giveUp(text: string): never {

@@ -1,4 +1,4 @@
 export const root: string;
 export function ensureInstalled(): Promise<void>;
 export function ensurePrograms(): Promise<void>;
-export function ensureWeb(): Promise<void>;
+export function ensureWeb(publicUrl?: string, pages?: string[]): Promise<void>;

@@ -46,6 +46,20 @@ const parts = {
   },
 };
 
+/**
+ * The web program below a path: Next puts the path into what it builds. It lies beside the other build, so that hubs with
+ * and without a path run from one folder.
+ * @param pages patterns of the only files of app/ to build, and these quickly, for tests; undefined: all
+ */
+const webBelow = (path, pages) => ({
+  ...parts.web,
+  title: `Building the dashboard for ${path}`,
+  stamp: join(root, '.next-below/.mcphub-stamp'),
+  variant: `${path} ${pages ?? ''}`,
+  command: [...parts.web.command, ...(pages ? ['--debug-build-paths', pages.join()] : [])],
+  env: { MCPHUB_PUBLIC_URL: `http://hub.invalid${path}`, MCPHUB_QUICK_BUILD: pages ? '1' : '' },
+});
+
 /** Installs packages if they are not those of the lock file, and mends them. */
 export async function ensureInstalled() {
   await ensurePackages();
@@ -68,17 +82,32 @@ async function ensurePackages() {
 /** Bundles database, worker and launcher into dist/ if their sources changed. */
 export const ensurePrograms = () => ensureBuilt(parts.programs);
 
-/** Builds the Next program if its sources changed. */
-export const ensureWeb = () => ensureBuilt(parts.web);
+/**
+ * Builds the Next program if its sources, or the path that it is served below, changed.
+ * @param publicUrl MCPHUB_PUBLIC_URL, whose path counts
+ * @param pages as `webBelow`, for tests
+ */
+export function ensureWeb(publicUrl = '', pages = undefined) {
+  const path = URL.canParse(publicUrl) ? new URL(publicUrl).pathname.replace(/\/+$/, '') : '';
+  return ensureBuilt(path ? webBelow(path, pages) : parts.web);
+}
 
-async function ensureBuilt({ title, stamp, inputs, command }) {
-  const isFresh = () => existsSync(stamp) && readFileSync(stamp, 'utf8') === hashOf([...inputs, 'package-lock.json']);
+async function ensureBuilt({
+  title,
+  stamp,
+  inputs,
+  command,
+  variant = '',
+  env = { MCPHUB_PUBLIC_URL: '', MCPHUB_QUICK_BUILD: '' },
+}) {
+  const wantedNow = () => hashOf([...inputs, 'package-lock.json']) + variant;
+  const isFresh = () => existsSync(stamp) && readFileSync(stamp, 'utf8') === wantedNow();
   if (isFresh()) return;
   await locked(async () => {
     if (isFresh()) return;
-    const wanted = hashOf([...inputs, 'package-lock.json']); // before the build: an edit during it must count as newer
+    const wanted = wantedNow(); // before the build: an edit during it must count as newer
     rmSync(stamp, { force: true });
-    await step(title, process.execPath, command, { NODE_ENV: 'production', NEXT_TELEMETRY_DISABLED: '1' });
+    await step(title, process.execPath, command, { NODE_ENV: 'production', NEXT_TELEMETRY_DISABLED: '1', ...env });
     mkdirSync(dirname(stamp), { recursive: true });
     writeFileSync(stamp, wanted);
   });

@@ -28,7 +28,7 @@ const commands = {
     const { ensurePrograms, ensureWeb } = await prepared();
     loadSettings();
     await ensurePrograms();
-    if (!args.includes('--no-web')) await ensureWeb();
+    if (!args.includes('--no-web')) await ensureWeb(process.env.MCPHUB_PUBLIC_URL);
     const { launch } = await import('../dist/launcher.mjs');
     await launch({ mode: 'production', web: !args.includes('--no-web') });
   },

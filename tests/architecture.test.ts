@@ -234,8 +234,9 @@ const rules: Rule[] = [
     name: 'only lib/env.ts and the programs that start others read the environment',
     binds: /^(app|lib|worker|proxy\.ts)/,
     check: ({ path, text }) =>
-      // NODE_ENV is no setting: Next replaces it by a constant when it builds.
-      /\bprocess\s*\.\s*env\b(?!\.NODE_ENV\b)/.test(withoutComments(text)) && !environmentReaders.has(path)
+      // These are no settings: Next replaces them by constants when it builds.
+      /\bprocess\s*\.\s*env\b(?!\.(NODE_ENV|MCPHUB_BASE_PATH)\b)/.test(withoutComments(text)) &&
+      !environmentReaders.has(path)
         ? [`${path} reads process.env`]
         : [],
     planted: { 'lib/db/index.ts': 'export const url = process.env.DATABASE_URL;' },

@@ -13,11 +13,15 @@ import { type AddressInfo, connect, type Socket } from 'node:net';
 import type { Duplex } from 'node:stream';
 import { can } from '../lib/access/can';
 import type { Actor } from '../lib/access/schema';
+import { isAmbiguousPath, withBase, withoutBase } from '../lib/base-path';
+import type { Cidr } from '../lib/egress';
 import { errorTable, HubError, toProblem } from '../lib/errors';
 import { hopByHop } from '../lib/hop-by-hop';
 import type { Log } from '../lib/log';
 import { doorHeaders } from '../lib/security-headers';
 import type { Metrics } from '../lib/telemetry';
+import { callerAddress } from '../lib/trusted-proxies';
+import { callerAddressOf, noteCallerAddress } from './caller-address';
 import { answerOn, DoorResponse, watchRequest } from './door-response';
 import { type Gateway, metadataPath, type ProtectedResource } from './gateway';
 import { ignoreErrors, isGone } from './gateway/http/exchange';
@@ -52,6 +56,10 @@ export interface DoorDeps {
   origins: OriginRules;
   host: string;
   port: number;
+  /** The path of the public URL, below which web serves its pages; "" for none. */
+  basePath: string;
+  /** Whose X-Forwarded-For names the caller. */
+  proxies: readonly Cidr[];
   /** "http" or "https", as browsers see the hub. */
   publicProtocol: string;
   log: Log;
@@ -85,9 +93,11 @@ const ownPaths = new Set(['/healthz', '/readyz', '/metrics']);
 const probes = new Set(['/healthz', '/readyz']);
 
 export function createDoor(deps: DoorDeps): Door {
-  const { gateway, protectedResource, live, oauth, documents, metrics, origins, log, host, port } = deps;
+  const { gateway, protectedResource, live, oauth, documents, metrics, origins, log, host, port, proxies } = deps;
   const timeouts = deps.timeouts ?? defaultTimeouts;
   const agent: Agent = new HttpAgent({ keepAlive: true, maxSockets: 256, keepAliveMsecs: 5000 });
+  // A proxy takes the path away or passes it on; where both could be meant it has to take it away.
+  const passedOn = isAmbiguousPath(deps.basePath) ? '' : deps.basePath;
   const guards = doorHeaders(deps.publicProtocol === 'https');
   let webPort: number | null = null;
   let closing: Promise<void> | null = null;
@@ -106,7 +116,15 @@ export function createDoor(deps: DoorDeps): Door {
     return queryAt === -1 ? url : url.slice(0, queryAt);
   }
 
+  function noteCaller(request: IncomingMessage): void {
+    const { 'x-forwarded-for': given } = request.headers;
+    // Node joins several of them by commas.
+    noteCallerAddress(request, callerAddress(request.socket.remoteAddress, given as string | undefined, proxies));
+  }
+
   function handle(request: IncomingMessage, response: DoorResponse): void {
+    if (passedOn !== '') request.url = withoutBase(passedOn, request.url ?? '');
+    if (proxies.length > 0) noteCaller(request);
     const url = request.url ?? '';
     const path = pathOf(url);
     watchRequest(metrics, response, path);
@@ -164,7 +182,7 @@ export function createDoor(deps: DoorDeps): Door {
     try {
       if (!isDirectLoopback(request)) {
         const token = tokenOf(request);
-        const actor = token === null ? null : await deps.resolveActor(token, request.socket.remoteAddress);
+        const actor = token === null ? null : await deps.resolveActor(token, callerAddressOf(request));
         if (!actor) return answer(response, 401, 'A key is needed.', { 'www-authenticate': 'Bearer realm="mcphub"' });
         if (!can(actor, 'read', { type: 'setting' })) return answer(response, 404, 'There is nothing here.');
       }
@@ -179,8 +197,9 @@ export function createDoor(deps: DoorDeps): Door {
   }
 
   /** Passes a request on to the web program and streams its answer back. */
-  function toWeb(request: IncomingMessage, response: ServerResponse, path: string, toPort: number): void {
+  function toWeb(request: IncomingMessage, response: ServerResponse, url: string, toPort: number): void {
     const { method } = request;
+    const path = withBase(deps.basePath, url);
     const headers = headersForWeb(request);
     const outgoing = httpRequest({ host: '127.0.0.1', port: toPort, path, method, headers, agent }, (incoming) => {
       if (isGone(response)) return void incoming.destroy();
@@ -217,18 +236,20 @@ export function createDoor(deps: DoorDeps): Door {
   }
 
   function headersForWeb(request: IncomingMessage): string[] {
-    const { rawHeaders, socket } = request;
+    const { rawHeaders } = request;
     const passed = endToEnd(rawHeaders).filter(
       (_, at, list) => !untrusted.test((list[at - (at % 2)] ?? '').toLowerCase()),
     );
     const { host: hostHeader = '' } = request.headers;
     passed.push('x-forwarded-host', hostHeader, 'x-forwarded-proto', deps.publicProtocol);
-    passed.push('x-forwarded-for', socket.remoteAddress ?? '');
+    passed.push('x-forwarded-for', callerAddressOf(request) ?? '');
     return passed;
   }
 
   function upgrade(request: IncomingMessage, socket: Duplex, head: Buffer): void {
     socket.on('error', ignoreErrors);
+    if (passedOn !== '') request.url = withoutBase(passedOn, request.url ?? '');
+    if (proxies.length > 0) noteCaller(request);
     const { host: hostHeader, origin } = request.headers;
     const isOurs = origins.allowsHost(hostHeader) && (origin === undefined || origins.allowsOrigin(origin, hostHeader));
     const path = pathOf(request.url ?? '');
@@ -243,7 +264,7 @@ export function createDoor(deps: DoorDeps): Door {
     const web = connect(toPort, '127.0.0.1', () => {
       const headers = [...headersForWeb(request), 'connection', 'Upgrade', 'upgrade', request.headers.upgrade ?? ''];
       const lines = headers.map((value, at) => (at % 2 === 0 ? `\r\n${value}: ` : value));
-      web.write(`${request.method} ${request.url} HTTP/1.1${lines.join('')}\r\n\r\n`);
+      web.write(`${request.method} ${withBase(deps.basePath, request.url ?? '')} HTTP/1.1${lines.join('')}\r\n\r\n`);
       web.write(head);
       socket.pipe(web).pipe(socket);
     });

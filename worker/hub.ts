@@ -12,6 +12,7 @@ import {
   previousKeyring,
 } from '../lib/access';
 import { createOpener } from '../lib/access/vault/open';
+import { basePathOf } from '../lib/base-path';
 import { embeddedListens, isDatabaseUnavailable, migrate, openDatabase, rootMessage } from '../lib/db';
 import { type Env, socketPaths } from '../lib/env';
 import { HubError } from '../lib/errors';
@@ -24,6 +25,7 @@ import { documentStore, listDesired, listWatchable, loadLives, openStandIns, sto
 import { loadCatalogs, loadEndpoints, noDiff, storeCatalog } from '../lib/servers/catalog';
 import { prepareVault, rotateSecrets } from '../lib/servers/resealing';
 import { createCallLog, metrics as processMetrics } from '../lib/telemetry';
+import { trustedProxies } from '../lib/trusted-proxies';
 import { createControl } from './control';
 import { clientDocumentPath, createCredentials } from './credentials';
 import { createDoctor } from './doctor';
@@ -242,6 +244,8 @@ export async function startWorkerHub(options: WorkerOptions): Promise<WorkerHub>
     origins,
     host: env.HOST,
     port: env.PORT,
+    basePath: basePathOf(env.MCPHUB_PUBLIC_URL),
+    proxies: trustedProxies(env.MCPHUB_TRUSTED_PROXIES),
     publicProtocol: new URL(env.MCPHUB_PUBLIC_URL).protocol.slice(0, -1),
     log,
   });

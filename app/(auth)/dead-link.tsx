@@ -1,3 +1,4 @@
+import { hubPath } from '@/app/_ui/hub-path';
 import { buttonClass } from '../_ui/button';
 import { Notice } from '../_ui/notice';
 
@@ -7,7 +8,7 @@ export function DeadLink({ title, hint }: { title: string; hint: string }) {
     <>
       <h1 className="mb-4 text-title">{title}</h1>
       <Notice tone="warn" title="It was used, replaced or revoked, or is too old." hint={hint} />
-      <a href="/signin" className={buttonClass('secondary', 'md', 'mt-4')}>
+      <a href={hubPath('/signin')} className={buttonClass('secondary', 'md', 'mt-4')}>
         Sign in
       </a>
     </>

@@ -1,9 +1,10 @@
 'use client';
-// Chooses a password, and a name where there is none yet: for invites and for links to a new password.
 import { type FormEvent, useState } from 'react';
 import { ApiError, api } from '@/app/_ui/api';
 import { Button } from '@/app/_ui/button';
 import { Field } from '@/app/_ui/field';
+// Chooses a password, and a name where there is none yet: for invites and for links to a new password.
+import { hubPath } from '@/app/_ui/hub-path';
 import { Input } from '@/app/_ui/input';
 import { ErrorNotice, Notice } from '@/app/_ui/notice';
 
@@ -43,7 +44,7 @@ export function PasswordForm({ kind, token, username }: PasswordFormProps) {
       await api(path, { method: 'POST', body });
       setDone(true);
       // The token leaves the address bar and the history with the page.
-      if (kind === 'invite') location.replace(next);
+      if (kind === 'invite') location.replace(hubPath(next));
     } catch (fault) {
       setError(fault);
       setBusy(false);
@@ -58,7 +59,7 @@ export function PasswordForm({ kind, token, username }: PasswordFormProps) {
         hint="Every browser was signed out."
         actions={
           <Button asChild>
-            <a href={next}>Sign in</a>
+            <a href={hubPath(next)}>Sign in</a>
           </Button>
         }
       />

@@ -7,6 +7,7 @@ import {
   loadKeyring,
   type Vault,
 } from '@/lib/access';
+import { basePathOf } from '@/lib/base-path';
 import { type Cache, createCache, openSharedCache } from '@/lib/cache';
 import { createControlClient } from '@/lib/control';
 import { type Database, openDatabase } from '@/lib/db';
@@ -22,6 +23,16 @@ const eventTimeoutMs = 2_000;
 
 export function settings(): Env {
   return env();
+}
+
+/** The path below which browsers see the hub; "" for none. */
+export function basePath(): string {
+  return basePathOf(settings().MCPHUB_PUBLIC_URL);
+}
+
+/** Cookies go to the hub alone, not to what else its proxy serves on the same host. */
+export function cookiePath(): string {
+  return basePath() || '/';
 }
 
 export function log(): Log {

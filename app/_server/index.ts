@@ -32,4 +32,4 @@ export {
 } from './sign-in';
 export { whileSignedIn } from './signed-in';
 export { stepwise } from './steps';
-export { visitorOrigin } from './visitor';
+export { ownUrl } from './visitor';

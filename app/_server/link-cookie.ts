@@ -3,6 +3,7 @@
 import { cookies, headers } from 'next/headers';
 import { z } from 'zod';
 import type { Keyring } from '@/lib/access';
+import { basePath, cookiePath } from './hub';
 import { isSecureVisitor } from './session';
 
 type Purpose = 'link' | 'ticket';
@@ -16,7 +17,9 @@ const linkSchema = z.object({
 });
 export type LinkWish = z.infer<typeof linkSchema>['link'];
 
-const nameOf = (purpose: Purpose, isSecure: boolean) => `${isSecure ? '__Host-' : ''}mcphub.${purpose}`;
+/** A cookie with the strictest prefix is for a whole host (RFC 6265bis, 4.1.3.2). */
+const nameOf = (purpose: Purpose, isSecure: boolean) =>
+  `${!isSecure ? '' : basePath() ? '__Secure-' : '__Host-'}mcphub.${purpose}`;
 
 async function write(purpose: Purpose, value: string): Promise<void> {
   const secure = isSecureVisitor(await headers());
@@ -25,7 +28,7 @@ async function write(purpose: Purpose, value: string): Promise<void> {
     value,
     httpOnly: true,
     sameSite: 'lax',
-    path: '/',
+    path: cookiePath(),
     secure,
     maxAge: maxAgeSeconds[purpose],
   });
@@ -39,7 +42,7 @@ async function read(purpose: Purpose): Promise<string | null> {
 async function drop(purpose: Purpose): Promise<void> {
   const secure = isSecureVisitor(await headers());
   const name = nameOf(purpose, secure);
-  if ((await cookies()).has(name)) (await cookies()).set({ name, value: '', path: '/', secure, maxAge: 0 });
+  if ((await cookies()).has(name)) (await cookies()).set({ name, value: '', path: cookiePath(), secure, maxAge: 0 });
 }
 
 export function rememberLink(keyring: Keyring, link: LinkWish): Promise<void> {

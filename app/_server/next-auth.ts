@@ -26,7 +26,7 @@ import type { SignInMethod } from '@/lib/access/schema';
 import { HubError, isHubError, messageOf, toResponse } from '@/lib/errors';
 import { contextFor } from './actor';
 import { shownFault } from './faults';
-import { bus, database, keyring, log, resolver, settings } from './hub';
+import { basePath, bus, cookiePath, database, keyring, log, resolver, settings } from './hub';
 import { dropTicket, rememberTicket, takeLink } from './link-cookie';
 import { oauthProviders, type ProvenProfile } from './oauth-providers';
 import { ownPath } from './own-path';
@@ -49,6 +49,22 @@ interface KnownUser {
 const flowMs = 15 * 60_000;
 const flowSchema = z.object({ salt: z.string(), token: z.record(z.string(), z.unknown()), at: z.number() });
 
+/** next-auth's own cookies, for the hub alone and not for what else its proxy serves on the same host. */
+function cookiesBelow(path: string, secure: boolean): NextAuthOptions['cookies'] {
+  const cookie = (name: string, maxAge?: number) => ({
+    name: `${secure ? '__Secure-' : ''}next-auth.${name}`,
+    options: { httpOnly: true, sameSite: 'lax', path, secure, ...(maxAge !== undefined && { maxAge }) },
+  });
+  return {
+    sessionToken: cookie('session-token'),
+    callbackUrl: cookie('callback-url'),
+    csrfToken: cookie('csrf-token'),
+    pkceCodeVerifier: cookie('pkce.code_verifier', flowMs / 1000),
+    state: cookie('state', flowMs / 1000),
+    nonce: cookie('nonce'),
+  };
+}
+
 /** What next-auth calls a JWT: the members of our session beside the user's name. */
 function options(request: Request): NextAuthOptions {
   const { headers } = request;
@@ -57,6 +73,7 @@ function options(request: Request): NextAuthOptions {
     pages: { signIn: '/signin', signOut: '/signin', error: '/signin' },
     session: { strategy: 'jwt', maxAge: sessionIdleSeconds },
     useSecureCookies: isSecureVisitor(headers),
+    ...(basePath() && { cookies: cookiesBelow(cookiePath(), isSecureVisitor(headers)) }),
     providers: [
       Credentials({
         name: 'Password',
@@ -106,7 +123,10 @@ function options(request: Request): NextAuthOptions {
         return { ...(await openSession(parts, signedIn, method, headers)) };
       },
       // A path alone: the browser knows best under which address it sees the hub.
-      redirect: async ({ url, baseUrl }) => ownPath(url.startsWith(baseUrl) ? url.slice(baseUrl.length) : url),
+      redirect: async ({ url, baseUrl }) => {
+        const own = baseUrl + basePath();
+        return ownPath(url.startsWith(own) ? url.slice(own.length) || '/' : url);
+      },
     },
     events: {
       async signOut({ token }) {
@@ -181,10 +201,32 @@ function nextOf(headers: Headers): string {
 }
 
 /** GET and POST of /api/auth/*. Hosts that are not ours, and writes from other sites, do not get as far as next-auth. */
-export async function nextAuth(
-  request: NextRequest,
-  context: { params: Promise<{ nextauth: string[] }> },
-): Promise<Response> {
+export async function nextAuth(request: NextRequest, context: RouteContext): Promise<Response> {
+  return below(basePath(), request.headers, await answer(request, context));
+}
+
+/** next-auth knows no path that the hub is served below: leads to where the visitor sees the hub. */
+async function below(base: string, headers: Headers, response: Response): Promise<Response> {
+  if (base === '') return response;
+  const origin = visitorOrigin(headers, settings()) ?? '';
+  const seen = (url: string) => {
+    const path = url.startsWith(`${origin}/`) ? url.slice(origin.length) : url;
+    return path.startsWith('/') ? base + path : url;
+  };
+  const location = response.headers.get('location');
+  if (location !== null) response.headers.set('location', seen(location));
+  const isJson = response.headers.get('content-type')?.startsWith('application/json') ?? false;
+  if (location !== null || !isJson) return response;
+  const text = await response.text();
+  const { status, headers: kept } = response;
+  const body = JSON.parse(text) as { url?: unknown } | null;
+  if (typeof body?.url !== 'string') return new Response(text, { status, headers: kept });
+  return new Response(JSON.stringify({ ...body, url: seen(body.url) }), { status, headers: kept });
+}
+
+type RouteContext = { params: Promise<{ nextauth: string[] }> };
+
+async function answer(request: NextRequest, context: RouteContext): Promise<Response> {
   const isOurs =
     request.method === 'GET'
       ? visitorOrigin(request.headers, settings()) !== null

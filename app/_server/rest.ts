@@ -6,7 +6,7 @@ import { parseInput, parseShape, unstorableFaults } from '@/lib/input';
 import { contextFor } from './actor';
 import { readJson } from './body';
 import { shownFault } from './faults';
-import { keyring, resolver, settings } from './hub';
+import { basePath, keyring, resolver, settings } from './hub';
 import { renewSession } from './session';
 import { addressOf, isFromOwnPage, requestIdOf, visitOf } from './visitor';
 
@@ -64,7 +64,7 @@ export function route<B extends z.ZodType = z.ZodUndefined, Q extends z.ZodType 
         query: query as z.output<Q>,
         param: (name) => paramOf(params, name),
       });
-      return withRequestId(toAnswer(answer, options.status ?? 200), requestId);
+      return located(withRequestId(toAnswer(answer, options.status ?? 200), requestId));
     } catch (error) {
       const fault = shownFault(error, requestId, `${request.method} ${url.pathname}`);
       const response = toResponse(fault, requestId, url.pathname);
@@ -73,6 +73,13 @@ export function route<B extends z.ZodType = z.ZodUndefined, Q extends z.ZodType 
       return response;
     }
   };
+}
+
+/** Routes name what they made by its path in the hub; callers get it as they see it. */
+function located(response: Response): Response {
+  const path = response.headers.get('location');
+  if (path?.startsWith('/')) response.headers.set('location', basePath() + path);
+  return response;
 }
 
 /** A body may only be missing where its shape says so. */

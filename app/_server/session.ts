@@ -13,7 +13,7 @@ import {
   sessionIdleSeconds,
 } from '@/lib/access';
 import type { SignInMethod } from '@/lib/access/schema';
-import { keyring, resolver, settings } from './hub';
+import { cookiePath, keyring, resolver, settings } from './hub';
 import { visitorOrigin } from './visitor';
 
 /** True where the visitor's own connection is https; the cookie's name and its Secure flag follow. */
@@ -54,7 +54,10 @@ export async function renewSession(session: BrowserSession): Promise<void> {
 /** Signs this browser out. */
 export async function endSession(): Promise<void> {
   const jar = await cookies();
-  for (const name of Object.values(sessionCookieNames)) jar.delete(name);
+  for (const name of Object.values(sessionCookieNames)) {
+    // A browser takes a cookie of this name only with the flag that goes with it, also to remove it (RFC 6265bis, 4.1.3.1).
+    jar.set({ name, value: '', path: cookiePath(), secure: name === sessionCookieNames.https, maxAge: 0 });
+  }
 }
 
 async function writeCookie(session: BrowserSession): Promise<void> {
@@ -64,7 +67,7 @@ async function writeCookie(session: BrowserSession): Promise<void> {
     value: sealBrowserSession(keyring(), session),
     httpOnly: true,
     sameSite: 'lax',
-    path: '/',
+    path: cookiePath(),
     secure,
     maxAge: sessionIdleSeconds,
   });

@@ -1,6 +1,7 @@
 // Who is at the other end of a request, as far as headers can tell: host, address, request id, and whether a browser
 // sent it from one of our own pages. The door in the worker sets the forwarded headers and drops what clients put there.
 import { allowedHost, readAllowedHosts } from '@/lib/allowed-hosts';
+import { basePathOf } from '@/lib/base-path';
 
 const requestIdForm = /^[A-Za-z0-9._-]{1,128}$/;
 const loopbackNames: ReadonlySet<string> = new Set(['localhost', '127.0.0.1', '[::1]']);
@@ -48,11 +49,10 @@ export function visitorOrigin(headers: ReadableHeaders, settings: OwnAddresses):
   return further ? new URL(`${further.protocol ?? scheme}://${host}`).origin : null;
 }
 
-/** The hub's URL as the visitor sees it, without a slash at its end; the public one where the host is none of ours. */
+/** The hub's URL as the visitor sees it, with its path and without a slash at its end; the public one where the host is none of ours. */
 export function ownUrl(headers: ReadableHeaders, settings: OwnAddresses): string {
   const origin = visitorOrigin(headers, settings);
-  const { MCPHUB_PUBLIC_URL } = settings;
-  return origin === null || origin === new URL(MCPHUB_PUBLIC_URL).origin ? MCPHUB_PUBLIC_URL : origin;
+  return origin === null ? settings.MCPHUB_PUBLIC_URL : origin + basePathOf(settings.MCPHUB_PUBLIC_URL);
 }
 
 /**

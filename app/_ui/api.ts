@@ -1,5 +1,7 @@
 // The browser's way to /api/v1: JSON both ways, and problem+json turned into an error that a page can show.
+
 import type { ErrorCode, Problem } from '@/lib/errors';
+import { hubPath } from './hub-path';
 
 /** A refused or failed request. `message` is a sentence for people; `fields` holds faults by JSON Pointer. */
 export class ApiError extends Error {
@@ -46,7 +48,7 @@ export function api<T>(path: string, options: ApiOptions = {}): Promise<T> {
 }
 
 /**
- * Begins a sign-in at a provider. @param next path to go to afterwards
+ * Begins a sign-in at a provider. @param next path of the hub to go to afterwards
  * @returns the address of the provider's page
  * @throws ApiError as `api`
  */
@@ -56,13 +58,13 @@ export async function beginSignIn(provider: string, next: string): Promise<strin
   return (await ask<{ url: string }>(`/api/auth/signin/${provider}`, { method: 'POST', body })).url;
 }
 
-async function ask<T>(url: string, { method = 'GET', body, ifMatch, signal }: ApiOptions = {}): Promise<T> {
+async function ask<T>(path: string, { method = 'GET', body, ifMatch, signal }: ApiOptions = {}): Promise<T> {
   const headers: Record<string, string> = { accept: 'application/json' };
   if (body !== undefined) headers['content-type'] = 'application/json';
   if (ifMatch !== undefined) headers['if-match'] = `"${ifMatch}"`;
   let response: Response;
   try {
-    response = await fetch(url, {
+    response = await fetch(hubPath(path), {
       method,
       headers,
       signal,

@@ -1,5 +1,7 @@
 // Reads an answer of /api/v1 that comes line by line, each a JSON value (application/x-ndjson).
+
 import { ApiError } from './api';
+import { hubPath } from './hub-path';
 
 const type = 'application/x-ndjson';
 
@@ -8,7 +10,7 @@ export async function* streamLines(
   path: string,
   { body, signal }: { body?: unknown; signal: AbortSignal },
 ): AsyncGenerator<unknown> {
-  const response = await fetch(`/api/v1${path}`, {
+  const response = await fetch(hubPath(`/api/v1${path}`), {
     method: 'POST',
     headers: { accept: `${type}, application/json`, ...(body !== undefined && { 'content-type': 'application/json' }) },
     ...(body !== undefined && { body: JSON.stringify(body) }),

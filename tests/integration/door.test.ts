@@ -4,6 +4,7 @@ import { type AddressInfo, connect } from 'node:net';
 import pino from 'pino';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { createMetrics } from '../../lib/telemetry/metrics';
+import { trustedProxies } from '../../lib/trusted-proxies';
 import { createDoor, type Door, type DoorDeps, type Failing } from '../../worker/door';
 import { createProtectedResource } from '../../worker/gateway';
 import { createOriginRules } from '../../worker/origin';
@@ -37,6 +38,8 @@ function make(changes: Partial<DoorDeps> = {}): Door {
     origins: createOriginRules('127.0.0.1', 'http://hub.example:3000'),
     host: '127.0.0.1',
     port: 0,
+    basePath: '',
+    proxies: [],
     publicProtocol: 'http',
     log: pino({ level: 'silent' }),
     timeouts: { headersMs: 300, requestMs: 500, checkEveryMs: 50 },
@@ -285,6 +288,73 @@ describe('routes', () => {
     expect(await raw(`GET /x HTTP/1.1\r\n${lines}\r\n\r\n`, otherPort)).toMatch(/ 200 [\s\S]*page \/x/);
     await other.close();
   });
+});
+
+describe('below a path of the public URL', () => {
+  it.each([
+    ['/some/path', false],
+    ['/tools', true],
+  ])(
+    '%s: the proxy may take it away or pass it on, unless it begins like a page (%s)',
+    async (basePath, isAmbiguous) => {
+      const below = make({ basePath });
+      const to = await below.listen();
+      below.setWebPort(webPort);
+      const bodyOf = async (path: string) => {
+        const answer = await raw(`GET ${path} HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n`, to);
+        return answer.slice(answer.indexOf('\r\n\r\n') + 4);
+      };
+      try {
+        expect(await bodyOf('/servers?x=1')).toContain(`page ${basePath}/servers?x=1`);
+        expect(await bodyOf('/')).toContain(`page ${basePath}`);
+        expect(await bodyOf('/oauth/token')).toContain('oauth');
+        expect(await bodyOf(`${basePath}/_next/x.js`)).toContain(
+          isAmbiguous ? 'page /tools/tools/_next/x.js' : 'page /some/path/_next/x.js',
+        );
+        expect(await bodyOf(`${basePath}?x=1`)).toContain(
+          isAmbiguous ? 'page /tools/tools?x=1' : 'page /some/path?x=1',
+        );
+        if (isAmbiguous) return;
+        expect(await bodyOf(`${basePath}s`)).toContain('page /some/path/some/paths');
+        expect(await bodyOf(`${basePath}/oauth/token`)).toContain('oauth');
+        expect(await bodyOf(`${basePath}/healthz`)).toContain('"ok"');
+        expect(await bodyOf(`${basePath}/api/mcp`)).toContain('"jsonrpc"');
+        expect(await bodyOf(`${basePath}//evil`)).not.toContain('page');
+        expect(
+          await raw(
+            `GET ${basePath}/socket.io/ HTTP/1.1\r\nHost: localhost\r\nConnection: Upgrade\r\nUpgrade: x\r\n\r\n`,
+            to,
+          ),
+        ).toContain('101');
+      } finally {
+        await below.close();
+      }
+    },
+  );
+});
+
+it('the caller behind a trusted proxy is known to all parts by one address; others cannot pretend to be one', async () => {
+  const asked: (string | undefined)[] = [];
+  const resolveActor = (_token: string, address?: string) => {
+    asked.push(address);
+    return null;
+  };
+  const headers = 'X-Forwarded-For: 1.1.1.1\r\nX-Forwarded-For: 198.51.100.7:99\r\nAuthorization: Bearer key\r\n';
+  for (const [trusted, address] of [
+    ['127.0.0.1', '198.51.100.7'],
+    ['10.0.0.0/8', '127.0.0.1'],
+  ] as const) {
+    const behind = make({ proxies: trustedProxies(trusted), resolveActor });
+    const to = await behind.listen();
+    behind.setWebPort(webPort);
+    try {
+      for (const path of ['/servers', '/metrics'])
+        await raw(`GET ${path} HTTP/1.1\r\nHost: localhost\r\n${headers}Connection: close\r\n\r\n`, to);
+      expect([seen.at(-1)?.headers['x-forwarded-for'], asked.at(-1)]).toEqual([address, address]);
+    } finally {
+      await behind.close();
+    }
+  }
 });
 
 describe('the headers of its own answers', () => {

@@ -20,6 +20,8 @@ export interface HubOptions {
   env?: Record<string, string>;
   /** Whether the web program runs too; without it a hub is up in a second or two. */
   web?: boolean;
+  /** Patterns of the only files of app/ that its web program has, where it is one below a path: a build costs CPU. */
+  pages?: string[];
   /** Whether it is started by `npm start`, as people do; its signals then go to npm. */
   throughNpm?: boolean;
   /** Whether it makes its database itself, as on the first start of all; else it gets a ready one, which saves seconds. */
@@ -60,7 +62,7 @@ const startDeadlineMs = 60_000;
 
 export async function startHub(options: HubOptions = {}): Promise<Hub> {
   await ensurePrograms();
-  if (options.web) await ensureWeb();
+  if (options.web) await ensureWeb(options.env?.MCPHUB_PUBLIC_URL, options.pages);
   const dataDir = options.dataDir ?? mkdtempSync(join(tmpdir(), 'mcphub-hub-'));
   if (!options.firstStart && !options.dataDir && !options.env?.DATABASE_URL) await copyEmbeddedTemplate(dataDir);
   const configFile = join(dataDir, 'mcp.json');

@@ -4,6 +4,7 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import type Provider from 'oidc-provider';
 import { isHubError } from '../../lib/errors';
+import { callerAddressOf } from '../caller-address';
 import { createRate } from '../gateway/rate';
 import { type Consents, createConsents } from './consents';
 import { errorPage, errorPagePolicy } from './error-page';
@@ -42,7 +43,7 @@ export function createOauth(deps: ProviderDeps): Oauth {
   }
 
   async function answer(request: IncomingMessage, response: ServerResponse, path: string): Promise<void> {
-    const address = request.socket.remoteAddress ?? '';
+    const address = callerAddressOf(request) ?? '';
     if (published.has(path)) {
       if (request.method !== 'GET' && request.method !== 'HEAD') return notAllowed(response, 'GET, HEAD');
       response.writeHead(200, { 'content-type': 'application/json', 'cache-control': 'public, max-age=300' });

@@ -12,6 +12,7 @@ import type { Db } from '../../lib/db/types';
 import { HubError, messageOf } from '../../lib/errors';
 import type { Bus } from '../../lib/events/bus';
 import type { Log } from '../../lib/log';
+import { callerAddressOf } from '../caller-address';
 import { createRate, type Rate } from '../gateway/rate';
 import type { FetchDocument } from '../upstream';
 import { readClientMetadata } from './client-rules';
@@ -107,7 +108,7 @@ export async function createProvider(deps: ProviderDeps): Promise<Provider> {
     const source = {
       actor: systemActor('authorization server'),
       requestId: randomUUID(),
-      address: ctx?.req.socket.remoteAddress,
+      address: ctx && callerAddressOf(ctx.req),
     };
     await endGrant({ ...source, db: deps.db, bus: deps.bus }, grantId, isRevocation(ctx) ? 'client' : 'replayed');
   }

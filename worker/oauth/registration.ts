@@ -4,6 +4,7 @@ import { randomBytes, randomUUID } from 'node:crypto';
 import type { IncomingMessage } from 'node:http';
 import { anonymousActor, registerClient } from '../../lib/access';
 import type { Db } from '../../lib/db/types';
+import { callerAddressOf } from '../caller-address';
 import { readClientMetadata } from './client-rules';
 
 const bodyMaxBytes = 16 * 1024;
@@ -31,7 +32,7 @@ export async function register(request: IncomingMessage, db: Db): Promise<OauthA
     client_id_issued_at: Math.floor(Date.now() / 1000),
     ...read.metadata,
   };
-  const source = { actor: anonymousActor, requestId: randomUUID(), address: request.socket.remoteAddress };
+  const source = { actor: anonymousActor, requestId: randomUUID(), address: callerAddressOf(request) };
   await registerClient({ ...source, db }, metadata);
   return { status: 201, body: metadata };
 }

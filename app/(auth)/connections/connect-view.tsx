@@ -1,9 +1,10 @@
 'use client';
-// One's own connection to a server: what will happen, and the one button that does it.
 import { type FormEvent, useState } from 'react';
 import { ApiError, api } from '@/app/_ui/api';
 import { Button, buttonClass } from '@/app/_ui/button';
 import { Field } from '@/app/_ui/field';
+// One's own connection to a server: what will happen, and the one button that does it.
+import { hubPath } from '@/app/_ui/hub-path';
 import { Input } from '@/app/_ui/input';
 import { ErrorNotice, Notice } from '@/app/_ui/notice';
 import type { ConnectionView } from '@/lib/credentials/schema';
@@ -53,7 +54,10 @@ export function ConnectView({ initial, user, isNew: wasMade = false }: ConnectVi
           />
         )}
         {per === 'hub' && (
-          <a href={`/servers/${encodeURIComponent(server)}`} className={buttonClass('ghost', 'md', 'self-start')}>
+          <a
+            href={hubPath(`/servers/${encodeURIComponent(server)}`)}
+            className={buttonClass('ghost', 'md', 'self-start')}
+          >
             To the server
           </a>
         )}
@@ -198,7 +202,7 @@ function Forget({ server, onForgotten }: { server: string; onForgotten: () => Pr
         <Button variant="ghost" busy={busy} onClick={() => void forget()}>
           Disconnect
         </Button>
-        <a href="/account" className={buttonClass('ghost')}>
+        <a href={hubPath('/account')} className={buttonClass('ghost')}>
           All your connections
         </a>
       </div>

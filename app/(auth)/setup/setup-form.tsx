@@ -1,11 +1,12 @@
 'use client';
-// Creates the first admin and signs in as it.
 import { zodResolver } from '@hookform/resolvers/zod';
 import { useState } from 'react';
 import { useForm } from 'react-hook-form';
 import type { z } from 'zod';
 import { Button } from '@/app/_ui/button';
 import { Field } from '@/app/_ui/field';
+// Creates the first admin and signs in as it.
+import { hubPath } from '@/app/_ui/hub-path';
 import { Input } from '@/app/_ui/input';
 import { Notice } from '@/app/_ui/notice';
 import { setupInputSchema } from '@/lib/access/schema';
@@ -29,7 +30,7 @@ export function SetupForm({ token }: { token: string }) {
     if (answer.ok) {
       setDone(true);
       // The token leaves the address bar and the history with the page.
-      location.replace('/');
+      location.replace(hubPath('/'));
       return;
     }
     for (const [pointer, message] of Object.entries(answer.fields)) {

@@ -1,8 +1,9 @@
 'use client';
-// Name and password and, for those who have a second factor, a code as the second step.
 import { type FormEvent, useState } from 'react';
 import { Button } from '@/app/_ui/button';
 import { Field } from '@/app/_ui/field';
+// Name and password and, for those who have a second factor, a code as the second step.
+import { hubPath } from '@/app/_ui/hub-path';
 import { Input } from '@/app/_ui/input';
 import { Notice } from '@/app/_ui/notice';
 import type { ActionFailure } from '@/lib/errors';
@@ -27,7 +28,7 @@ export function SignInForm({ next, providers, firstTicket, firstRefusal, passwor
     firstRefusal === null || firstTicket !== null ? null : { code: 'UNAUTHENTICATED', message: firstRefusal },
   );
   // A whole page load: nothing that was cached for nobody stays.
-  const enter = () => location.assign(next);
+  const enter = () => location.assign(hubPath(next));
 
   return ticket === null ? (
     <>

@@ -1,6 +1,6 @@
 // What the Connect guide needs to know of the visitor and of what they may reach.
 import { headers } from 'next/headers';
-import { settings, visitorOrigin } from '@/app/_server';
+import { ownUrl, settings } from '@/app/_server';
 import { can, canSome } from '@/lib/access/can';
 import type { Ctx } from '@/lib/access/context';
 import { getRootToolList, listGroups, listServers, type RootToolList } from '@/lib/servers';
@@ -27,10 +27,9 @@ export async function loadConnect(ctx: Ctx): Promise<ConnectData> {
     listServers(ctx),
     can(ctx.actor, 'read', { type: 'setting' }) ? getRootToolList(ctx) : null,
   ]);
-  const { MCPHUB_PUBLIC_URL } = settings();
   const enabled = servers.filter((server) => server.enabled);
   return {
-    base: visitorOrigin(requestHeaders, settings()) ?? MCPHUB_PUBLIC_URL,
+    base: ownUrl(requestHeaders, settings()),
     system: systemOf(requestHeaders.get('user-agent') ?? ''),
     groups: groups.map(({ name }) => name),
     servers: enabled.map(({ name }) => name),

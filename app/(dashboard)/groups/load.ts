@@ -1,6 +1,6 @@
 // What the pages of groups need beside the groups themselves.
 import { headers } from 'next/headers';
-import { settings, visitorOrigin } from '@/app/_server';
+import { ownUrl, settings } from '@/app/_server';
 import { listUsers } from '@/lib/access';
 import { canSome } from '@/lib/access/can';
 import type { Ctx } from '@/lib/access/context';
@@ -22,9 +22,8 @@ export async function loadGroupContext(ctx: Ctx): Promise<GroupContext> {
     listServers(ctx),
     canSome(ctx.actor, 'read', 'user') ? listUsers(ctx) : [],
   ]);
-  const { MCPHUB_PUBLIC_URL } = settings();
   return {
-    base: visitorOrigin(requestHeaders, settings()) ?? MCPHUB_PUBLIC_URL,
+    base: ownUrl(requestHeaders, settings()),
     servers: servers.map(({ name, toolCount }) => ({ name, toolCount })),
     users: users.map(({ username }) => username),
     rights: {

@@ -1,12 +1,13 @@
 'use client';
 import { CopyButton } from '@/app/_ui/copy-button';
 import { formatAbsolute } from '@/app/_ui/format';
+import { hubAddress } from '@/app/_ui/hub-path';
 import { Notice } from '@/app/_ui/notice';
 import type { OneTimeLink as Link } from '@/lib/access/schema';
 
 /** A link that works once: it is nowhere else, and this is said before it is gone. */
 export function OneTimeLink({ link }: { link: Link }) {
-  const url = `${location.origin}${link.path}`;
+  const url = hubAddress() + link.path;
   return (
     <div className="flex flex-col gap-3">
       <div className="flex items-center gap-2 rounded-panel border border-border bg-sunken py-1 pr-1 pl-3">

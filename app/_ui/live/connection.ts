@@ -1,7 +1,9 @@
 // The socket of one browser tab: connects, connects again, notices what was missed and tells its listeners. It knows
 // no React; the provider beside it holds one per tab.
+
 import type { Socket } from 'socket.io-client';
 import type { LiveDown, LiveFrame, LiveName, LiveRooms, LiveUp } from '@/lib/events/live';
+import { hubPath } from '../hub-path';
 import { createTracker } from './tracker';
 
 export type LiveStatus = 'connecting' | 'live' | 'paused';
@@ -80,7 +82,7 @@ export function createLiveConnection(onSignedOut: () => void): LiveConnection {
     const { io } = await import('socket.io-client');
     if (closed) return;
     const made: LiveSocket = io('/live', {
-      path: '/socket.io',
+      path: hubPath('/socket.io'),
       transports: ['websocket'],
       reconnectionDelay: 500,
       reconnectionDelayMax: 5_000,

@@ -1,10 +1,11 @@
 'use client';
-// The frame of every page of the dashboard: side bar, top bar, main part.
 import { Cable, Menu as MenuIcon, PanelLeft } from 'lucide-react';
 import Link from 'next/link';
 import { type ReactNode, useState } from 'react';
 import { Button, buttonClass } from '../button';
 import { cn } from '../cn';
+// The frame of every page of the dashboard: side bar, top bar, main part.
+import { basePath } from '../hub-path';
 import { Sheet, SheetContent, SheetTrigger } from '../sheet';
 import { Breadcrumb } from './breadcrumb';
 import { Logo } from './logo';
@@ -33,7 +34,7 @@ export function Shell({ blocks, user, onSignOut, initiallyCollapsed, live, banne
     const next = !collapsed;
     setCollapsed(next);
     // biome-ignore lint/suspicious/noDocumentCookie: the Cookie Store API is missing over plain http
-    document.cookie = `${sidebarCookie}=${next ? 'narrow' : 'wide'}; path=/; max-age=31536000; samesite=lax`;
+    document.cookie = `${sidebarCookie}=${next ? 'narrow' : 'wide'}; path=${basePath || '/'}; max-age=31536000; samesite=lax`;
   }
 
   return (

@@ -2,6 +2,7 @@
 import { CircleUser, LogOut, Settings2 } from 'lucide-react';
 import Link from 'next/link';
 import { buttonClass } from '../button';
+import { hubPath } from '../hub-path';
 import { Menu, MenuContent, MenuItem, MenuLabel, MenuSeparator, MenuTrigger } from '../menu';
 
 export interface UserMenuProps {
@@ -15,7 +16,7 @@ export function UserMenu({ user, onSignOut }: UserMenuProps) {
     try {
       await onSignOut({});
     } finally {
-      location.assign('/signin');
+      location.assign(hubPath('/signin'));
     }
   }
 

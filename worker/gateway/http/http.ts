@@ -1,9 +1,11 @@
 // One MCP endpoint over HTTP: who asks, what is sent, which era of the protocol answers it, and the exact answer to
 // everything that is wrong. Bad input never throws past this file.
+
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import { can, missingScope } from '../../../lib/access/can';
 import type { Actor, TokenScope } from '../../../lib/access/schema';
 import { HubError } from '../../../lib/errors';
+import { callerAddressOf } from '../../caller-address';
 import { hostHint, type OriginRules } from '../../origin';
 import type { Catalog } from '../catalog/catalog';
 import type { Endpoint } from '../catalog/endpoints';
@@ -61,11 +63,10 @@ export function createHttp(deps: HttpDeps) {
       }
       if (request.method === 'OPTIONS') return void answerOptions(response, requestId);
       const token = tokenOf(request);
-      const { socket } = request;
       const found =
         token === null
           ? strangers.actorOf(request.headers.authorization)
-          : resolveActor(token, socket.remoteAddress, socket);
+          : resolveActor(token, callerAddressOf(request), request.socket);
       if (found instanceof Promise) {
         found.then((actor) => enter(request, response, requestId, actor, fail)).catch(fail);
       } else {
@@ -93,7 +94,7 @@ export function createHttp(deps: HttpDeps) {
     const key = sseKey ?? endpointKeyOf(url);
     if (actor.token) checkToken(actor, key);
     const endpoint = endpointFor(actor, key);
-    if (actor.kind === 'anonymous') strangers.admit(request.socket.remoteAddress, response);
+    if (actor.kind === 'anonymous') strangers.admit(callerAddressOf(request), response);
     const visit = { request, response, requestId, actor, endpoint };
     if (request.method === 'POST') {
       checkPostHeaders(request, limits.bodyBytes, sseKey === null);
@@ -128,7 +129,7 @@ export function createHttp(deps: HttpDeps) {
     const actor =
       token === null
         ? strangers.actorOf(request.headers.authorization)
-        : await resolveActor(token, request.socket.remoteAddress);
+        : await resolveActor(token, callerAddressOf(request));
     if (!actor) throw new HubError('UNAUTHENTICATED');
     if (actor.token) checkToken(actor, endpoint.key);
     visit.actor = actor;

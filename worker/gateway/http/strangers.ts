@@ -5,6 +5,7 @@ import ipaddr from 'ipaddr.js';
 import { anonymousActor } from '../../../lib/access/identities';
 import type { Actor } from '../../../lib/access/schema';
 import { HubError } from '../../../lib/errors';
+import { callerAddressOf } from '../../caller-address';
 import { createRate } from '../rate';
 
 export interface StrangerLimits {
@@ -59,7 +60,9 @@ export function createStrangers(limits: StrangerLimits, refused: (reason: 'rate'
  * @param response of the request, as long as its connection is there
  */
 export function partyOf(actor: Actor, known: string, response: ServerResponse): string {
-  return actor.kind === 'anonymous' ? `${known} ${networkOf(response.socket?.remoteAddress)}` : known;
+  return actor.kind === 'anonymous'
+    ? `${known} ${networkOf(response.socket ? callerAddressOf(response.req) : undefined)}`
+    : known;
 }
 
 /** An IPv4 address, or the network of an IPv6 address. What comes over a socket of this machine has none. */

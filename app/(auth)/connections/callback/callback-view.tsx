@@ -1,8 +1,9 @@
 'use client';
-// Ends a sign-in as soon as the browser is back, once, and says how it went.
 import { useEffect, useRef, useState } from 'react';
 import { answered } from '@/app/_ui/answered';
 import { buttonClass } from '@/app/_ui/button';
+// Ends a sign-in as soon as the browser is back, once, and says how it went.
+import { hubPath } from '@/app/_ui/hub-path';
 import { Notice } from '@/app/_ui/notice';
 import type { ConnectionView, SignInAnswer } from '@/lib/credentials/schema';
 import type { ActionFailure } from '@/lib/errors';
@@ -44,7 +45,7 @@ export function CallbackView({ answer, user, server }: CallbackViewProps) {
         <div className="flex flex-col gap-4">
           <Notice tone="bad" title={failure.message} hint={failure.hint ?? 'Nothing was stored.'} />
           <a
-            href={server === null ? '/account' : `/connections/${encodeURIComponent(server)}`}
+            href={hubPath(server === null ? '/account' : `/connections/${encodeURIComponent(server)}`)}
             className={buttonClass('primary', 'md', 'self-start')}
           >
             {server === null ? 'Your connections' : 'Try again'}

@@ -5,6 +5,7 @@ import { useState } from 'react';
 // How the server is set up: a form, or the values to read where they belong to a file or may not be changed.
 import { answered } from '@/app/_ui/answered';
 import { plural } from '@/app/_ui/format';
+import { hubAddress } from '@/app/_ui/hub-path';
 import { KeyValues } from '@/app/_ui/key-values';
 import { Notice } from '@/app/_ui/notice';
 import { Panel, PanelBody } from '@/app/_ui/panel';
@@ -71,7 +72,7 @@ function Access({ server, mayOpen, mayUpdate }: Omit<ConfigTabProps, 'mayTest'>)
     <OpenAccess
       kind="server"
       name={server.name}
-      url={endpointUrl(window.location.origin, server.name)}
+      url={endpointUrl(hubAddress(), server.name)}
       anonymous={server.anonymous}
       mayOpen={mayOpen && isHere}
       mayShut={mayUpdate && isHere}

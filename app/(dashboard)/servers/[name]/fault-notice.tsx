@@ -1,7 +1,8 @@
 'use client';
-// Every fault shows cause, time, attempt, countdown and one fitting action, above all tabs of its server.
 import Link from 'next/link';
 import { Button, buttonClass } from '@/app/_ui/button';
+// Every fault shows cause, time, attempt, countdown and one fitting action, above all tabs of its server.
+import { hubPath } from '@/app/_ui/hub-path';
 import { Notice } from '@/app/_ui/notice';
 import { Countdown, RelativeTime } from '@/app/_ui/relative-time';
 import { stateLooks } from '@/app/_ui/state-badge';
@@ -72,7 +73,7 @@ function causeOf({ reason, lastExit }: ServerStatus): string {
 function Fix({ server, state, onRetry }: FaultNoticeProps) {
   if (state === 'needs-auth' && server.credential !== null) {
     return (
-      <a href={`/connections/${encodeURIComponent(server.name)}`} className={buttonClass('secondary', 'sm')}>
+      <a href={hubPath(`/connections/${encodeURIComponent(server.name)}`)} className={buttonClass('secondary', 'sm')}>
         Sign in
       </a>
     );

@@ -1,10 +1,11 @@
 'use client';
-// How the server runs: what is wrong and what helps, its instances, and what it said of itself.
 import dynamic from 'next/dynamic';
 import Link from 'next/link';
 import { buttonClass } from '@/app/_ui/button';
 import { CodeBlock } from '@/app/_ui/code-block';
 import { CopyButton } from '@/app/_ui/copy-button';
+// How the server runs: what is wrong and what helps, its instances, and what it said of itself.
+import { hubAddress } from '@/app/_ui/hub-path';
 import { KeyValues } from '@/app/_ui/key-values';
 import { Notice } from '@/app/_ui/notice';
 import { Panel, PanelBody, PanelHeader } from '@/app/_ui/panel';
@@ -102,6 +103,6 @@ export function OverviewTab({ server, state, mayUpdate, users }: OverviewTabProp
 }
 
 function CopyUrl({ path }: { path: string }) {
-  const origin = typeof location === 'undefined' ? '' : location.origin;
-  return <CopyButton text={`${origin}${path}`} label="Copy the URL" />;
+  const base = typeof location === 'undefined' ? '' : hubAddress();
+  return <CopyButton text={base + path} label="Copy the URL" />;
 }

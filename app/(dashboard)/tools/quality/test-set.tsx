@@ -1,5 +1,4 @@
 'use client';
-// The test set, its latest measurement, and what became better or worse against the one before.
 import { useQuery } from '@tanstack/react-query';
 import { Download, ListChecks, Plus } from 'lucide-react';
 import { parseAsStringLiteral, useQueryState } from 'nuqs';
@@ -8,6 +7,8 @@ import { api, type Page } from '@/app/_ui/api';
 import { Button, buttonClass } from '@/app/_ui/button';
 import { EmptyState } from '@/app/_ui/empty-state';
 import { plural } from '@/app/_ui/format';
+// The test set, its latest measurement, and what became better or worse against the one before.
+import { hubPath } from '@/app/_ui/hub-path';
 import { Menu, MenuContent, MenuItem, MenuTrigger } from '@/app/_ui/menu';
 import { ErrorNotice } from '@/app/_ui/notice';
 import { Select } from '@/app/_ui/select';
@@ -194,7 +195,7 @@ function ExportMenu() {
       <MenuContent>
         {textForms.map(({ format, label }) => (
           <MenuItem key={format} asChild>
-            <a href={`/api/v1/tools/cases/export?format=${format}`} download>
+            <a href={hubPath(`/api/v1/tools/cases/export?format=${format}`)} download>
               {label}
             </a>
           </MenuItem>

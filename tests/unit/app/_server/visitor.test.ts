@@ -27,6 +27,7 @@ describe('visitor', () => {
     ['hub.example.com', 'https://hub.example.com/mcp', '', 'https://hub.example.com/mcp'],
     ['evil.example', 'https://hub.example.com/mcp', '', 'https://hub.example.com/mcp'],
     ['localhost:3000', 'http://127.0.0.1:3000', '', 'http://localhost:3000'],
+    ['localhost:3000', 'https://hub.example.com/mcp', '', 'http://localhost:3000/mcp'],
     ['hub.lan', 'http://127.0.0.1:3000', 'https://hub.lan', 'https://hub.lan'],
   ])('at %s, with %s and %j, the own URL is %s', (host, url, further, seen) => {
     expect(ownUrl(new Headers({ host }), own(url, further))).toBe(seen);

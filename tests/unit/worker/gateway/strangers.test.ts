@@ -15,6 +15,7 @@ const from = (remoteAddress?: string) =>
     destroyed: false,
     writableEnded: false,
     socket: { remoteAddress },
+    req: { socket: { remoteAddress } },
   }) as unknown as ServerResponse;
 
 /** Tries each in turn. @returns which were let in, and what ends the first of an address */
