@@ -4,6 +4,7 @@ import { randomUUID } from 'node:crypto';
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { sql } from 'drizzle-orm';
 import pino from 'pino';
 import postgres from 'postgres';
 import { describe } from 'vitest';
@@ -46,12 +47,24 @@ export function withRedis(name: string, suite: (url: string) => void): void {
 export interface TestDatabase extends Database {
   /** Opens one more pool on the same database, as another process would. */
   another(): Promise<Database>;
+  /** Deletes all rows, whatever refers to them; quicker than `truncate`, which makes files anew, by ten times. */
+  empty(): Promise<void>;
   /** Ends every connection from the server's side, as its restart would. */
   cutConnections(): Promise<void>;
   /** For programs: what they need as DATABASE_URL (postgres) or as the folder of the socket (embedded). */
   url: string | undefined;
   socketDir: string;
 }
+
+/** The role of a replica fires no triggers: no foreign key is looked at, and the audit log lets itself be emptied. */
+const deleteAll = sql`do $$
+  declare name text;
+  begin
+    set local session_replication_role = replica;
+    for name in select tablename from pg_tables where schemaname = 'public' loop
+      execute format('delete from %I', name);
+    end loop;
+  end $$`;
 
 /** Opens a fresh, migrated database; `close` removes it. */
 export async function openTestDatabase(kind: DatabaseKind): Promise<TestDatabase> {
@@ -119,6 +132,9 @@ async function withPools({ where, cut, remove }: Server): Promise<TestDatabase> 
     ...first,
     ...where,
     another,
+    async empty() {
+      await first.db.execute(deleteAll);
+    },
     cutConnections: cut,
     close() {
       closing ??= close();

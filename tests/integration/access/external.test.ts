@@ -58,7 +58,6 @@ eachDatabase('sign-in at a provider', (kind) => {
   let root: Ctx;
 
   beforeEach(async () => {
-    await fixture.database.db.execute('truncate sign_in_rules cascade');
     root = await fixture.addUser('root', 'admin', { passwordHash: await passwordHash });
   });
 

@@ -4,7 +4,6 @@ import { afterAll, beforeAll, beforeEach } from 'vitest';
 import { groupMembers, groups, roles, userRoles, users } from '../../../drizzle/schema';
 import { bootstrapAccess, type Ctx, createKeyring, createVault, systemActor } from '../../../lib/access';
 import { loadUser } from '../../../lib/access/identities';
-import type { Db } from '../../../lib/db/types';
 import { type Bus, createBus } from '../../../lib/events/bus';
 import { type DatabaseKind, openTestDatabase, silentLog, type TestDatabase } from '../../support/database';
 
@@ -17,19 +16,6 @@ export interface AccessFixture {
   system: Ctx;
 }
 
-const deadlockDetected = '40P01';
-
-/** A query that the test before did not wait for may hold some of the tables: then the database ends one of the two. */
-async function empty(db: Db, attempts = 5): Promise<void> {
-  try {
-    await db.execute(sql`truncate users, roles, settings, audit_logs, audit_head, groups cascade`);
-  } catch (error) {
-    const { code } = (error as { cause?: { code?: string } }).cause ?? {};
-    if (code !== deadlockDetected || attempts === 1) throw error;
-    await empty(db, attempts - 1);
-  }
-}
-
 /** Registers the hooks; use the members inside tests only. */
 export function accessFixture(kind: DatabaseKind): AccessFixture {
   const fixture = {} as AccessFixture;
@@ -39,7 +25,7 @@ export function accessFixture(kind: DatabaseKind): AccessFixture {
   afterAll(() => fixture.database.close());
   beforeEach(async () => {
     const { db } = fixture.database;
-    await empty(db);
+    await fixture.database.empty();
     await bootstrapAccess({ db, env: {}, log: silentLog });
     fixture.bus = createBus((error) => {
       throw error;

@@ -4,13 +4,12 @@ import { mkdtempSync, readdirSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { NextRequest } from 'next/server';
-import { afterAll, beforeEach, expect, it } from 'vitest';
+import { afterAll, beforeEach, describe, expect, it } from 'vitest';
 import { keyring } from '../../../app/_server/hub';
 import { auditLogs } from '../../../drizzle/schema';
 import { parseEnv } from '../../../lib/env';
 import { singleton } from '../../../lib/singleton';
 import { root as repository } from '../../../scripts/prepare.mjs';
-import { eachDatabase } from '../../support/database';
 import { signedInBrowser } from '../../support/signed-in';
 import { accessFixture } from './fixture';
 
@@ -34,8 +33,8 @@ const foreign: Record<string, string>[] = [
   {},
 ];
 
-eachDatabase('a write from another site', (kind) => {
-  const fixture = accessFixture(kind);
+describe('a write from another site', () => {
+  const fixture = accessFixture('embedded');
   let cookie: string;
 
   beforeEach(async () => {

@@ -32,7 +32,7 @@ eachDatabase('the audit chain', (kind) => {
   };
 
   beforeEach(async () => {
-    await db().execute(sql`truncate audit_logs, audit_head, groups, servers, endpoint_names cascade`);
+    await use().empty();
   });
 
   it('is whole when nothing was written, and grows by one id per entry', async () => {

@@ -467,7 +467,6 @@ eachDatabase('the audit trail', (kind) => {
     singleton('env', () => parseEnv({ MCPHUB_DATA_DIR: dataDir, LOG_LEVEL: 'silent' }));
     singleton('web.database', () => Promise.resolve(fixture.database));
     singleton('web.bus', () => fixture.bus);
-    await fixture.database.db.execute('truncate servers, groups, endpoint_names, search_cases, search_runs cascade');
     root = await fixture.addUser('root', 'admin', { passwordHash: await passwordHash });
     ({ secret } = await createKey(root, { name: 'cli' }));
   });

@@ -25,7 +25,6 @@ eachDatabase('limits of calls', (kind) => {
 
   beforeEach(async () => {
     const { db } = fixture.database;
-    await db.execute(sql`truncate call_limits, quota_usage, servers cascade`);
     root = await fixture.addUser('root', 'admin');
     await createServer(root, { name: 'GitHub', type: 'stdio', command: 'node' });
     [{ id: serverId } = { id: '' }] = await db.select({ id: servers.id }).from(servers);
@@ -82,7 +81,7 @@ eachDatabase('limits of calls', (kind) => {
 
   it('can be taken away when what they limit is gone', async () => {
     await setLimit(root, { subject: 'server', target: 'github', perDay: 7 });
-    await root.db.execute(sql`truncate servers cascade`);
+    await root.db.execute(sql`delete from servers`);
     const [gone] = await listLimits(root);
     expect(gone).toMatchObject({ label: null, target: serverId });
     await removeLimit(root, { subject: 'server', target: serverId });

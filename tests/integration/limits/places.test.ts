@@ -1,5 +1,3 @@
-// Calls at once that several workers share by rows: what one worker has no other has, and what it does not need others get.
-import { sql } from 'drizzle-orm';
 import { afterAll, afterEach, beforeEach, expect, it } from 'vitest';
 import { callLimits, limitHolders, limitPlaces } from '../../../drizzle/schema';
 import type { Db } from '../../../lib/db/types';
@@ -28,7 +26,7 @@ eachDatabase('calls at once over several workers', (kind) => {
   beforeEach(async () => {
     database ??= await openTestDatabase(kind);
     db = database.db;
-    await db.execute(sql`truncate limit_holders, limit_places, call_limits`);
+    await database.empty();
     [workers, living, dead, running, most] = [[], [], [], 0, 0];
   });
   afterAll(() => database?.close());

@@ -1,5 +1,5 @@
 // What tells how well the search for tools serves: the test set, its runs, and what came of searches.
-import { eq, sql } from 'drizzle-orm';
+import { eq } from 'drizzle-orm';
 import { beforeEach, describe, expect, it } from 'vitest';
 import { auditLogs, searchCases, searchCosts, searchRuns, toolSearches } from '../../../drizzle/schema';
 import { type Ctx, createKey } from '../../../lib/access';
@@ -39,7 +39,6 @@ eachDatabase('the quality of the search', (kind) => {
 
   beforeEach(async () => {
     const { db } = fixture.database;
-    await db.execute(sql`truncate servers, search_cases, search_runs, tool_searches, search_costs cascade`);
     root = await fixture.addUser('root', 'admin');
     manager = await fixture.addUser('manager', 'manager');
     user = await fixture.addUser('user', 'user');
