@@ -46,13 +46,13 @@ export function OverlayForm({ view, onCancel, onSave }: OverlayFormProps) {
   const enabledId = useId();
   const set = (change: Partial<OverlayValues>) => setValues((before) => ({ ...before, ...change }));
 
-  const read = overlayOf(values, parameters, view.overlay);
+  const read = overlayOf(values, parameters);
   const curated = base ? curate({ ...base }, read.overlay) : null;
   const faults = { ...read.faults, ...refusal?.fields };
   for (const { parameter, text } of curated?.faults ?? []) faults[placeOf(parameter)] ??= text;
   const required = useMemo(() => requiredOf(base?.inputSchema ?? {}), [base]);
   const isUnchanged = JSON.stringify(read.overlay) === JSON.stringify(view.overlay);
-  const hasPlace = (pointer: string) => /^\/(name|title|description|parameters\/.*)$/.test(pointer);
+  const hasPlace = (pointer: string) => /^\/(name|title|description|annotations\/title|parameters\/.*)$/.test(pointer);
 
   async function save(overlay: ToolOverlay) {
     setBusy(true);
@@ -146,6 +146,21 @@ export function OverlayForm({ view, onCancel, onSave }: OverlayFormProps) {
                 </Field>
               ))}
             </div>
+            <Field
+              label={<span className="font-normal">Title among the hints</span>}
+              error={faults['/annotations/title']}
+              hint="Clients that do not know the title above may show this one."
+            >
+              {(control) => (
+                <Input
+                  {...control}
+                  autoComplete="off"
+                  placeholder={textOr(base?.annotations?.title, 'None')}
+                  value={values.hintTitle}
+                  onChange={({ target }) => set({ hintTitle: target.value })}
+                />
+              )}
+            </Field>
             <p className="text-caption font-normal text-muted-foreground">
               For models alone: no key may do more because of a hint set here.
             </p>
@@ -154,7 +169,7 @@ export function OverlayForm({ view, onCancel, onSave }: OverlayFormProps) {
             parameters={parameters}
             required={required}
             values={values.parameters}
-            faultOf={(name) => faults[placeOf(name)] ?? null}
+            faultOf={(name) => faults[placeOf(name)] ?? faults[`${placeOf(name)}/description`] ?? null}
             onChange={(name, value) => set({ parameters: { ...values.parameters, [name]: value } })}
           />
         </div>
@@ -191,6 +206,10 @@ function said({ upstream, base, group }: OverlayView, key: 'name' | 'title' | 'd
       {who}: <span className="wrap-anywhere whitespace-pre-wrap text-foreground">{text}</span>
     </>
   );
+}
+
+function textOr(text: unknown, other: string): string {
+  return typeof text === 'string' && text !== '' ? text : other;
 }
 
 function yesOrNo(hint: unknown): string {

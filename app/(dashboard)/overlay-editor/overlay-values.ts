@@ -10,7 +10,11 @@ export interface ParameterValue {
   mode: 'shown' | ParameterOverlay['mode'];
   /** As typed. */
   text: string;
+  /** Empty: as the server says. */
+  description: string;
 }
+
+export const asItIs: ParameterValue = { mode: 'shown', text: '', description: '' };
 
 export interface OverlayValues {
   enabled: boolean;
@@ -18,6 +22,8 @@ export interface OverlayValues {
   name: string;
   title: string;
   description: string;
+  /** `annotations.title`, which older clients show. */
+  hintTitle: string;
   /** '' stands for what the server says. */
   hints: Record<HintKey, '' | 'true' | 'false'>;
   parameters: Record<string, ParameterValue>;
@@ -66,12 +72,14 @@ export function valuesOf(overlay: ToolOverlay, parameters: readonly Parameter[])
     name,
     title,
     description,
+    hintTitle: annotations.title ?? '',
     hints: Object.fromEntries(hintKeys.map((key) => [key, hintOf(key)])) as OverlayValues['hints'],
     parameters: Object.fromEntries(
       parameters.map((parameter) => {
         const set = overlay.parameters?.[parameter.name];
         const text = set && 'value' in set ? textOf(set.value, parameter) : '';
-        return [parameter.name, { mode: set?.mode ?? 'shown', text }];
+        const own = set && 'description' in set ? (set.description ?? '') : '';
+        return [parameter.name, { mode: set?.mode ?? 'shown', text, description: own }];
       }),
     ),
   };
@@ -88,26 +96,31 @@ export interface Read {
   faults: Record<string, string>;
 }
 
-/** @param former what the form does not show of it is kept */
-export function overlayOf(values: OverlayValues, parameters: readonly Parameter[], former: ToolOverlay): Read {
+export function overlayOf(values: OverlayValues, parameters: readonly Parameter[]): Read {
   const faults: Record<string, string> = {};
   const set: NonNullable<ToolOverlay['parameters']> = {};
   for (const parameter of parameters) {
-    const { mode, text } = values.parameters[parameter.name] ?? { mode: 'shown', text: '' };
-    if (mode === 'shown') continue;
+    const { mode, text, description: typed } = values.parameters[parameter.name] ?? asItIs;
+    const description = typed.trim();
+    if (mode === 'shown') {
+      if (description !== '') set[parameter.name] = { mode, description };
+      continue;
+    }
     if (mode === 'hidden') {
       set[parameter.name] = { mode };
       continue;
     }
     try {
-      set[parameter.name] = { mode, value: isText(parameter) ? text : JSON.parse(text) };
+      const value = isText(parameter) ? text : JSON.parse(text);
+      const isDescribed = mode === 'default' && description !== '';
+      set[parameter.name] = isDescribed ? { mode, value, description } : { mode, value };
     } catch {
       faults[placeOf(parameter.name)] = text === '' ? 'Enter a value.' : 'This is not JSON.';
     }
   }
-  const { title: annotationTitle } = former.annotations ?? {};
+  const hintTitle = values.hintTitle.trim();
   const annotations = Object.fromEntries([
-    ...(annotationTitle === undefined ? [] : [['title', annotationTitle]]),
+    ...(hintTitle === '' ? [] : [['title', hintTitle]]),
     ...hintKeys.flatMap((key) => (values.hints[key] === '' ? [] : [[key, values.hints[key] === 'true']])),
   ]);
   const texts = (['name', 'title', 'description'] as const).flatMap((key) =>

@@ -1,9 +1,12 @@
 'use client';
-// The parameters of a tool: each is shown as it is, has a default, is fixed, or is hidden.
+// The parameters of a tool: each is shown as it is or in other words, has a default, is fixed, or is hidden.
+import { Pencil } from 'lucide-react';
+import { useState } from 'react';
 import { Badge } from '@/app/_ui/badge';
-import { Input } from '@/app/_ui/input';
+import { Button } from '@/app/_ui/button';
+import { Input, Textarea } from '@/app/_ui/input';
 import { Select } from '@/app/_ui/select';
-import { choicesOf, isText, type Parameter, type ParameterValue, textOf } from './overlay-values';
+import { asItIs, choicesOf, isText, type Parameter, type ParameterValue, textOf } from './overlay-values';
 
 export interface ParameterFieldsProps {
   parameters: readonly Parameter[];
@@ -34,7 +37,7 @@ export function ParameterFields({ parameters, required, values, faultOf, onChang
               key={parameter.name}
               parameter={parameter}
               isRequired={required.has(parameter.name)}
-              value={values[parameter.name] ?? { mode: 'shown', text: '' }}
+              value={values[parameter.name] ?? asItIs}
               fault={faultOf(parameter.name)}
               onChange={(value) => onChange(parameter.name, value)}
             />
@@ -62,6 +65,9 @@ function Row({ parameter, isRequired, value, fault, onChange }: RowProps) {
   const hasValue = value.mode === 'default' || value.mode === 'fixed';
   const faultId = `fault-of-${name}`;
   const choices = choicesOf(parameter);
+  const isDescribable = value.mode === 'shown' || value.mode === 'default';
+  const [isDescribing, setIsDescribing] = useState(value.description !== '');
+  const own = typeof schema.description === 'string' ? schema.description : '';
   const about = {
     'aria-label': `Value of ${name}`,
     'aria-invalid': fault ? (true as const) : undefined,
@@ -78,10 +84,18 @@ function Row({ parameter, isRequired, value, fault, onChange }: RowProps) {
             {isRequired && <Badge>required</Badge>}
             {isGone && <Badge tone="warn">gone</Badge>}
           </span>
-          {typeof schema.description === 'string' && (
-            <span className="line-clamp-2 text-caption font-normal text-muted-foreground">{schema.description}</span>
-          )}
+          {own !== '' && <span className="line-clamp-2 text-caption font-normal text-muted-foreground">{own}</span>}
         </span>
+        {isDescribable && !isDescribing && (
+          <Button
+            size="icon-sm"
+            aria-label={`Describe ${name} in other words`}
+            title={`Describe ${name} in other words`}
+            onClick={() => setIsDescribing(true)}
+          >
+            <Pencil aria-hidden />
+          </Button>
+        )}
         <Select
           aria-label={`${name} is`}
           className="w-28"
@@ -90,6 +104,16 @@ function Row({ parameter, isRequired, value, fault, onChange }: RowProps) {
           options={modes}
         />
       </div>
+      {isDescribable && isDescribing && (
+        <Textarea
+          aria-label={`Description of ${name}`}
+          rows={2}
+          autoFocus={value.description === ''}
+          placeholder={own || 'As it is'}
+          value={value.description}
+          onChange={({ target }) => onChange({ ...value, description: target.value })}
+        />
+      )}
       {hasValue &&
         (choices ? (
           <Select

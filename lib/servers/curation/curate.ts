@@ -61,17 +61,20 @@ function lay(definition: Definition, { name, title, description, annotations, pa
   const taken = new Set<string>();
   const fixed = new Map<string, unknown>();
   const defaults = new Map<string, unknown>();
+  const descriptions = new Map<string, string>();
   const faults: OverlayFault[] = [];
   for (const [parameter, { mode, ...rest }] of Object.entries(parameters)) {
     const fault = (text: string) => faults.push({ parameter, text });
     const quoted = JSON.stringify(parameter);
     const value = 'value' in rest ? rest.value : undefined;
     // What was taken from callers does not come back to them because its server changed.
-    if (mode !== 'default') taken.add(parameter);
+    if (mode !== 'default' && mode !== 'shown') taken.add(parameter);
     if (!known.has(parameter)) {
       fault(`The parameter ${quoted} does not exist (any more).`);
       continue;
     }
+    if ('description' in rest && rest.description !== undefined) descriptions.set(parameter, rest.description);
+    if (mode === 'shown') continue;
     if (mode === 'hidden') {
       if (required.has(parameter)) fault(`The parameter ${quoted} is required: hide it with a fixed value.`);
       continue;
@@ -81,7 +84,7 @@ function lay(definition: Definition, { name, title, description, annotations, pa
     if (mode === 'fixed') fixed.set(parameter, value);
     else if (!misfit) defaults.set(parameter, value);
   }
-  curated.inputSchema = editInputSchema(schema, { taken, filled: fixed, defaults });
+  curated.inputSchema = editInputSchema(schema, { taken, filled: fixed, defaults, descriptions });
   const plan =
     taken.size + defaults.size > 0 ? { taken: [...taken], fixed: [...fixed], defaults: [...defaults] } : null;
   return { definition: curated, plan, faults };

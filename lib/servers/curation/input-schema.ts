@@ -1,4 +1,4 @@
-// Takes parameters out of a tool's inputSchema and gives others a default (JSON Schema 2020-12). A parameter of the first
+// Takes parameters out of a tool's inputSchema, gives others a default or another description (JSON Schema 2020-12). A parameter of the first
 // level may be declared at the root, in what the root refers to, and in what is applied to the same object beside it
 // (allOf, anyOf, if …); wherever it stands it goes. What is left accepts every call that fits without what was taken.
 
@@ -11,6 +11,8 @@ export interface SchemaEdits {
   filled: ReadonlyMap<string, unknown>;
   /** No longer required, and shown with this default. */
   defaults: ReadonlyMap<string, unknown>;
+  /** In place of those that declarations have. */
+  descriptions: ReadonlyMap<string, string>;
 }
 
 /** Schemas that are applied to the same object, one in the other or by reference. */
@@ -58,8 +60,10 @@ function appliedTo(root: Json, branches = true): Json[] {
 
 /** A copy with these parameters changed; the schema itself where nothing is to change. */
 export function editInputSchema(root: Json, edits: SchemaEdits): Json {
-  if (edits.taken.size + edits.defaults.size === 0) return root;
-  const edited = edit(root, { root, edits, unplaced: new Map(edits.defaults), parts: 0 }, 0, new Set());
+  const { taken, defaults, descriptions } = edits;
+  if (taken.size + defaults.size + descriptions.size === 0) return root;
+  const work = { root, edits, unplaced: new Map(defaults), undescribed: new Set(descriptions.keys()), parts: 0 };
+  const edited = edit(root, work, 0, new Set());
   return isObject(edited) ? withoutUnused(root, edited) : root;
 }
 
@@ -68,6 +72,8 @@ interface Work {
   edits: SchemaEdits;
   /** Defaults that no declaration shows yet. */
   unplaced: Map<string, unknown>;
+  /** Parameters of which no declaration shows its new description yet. */
+  undescribed: Set<string>;
   /** Schemas looked at so far. */
   parts: number;
 }
@@ -77,14 +83,14 @@ function edit(schema: unknown, work: Work, level: number, above: ReadonlySet<unk
   if (!isObject(schema) || level > levelsMax || above.has(schema)) return schema;
   work.parts += 1;
   if (work.parts > partsMax) return schema;
-  const { root, edits, unplaced } = work;
+  const { root, edits } = work;
   const inside = new Set(above).add(schema);
   const within = (each: unknown) => edit(each, work, level + 1, inside);
   const made: Json = { ...schema };
 
   if (isObject(schema.properties)) {
     if (level > 0 && !admits(schema.properties, edits.filled)) return false;
-    made.properties = editProperties(schema.properties, edits, unplaced);
+    made.properties = editProperties(schema.properties, work);
   }
   if (Array.isArray(schema.required)) {
     const gone = stringsOf(schema.required).find((name) => edits.taken.has(name) && !edits.filled.has(name));
@@ -116,6 +122,11 @@ function edit(schema: unknown, work: Work, level: number, above: ReadonlySet<unk
     if (!Array.isArray(choices)) continue;
     const left = choices.map(within).filter((each) => each !== false);
     if (isSame(left, choices)) continue;
+    if (edits.taken.size + edits.defaults.size === 0) {
+      // Other words make no choice fit more.
+      made[key] = left;
+      continue;
+    }
     if (left.length === 0 && level > 0) return false;
     delete made[key];
     // A choice that asks for nothing any more is always made: the others say nothing then.
@@ -137,13 +148,20 @@ function admits(properties: Json, filled: ReadonlyMap<string, unknown>): boolean
   });
 }
 
-function editProperties(properties: Json, edits: SchemaEdits, unplaced: Map<string, unknown>): Json {
+function editProperties(properties: Json, { edits, unplaced, undescribed }: Work): Json {
   return Object.fromEntries(
     Object.entries(properties).flatMap(([name, property]) => {
       if (edits.taken.has(name)) return [];
-      if (!unplaced.has(name)) return [[name, property]];
-      const shown = { ...objectOf(property), default: unplaced.get(name) };
+      const description = edits.descriptions.get(name);
+      // Once is enough, but a second declaration must not say otherwise.
+      const isPlace = property !== false && (undescribed.has(name) || 'description' in objectOf(property));
+      const isDescribed = description !== undefined && isPlace;
+      if (!unplaced.has(name) && !isDescribed) return [[name, property]];
+      const shown = { ...objectOf(property) };
+      if (isDescribed) shown.description = description;
+      if (unplaced.has(name)) shown.default = unplaced.get(name);
       unplaced.delete(name);
+      undescribed.delete(name);
       return [[name, shown]];
     }),
   );

@@ -26,18 +26,20 @@ const valueSchema = z
     `is longer than ${valueMaxChars} characters`,
   );
 
+const title = z.string().trim().min(1).max(titleMaxChars);
+const description = z.string().trim().min(1).max(descriptionMaxChars);
+
 /**
- * `default`: shown with it, and filled in where the caller leaves it out. `fixed`: not shown, and always this value.
- * `hidden`: not shown and never sent. A parameter without an entry is shown as it is.
+ * `shown`: with another description. `default`: shown with it, and filled in where the caller leaves it out. `fixed`: not
+ * shown, and always this value. `hidden`: not shown and never sent. A parameter without an entry is shown as it is.
  */
 const parameterSchema = z.discriminatedUnion('mode', [
-  z.strictObject({ mode: z.literal('default'), value: valueSchema }),
+  z.strictObject({ mode: z.literal('shown'), description }),
+  z.strictObject({ mode: z.literal('default'), value: valueSchema, description: description.optional() }),
   z.strictObject({ mode: z.literal('fixed'), value: valueSchema }),
   z.strictObject({ mode: z.literal('hidden') }),
 ]);
 export type ParameterOverlay = z.infer<typeof parameterSchema>;
-
-const title = z.string().trim().min(1).max(titleMaxChars);
 
 /** What a tool says of what it does (server/tools, "Tool Annotations"). */
 const annotationsSchema = z.strictObject({
@@ -51,7 +53,7 @@ const annotationsSchema = z.strictObject({
 const fields = {
   name: toolNameSchema.optional(),
   title: title.optional(),
-  description: z.string().trim().min(1).max(descriptionMaxChars).optional(),
+  description: description.optional(),
   annotations: annotationsSchema.optional(),
   /** By name, only those of the first level. */
   parameters: z

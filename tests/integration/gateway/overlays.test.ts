@@ -195,6 +195,25 @@ it.each([
   }
 });
 
+it('a parameter in other words is listed and found by them, and what is sent for it passes as it is', async () => {
+  const path = { mode: 'shown' as const, description: 'Pathway inside the zettelkasten' };
+  const overlay = { ...saveText, parameters: { ...saveText.parameters, path } };
+  hub.rows.servers = [serverRow('disk', { overlays: { write_file: overlay } }), serverRow('other')];
+  await hub.bus.emit('tools.curated', { id: 'id-disk', name: 'disk' });
+  const find = async () => {
+    const question = { query: 'zettelkasten', limit: 5 };
+    return (await hub.gateway.searchTools(hub.keys.get('key-a') as Actor, question)).hits.map(({ id }) => id);
+  };
+  for (const { path: place, shown } of places) {
+    const tool = (await list(place)).find(({ name }) => name === shown) as typeof writeFile;
+    expect(tool.inputSchema.properties.path).toEqual({ type: 'string', description: path.description });
+    expect(tool.inputSchema.required).toEqual(['path']);
+    await eras.modern(place, shown, { path: 'a' });
+    expect(seen.at(-1)).toMatchObject({ name: 'write_file', arguments: sentBy(shown, 'a') });
+  }
+  expect(await find()).toEqual(['disk__save_text']);
+});
+
 it('the playground goes by the curated name, too', async () => {
   const call = (tool: string) =>
     hub.gateway.callTool({

@@ -50,6 +50,48 @@ describe('what models see', () => {
     expect(plain).toEqual(before);
   });
 
+  it('a parameter is shown in other words wherever it is declared, and calls pass as they are', () => {
+    const parameters: ToolOverlay['parameters'] = {
+      path: { mode: 'shown', description: 'A path' },
+      depth: { mode: 'default', value: 2, description: 'How deep' },
+    };
+    const { definition, plan, faults } = curate(toolWith(plain), { parameters });
+    expect(definition.inputSchema).toEqual({
+      ...plain,
+      properties: {
+        ...plain.properties,
+        path: { type: 'string', description: 'A path' },
+        depth: { type: 'integer', default: 2, description: 'How deep' },
+      },
+      required: ['path'],
+    });
+    expect({ plan, faults }).toEqual({ plan: { taken: [], fixed: [], defaults: [['depth', 2]] }, faults: [] });
+    expect(curate(toolWith(plain), { parameters: { path: { mode: 'shown', description: 'A' } } }).plan).toBeNull();
+    const schema = {
+      type: 'object',
+      $ref: '#/$defs/Input',
+      oneOf: [
+        { properties: { id: { description: 'Once more' }, item: { type: 'object', properties: { id: {} } } } },
+        { properties: { id: { minLength: 1 } } },
+      ],
+      $defs: { Input: { properties: { id: { type: 'string' } } } },
+    };
+    expect(schemaUnder(schema, { id: { mode: 'shown', description: 'Whose' } })).toEqual({
+      type: 'object',
+      allOf: [{ properties: { id: { type: 'string', description: 'Whose' } } }],
+      oneOf: [
+        { properties: { id: { description: 'Whose' }, item: { type: 'object', properties: { id: {} } } } },
+        { properties: { id: { minLength: 1 } } },
+      ],
+    });
+    const gone = curate(toolWith(plain), { parameters: { none: { mode: 'shown', description: 'A' } } });
+    expect(gone.faults).toHaveLength(1);
+    expect(gone.plan).toBeNull();
+    expect(
+      schemaUnder({ type: 'object', properties: { no: false } }, { no: { mode: 'shown', description: 'A' } }),
+    ).toEqual({ type: 'object', properties: { no: false } });
+  });
+
   it('what is declared by reference and beside it is found, and definitions that nobody uses any more go', () => {
     const schema = {
       type: 'object',
