@@ -526,6 +526,8 @@ export const groupServers = pgTable(
       .references(() => servers.id, { onDelete: 'cascade' }),
     /** Original tool names; null means all tools of the server. */
     tools: json().$type<string[]>(),
+    /** Original names: all tools but these. `tools` is empty then, so that who does not know of this offers none. */
+    exceptTools: json().$type<string[]>(),
   },
   (table) => [
     primaryKey({ columns: [table.groupId, table.serverId] }),

@@ -20,6 +20,7 @@ import { writeAudit } from '../telemetry/audit';
 import { isEmptyOverlay } from './curation/curate';
 import type { GroupOverlay, ServerOverlay } from './curation/schema';
 import { readPins, readPinsOf, writePins } from './pins';
+import type { StoredChoice } from './tool-choice';
 import { loadToolList } from './tool-lists';
 
 /** A tool, resource, template or prompt exactly as its server defined it. */
@@ -222,8 +223,8 @@ export interface EndpointGroup {
   anonymous: boolean;
   toolList?: StoredToolList<PinnedTool>;
   ownerId: string | null;
-  /** `tools: null` means all tools of that server. `overlays`: what is changed about them in this group, over the server's. */
-  servers: { serverId: string; tools: string[] | null; overlays?: Record<string, GroupOverlay> }[];
+  /** `overlays`: what is changed about the tools in this group, over what the server's overlays say. */
+  servers: (StoredChoice & { serverId: string; overlays?: Record<string, GroupOverlay> })[];
 }
 
 /** Oldest first: on a clash of names the older one keeps its name. */
@@ -294,9 +295,9 @@ export async function loadEndpoints(db: Db): Promise<EndpointRows> {
       ...group,
       servers: memberRows
         .filter((member) => member.groupId === group.id)
-        .map(({ serverId, tools }) => {
+        .map(({ serverId, tools, exceptTools }) => {
           const own = overlays.get(`${group.id} ${serverId}`);
-          return { serverId, tools, ...(own && { overlays: own }) };
+          return { serverId, tools, ...(exceptTools && { exceptTools }), ...(own && { overlays: own }) };
         }),
     })),
     toolList,

@@ -1,7 +1,7 @@
 // The verbs of groups. A group names servers (all their tools or some) and the users who may see and call them.
 import { randomUUID } from 'node:crypto';
 import { eq, inArray, sql } from 'drizzle-orm';
-import { endpointNames, groupMembers, groupServers, groups, servers, users } from '../../drizzle/schema';
+import { endpointNames, groupMembers, groupServers, groups, servers, tools, users } from '../../drizzle/schema';
 import { can, type Resource } from '../access/can';
 import type { Ctx } from '../access/context';
 import type { Action } from '../access/schema';
@@ -141,6 +141,11 @@ export async function findGroup(ctx: Ctx, db: Db | Tx, name: string, action: Act
   return found.group;
 }
 
+/** What is left out is no business of those who get the rest. */
+function mayChange(ctx: Ctx, row: GroupRow): boolean {
+  return can(ctx.actor, 'update', groupResource(row));
+}
+
 function groupResource(row: GroupRow): Resource {
   return { type: 'group', ownerId: row.createdBy, groups: [row] };
 }
@@ -151,10 +156,12 @@ async function setServers(ctx: Ctx, tx: Tx, groupId: string, wanted: NonNullable
     wanted.length === 0 ? [] : (await readServers(tx)).map((each) => [each.row.name.toLowerCase(), each]),
   );
   const faults: FieldFault[] = [];
-  const rows = wanted.flatMap(({ server: name, tools }, index) => {
+  const rows = wanted.flatMap(({ server: name, tools: choice }, index) => {
     const server: KnownServer | undefined = known.get(name.toLowerCase());
     if (server && can(ctx.actor, 'read', serverResource(server))) {
-      return [{ groupId, serverId: server.row.id, tools: tools === 'all' ? null : [...new Set(tools)] }];
+      const tools = choice === 'all' ? null : Array.isArray(choice) ? [...new Set(choice)] : [];
+      const exceptTools = choice === 'all' || Array.isArray(choice) ? null : [...new Set(choice.except)];
+      return [{ groupId, serverId: server.row.id, tools, exceptTools }];
     }
     faults.push({ pointer: `/servers/${index}/server`, detail: `there is no server "${name}"` });
     return [];
@@ -163,9 +170,44 @@ async function setServers(ctx: Ctx, tx: Tx, groupId: string, wanted: NonNullable
   rows.forEach(({ serverId }, index) => {
     if (ids.indexOf(serverId) !== index) faults.push({ pointer: '/servers', detail: 'a server is named twice' });
   });
+  if (faults.length === 0) faults.push(...(await unknownExceptions(tx, groupId, rows)));
   if (faults.length > 0) throw invalidInput(faults);
   await tx.delete(groupServers).where(eq(groupServers.groupId, groupId));
   if (rows.length > 0) await tx.insert(groupServers).values(rows);
+}
+
+/**
+ * A tool that is left out has to be named as its server does: by a slip of the pen, or by a curated name, it would be on
+ * offer. Of a server that has listed nothing yet nothing is known, and what was left out before may be gone meanwhile.
+ */
+async function unknownExceptions(
+  tx: Tx,
+  groupId: string,
+  rows: readonly { serverId: string; exceptTools: string[] | null }[],
+): Promise<FieldFault[]> {
+  const ids = rows.flatMap(({ serverId, exceptTools }) => (exceptTools ? [serverId] : []));
+  if (ids.length === 0) return [];
+  const listed = await tx
+    .select({ serverId: tools.serverId, name: tools.name })
+    .from(tools)
+    .where(inArray(tools.serverId, ids));
+  const before = await tx.select().from(groupServers).where(eq(groupServers.groupId, groupId));
+  return rows.flatMap(({ serverId, exceptTools }, index) => {
+    const own = listed.filter((tool) => tool.serverId === serverId).map(({ name }) => name);
+    if (!exceptTools || own.length === 0) return [];
+    const former = before.find((row) => row.serverId === serverId)?.exceptTools ?? [];
+    const known = new Set([...own, ...former]);
+    return exceptTools.flatMap((name, at) =>
+      known.has(name)
+        ? []
+        : [
+            {
+              pointer: `/servers/${index}/tools/except/${at}`,
+              detail: `the server has no tool ${JSON.stringify(name)}; name it as the server does`,
+            },
+          ],
+    );
+  });
 }
 
 /** Replaces the members of a group. @returns ids of the users that came or went */
@@ -210,7 +252,12 @@ async function viewGroups(ctx: Ctx, db: Db | Tx, rows: GroupRow[]): Promise<Grou
   if (rows.length === 0) return [];
   const ids = rows.map((row) => row.id);
   const contained = await db
-    .select({ groupId: groupServers.groupId, server: servers.name, tools: groupServers.tools })
+    .select({
+      groupId: groupServers.groupId,
+      server: servers.name,
+      tools: groupServers.tools,
+      exceptTools: groupServers.exceptTools,
+    })
     .from(groupServers)
     .innerJoin(servers, eq(servers.id, groupServers.serverId))
     .where(inArray(groupServers.groupId, ids))
@@ -236,7 +283,10 @@ async function viewGroups(ctx: Ctx, db: Db | Tx, rows: GroupRow[]): Promise<Grou
     servers: contained
       .filter((each) => each.groupId === row.id)
       .filter((each) => can(ctx.actor, 'read', { type: 'server', groups: [row], server: each.server }))
-      .map(({ server, tools }) => ({ server, tools: tools ?? 'all' })),
+      .map(({ server, tools, exceptTools }) => ({
+        server,
+        tools: exceptTools ? { except: mayChange(ctx, row) ? exceptTools : [] } : (tools ?? 'all'),
+      })),
     members: members
       .filter((each) => each.groupId === row.id && can(ctx.actor, 'read', { type: 'user', ownerId: each.id }))
       .map((each) => each.username),

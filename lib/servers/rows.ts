@@ -13,14 +13,15 @@ import { mapCredential } from './credential';
 import { maskSecrets, maskValue, maskValues } from './masking';
 import { maskAuth } from './openapi/auth';
 import type { ServerView } from './schema';
+import { choiceOf, offers, type ToolChoice } from './tool-choice';
 
 export type ServerRow = typeof servers.$inferSelect;
 
-/** A group that contains a server; `tools` null: all of them. */
+/** A group that contains a server, and which of its tools it offers. */
 export interface Membership {
   id: string;
   name: string;
-  tools: string[] | null;
+  choice: ToolChoice;
 }
 
 export interface KnownServer {
@@ -41,12 +42,18 @@ export async function readServers(db: Db | Tx, ids?: string[]): Promise<KnownSer
 
 async function readMemberships(db: Db | Tx, ids?: string[]): Promise<Map<string, Membership[]>> {
   const rows = await db
-    .select({ serverId: groupServers.serverId, tools: groupServers.tools, id: groups.id, name: groups.name })
+    .select({
+      serverId: groupServers.serverId,
+      tools: groupServers.tools,
+      exceptTools: groupServers.exceptTools,
+      id: groups.id,
+      name: groups.name,
+    })
     .from(groupServers)
     .innerJoin(groups, eq(groups.id, groupServers.groupId))
     .where(ids && inArray(groupServers.serverId, ids))
     .orderBy(groups.name);
-  return byServer(rows);
+  return byServer(rows.map(({ serverId, id, name, ...stored }) => ({ serverId, id, name, choice: choiceOf(stored) })));
 }
 
 function byServer<R extends { serverId: string }>(rows: R[]): Map<string, R[]> {
@@ -65,10 +72,10 @@ export function serverResource({ row, memberships }: KnownServer): Resource {
 
 /** A tool is in those groups only that offer this very tool. */
 export function toolResource({ row, memberships }: KnownServer, tool: string, readOnly: boolean): Resource {
-  const isLimited = memberships.some((group) => group.tools !== null);
+  const isLimited = memberships.some(({ choice }) => choice !== null);
   if (!isLimited)
     return { type: 'tool', ownerId: row.createdBy, groups: memberships, server: row.name, tool, readOnly };
-  const offering = memberships.filter((group) => group.tools === null || group.tools.includes(tool));
+  const offering = memberships.filter(({ choice }) => offers(choice, tool));
   return { type: 'tool', ownerId: row.createdBy, groups: offering, server: row.name, tool, readOnly };
 }
 

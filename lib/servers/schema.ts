@@ -303,7 +303,12 @@ export const groupInputSchema = z.strictObject({
     .array(
       z.strictObject({
         server: nameSchema,
-        tools: z.union([z.literal('all'), z.array(z.string().max(128)).max(1000)]),
+        tools: z.union([
+          z.literal('all'),
+          z.array(z.string().max(128)).max(1000),
+          /** All but these, also later ones. */
+          z.strictObject({ except: z.array(z.string().max(128)).min(1, 'name at least one tool').max(1000) }),
+        ]),
       }),
     )
     .max(500)
@@ -375,7 +380,8 @@ export interface GroupView {
   toolList: ToolList;
   /** Its URL asks for no credential. */
   anonymous: boolean;
-  servers: { server: string; tools: 'all' | string[] }[];
+  /** Tools by original names. `except`: all but these, also later ones; named to those alone who may change the group. */
+  servers: { server: string; tools: 'all' | string[] | { except: string[] } }[];
   members: string[];
   createdAt: string;
   updatedAt: string;

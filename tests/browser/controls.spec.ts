@@ -440,7 +440,10 @@ test('what models see of a tool is edited, seen before it is saved, in force at 
   await page.getByRole('button', { name: 'Edit what models see of get-sum' }).click();
   const editor = page.getByRole('dialog', { name: 'What models see of get-sum' });
   await editor.getByLabel('Name', { exact: true }).fill('add nineteen');
-  await editor.getByLabel('Description').fill('Adds 19 to a number.');
+  await editor.getByLabel('Description', { exact: true }).fill('Adds 19 to a number.');
+  await editor.getByLabel('Title among the hints').fill('Adder');
+  await editor.getByRole('button', { name: 'Describe a in other words' }).click();
+  await editor.getByLabel('Description of a', { exact: true }).fill('What 19 is added to');
   await editor.getByLabel('b is', { exact: true }).selectOption('fixed');
   const save = editor.getByRole('button', { name: 'Save' });
   await expect(save).toBeDisabled();
@@ -458,6 +461,32 @@ test('what models see of a tool is edited, seen before it is saved, in force at 
   await expect(page.getByText('Models see add_nineteen like this now')).toBeVisible();
   const savedAtMs = Date.now();
   await expect.poll(() => told.length).toBeGreaterThan(0);
+  const added = (await client.listTools()).tools.find(({ name }) => name === 'add_nineteen');
+  expect(added).toMatchObject({
+    annotations: { title: 'Adder' },
+    inputSchema: { properties: { a: { description: 'What 19 is added to' } } },
+  });
+  expect(added?.inputSchema.properties).not.toHaveProperty('b');
+  await visit(page, `${hub.url}/groups?new=true`);
+  const dialog = page.getByRole('dialog', { name: 'New group' });
+  await dialog.getByLabel('Name', { exact: true }).fill('harmless');
+  await dialog.getByRole('checkbox', { name: /^demo/ }).check();
+  await dialog.getByLabel('Tools of demo').selectOption({ label: 'All but some, also later ones' });
+  await expect(dialog.getByText('Untick a tool of demo, or offer all of them.')).toBeVisible();
+  await dialog.getByRole('checkbox', { name: 'add_nineteen in place of get-sum', exact: true }).uncheck();
+  await dialog.getByRole('checkbox', { name: 'get-env', exact: true }).uncheck();
+  await expect(dialog.getByText(/tools offered, and all later ones/)).toBeVisible();
+  await isGood(page, 'group-exceptions');
+  await dialog.getByRole('button', { name: 'Create the group' }).click();
+  await expect(page.getByRole('heading', { name: 'harmless', level: 1 })).toBeVisible();
+  await expect(page.getByRole('checkbox', { name: 'get-env', exact: true })).not.toBeChecked();
+  const harmless = await connect('/api/mcp/harmless', hub.apiKey);
+  const offered = (await harmless.listTools()).tools.map(({ name }) => name);
+  expect(offered).toContain('demo__echo');
+  expect(offered).toHaveLength((await names()).length - 2);
+  await expect(harmless.callTool({ name: 'demo__get-env' })).rejects.toThrow('no tool');
+  await harmless.close();
+  await visit(page, `${hub.url}/servers/demo?tab=tools`);
   expect((told[0] ?? Infinity) - savedAtMs).toBeLessThan(1000);
   const edit = page.getByRole('button', { name: 'Edit what models see of get-sum' });
   const row = page.getByRole('listitem').filter({ has: edit, hasText: 'add_nineteen' });

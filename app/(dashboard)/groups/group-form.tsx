@@ -39,6 +39,7 @@ export function GroupForm({ values: initial, around, submitLabel, readOnly, onCa
   const nameFault = values.name === '' ? null : (nameSchema.safeParse(values.name).error?.issues[0]?.message ?? null);
   const ofServers = faultOf(refusal, '/servers');
   const placed = [faultOf(refusal, '/name'), faultOf(refusal, '/description'), ofServers, faultOf(refusal, '/members')];
+  const leavesOutNone = readOnly ? undefined : values.servers.find(({ tools }) => exceptsNothing(tools));
 
   async function submit() {
     setBusy(true);
@@ -90,9 +91,10 @@ export function GroupForm({ values: initial, around, submitLabel, readOnly, onCa
           </Field>
           <ServerPicker
             known={around.servers}
+            mayExcept
             value={values.servers}
             onChange={(servers) => set({ servers })}
-            fault={ofServers}
+            fault={leavesOutNone ? `Untick a tool of ${leavesOutNone.server}, or offer all of them.` : ofServers}
           />
           <Members
             users={around.users}
@@ -105,13 +107,22 @@ export function GroupForm({ values: initial, around, submitLabel, readOnly, onCa
       {!readOnly && (
         <DialogFooter>
           {onCancel && <Button onClick={onCancel}>Cancel</Button>}
-          <Button type="submit" variant="primary" busy={busy} disabled={values.name === '' || nameFault !== null}>
+          <Button
+            type="submit"
+            variant="primary"
+            busy={busy}
+            disabled={values.name === '' || nameFault !== null || leavesOutNone !== undefined}
+          >
             {submitLabel}
           </Button>
         </DialogFooter>
       )}
     </DialogForm>
   );
+}
+
+function exceptsNothing(tools: GroupValues['servers'][number]['tools']): boolean {
+  return typeof tools === 'object' && !Array.isArray(tools) && tools.except.length === 0;
 }
 
 /** The first fault at a place of the input or below it. */

@@ -36,7 +36,7 @@ export function KeyForm({ connect, onMade }: { connect: ConnectData; onMade: (na
   const [busy, setBusy] = useState(false);
   const [refusal, setRefusal] = useState<ActionFailure | null>(null);
   const reachesNothing =
-    groups.length + servers.filter(({ tools }) => tools === 'all' || tools.length > 0).length === 0;
+    groups.length + servers.filter(({ tools }) => tools === 'all' || namedOf(tools).length > 0).length === 0;
 
   async function submit() {
     setBusy(true);
@@ -122,8 +122,13 @@ function scopeOf(groups: string[], servers: Servers): KeyScope {
   return {
     groups,
     servers: servers.flatMap(({ server, tools }) => (tools === 'all' ? [server] : [])),
-    tools: servers.flatMap(({ server, tools }) => (tools === 'all' ? [] : tools.map((tool) => `${server}/${tool}`))),
+    tools: servers.flatMap(({ server, tools }) => namedOf(tools).map((tool) => `${server}/${tool}`)),
   };
+}
+
+/** A key names what it reaches, and never what it does not. */
+function namedOf(tools: Servers[number]['tools']): string[] {
+  return Array.isArray(tools) ? tools : [];
 }
 
 function Choice({ checked, onChoose, children }: { checked: boolean; onChoose: () => void; children: string }) {

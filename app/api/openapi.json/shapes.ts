@@ -162,7 +162,16 @@ const group = z.object({
   prefix,
   toolList,
   anonymous,
-  servers: z.array(z.object({ server: z.string(), tools: z.union([z.literal('all'), z.array(z.string())]) })),
+  servers: z.array(
+    z.object({
+      server: z.string(),
+      tools: z.union([
+        z.literal('all'),
+        z.array(z.string()),
+        z.object({ except: z.array(z.string()).meta({ description: 'All but these, also later ones' }) }),
+      ]),
+    }),
+  ),
   members: z.array(z.string()),
   createdAt: time,
   updatedAt: time,

@@ -16,6 +16,7 @@ import { type Definition, isReadOnly } from '../catalog';
 import { findGroup, type GroupRow } from '../groups';
 import { hidesCharacters } from '../names';
 import { findServer, type KnownServer, readServers, toolResource } from '../rows';
+import { choiceOf, offers } from '../tool-choice';
 import { curate, curateIn, isEmptyOverlay, type OverlayFault, shownOf, tidied } from './curate';
 import {
   type GroupToolView,
@@ -130,10 +131,10 @@ export async function listGroupTools(ctx: Ctx, name: string): Promise<GroupToolV
     readOverlays(ctx.db, ids, group.id),
   ]);
   return known.flatMap((server) => {
-    const choice = members.find(({ serverId }) => serverId === server.row.id)?.tools;
-    const offered = choice && new Set(choice);
+    const stored = members.find(({ serverId }) => serverId === server.row.id);
+    const choice = choiceOf(stored ?? { tools: [] });
     return listed.flatMap(({ serverId, name: tool, definition }): GroupToolView[] => {
-      if (serverId !== server.row.id || (offered && !offered.has(tool))) return [];
+      if (serverId !== server.row.id || !offers(choice, tool)) return [];
       const { ofServer, ofGroup } = overlays.get(`${serverId} ${tool}`) ?? {};
       if (ofServer?.enabled === false) return [];
       if (!can(ctx.actor, 'read', toolResource(server, tool, changesNothing(definition, ofServer)))) return [];
@@ -252,9 +253,9 @@ function refuseHiddenCharacters({ title, description, annotations, parameters = 
     ['/title', title],
     ['/description', description],
     ['/annotations/title', annotations?.title],
-    ...Object.entries(parameters).map(([name, each]): [string, string] => [
-      placeOf(name),
-      'value' in each ? JSON.stringify(each.value) : '',
+    ...Object.entries(parameters).flatMap(([name, each]): [string, string | undefined][] => [
+      [placeOf(name), 'value' in each ? JSON.stringify(each.value) : ''],
+      [`${placeOf(name)}/description`, 'description' in each ? each.description : undefined],
     ]),
   ];
   const faults: FieldFault[] = texts.flatMap(([pointer, text]) =>

@@ -8,6 +8,7 @@ import {
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import type { Permission } from '../../../lib/access/schema';
 import { HubError } from '../../../lib/errors';
+import type { ToolOverlay } from '../../../lib/servers/curation/schema';
 import { quoteOfStderr } from '../../../lib/servers/program-output';
 import { readEvents } from '../../support/event-reader';
 import {
@@ -25,6 +26,8 @@ import { until } from '../../support/until';
 const page = 'ui://app/page';
 let hub: TestGateway;
 let cancelled: string[];
+/** Tools that came later. */
+let extra: string[] = [];
 /** What every call and read fails with; null: they do not. */
 let failure: HubError | null = null;
 
@@ -36,7 +39,7 @@ function server(tag: string) {
       switch (method) {
         case 'tools/list':
           return {
-            tools: ['echo', 'wait', 'app'].map((name) => ({
+            tools: ['echo', 'wait', 'app', ...extra].map((name) => ({
               name,
               inputSchema: { type: 'object' },
               ...(name === 'app' && { _meta: { ui: { resourceUri: page } } }),
@@ -69,14 +72,17 @@ function server(tag: string) {
   );
 }
 
-type Tools = string[] | null;
+type Tools = string[] | null | { except: string[] };
 const group = (id: string, offers: Record<string, Tools>) => ({
   id,
   name: id,
   prefix: 'always' as const,
   anonymous: false,
   ownerId: null,
-  servers: Object.entries(offers).map(([name, tools]) => ({ serverId: `id-${name}`, tools })),
+  servers: Object.entries(offers).map(([name, tools]) => ({
+    serverId: `id-${name}`,
+    ...(tools === null || Array.isArray(tools) ? { tools } : { tools: [], exceptTools: tools.except }),
+  })),
 });
 const member = (id: string, ...groupIds: string[]) => keyActor(id, 'user', { groupIds });
 
@@ -89,6 +95,7 @@ async function start(offers: Record<string, Tools>): Promise<void> {
 
 beforeEach(() => {
   cancelled = [];
+  extra = [];
   failure = null;
 });
 afterEach(() => hub.close());
@@ -149,6 +156,86 @@ describe.each([
       works: ['app', 'page'],
     });
   });
+});
+
+describe('a group that offers all tools of a server but one', () => {
+  const places = ['/api/mcp', '/api/mcp/team', '/api/mcp/one'];
+  const prefixOf = (path: string) => (path.endsWith('/one') ? '' : 'one__');
+
+  it('offers the others, also later ones, and nothing else of the server', async () => {
+    await start({ one: { except: ['wait'] } });
+    for (const path of places) {
+      const prefix = prefixOf(path);
+      expect(await reach(path, prefix), path).toEqual({
+        tools: [`${prefix}echo`, `${prefix}app`],
+        resources: [page],
+        templates: [],
+        prompts: [],
+        works: ['echo', 'app', 'page'],
+      });
+    }
+    extra = ['later'];
+    hub.supervisor.notify('id-one', 'notifications/tools/list_changed');
+    for (const path of places) {
+      const { client } = await asUser(path);
+      const later = `${prefixOf(path)}later`;
+      await until(async () => (await client.listTools()).tools.some(({ name }) => name === later), 5000);
+      expect(await client.callTool({ name: later })).toMatchObject({ content: [{ text: 'one' }] });
+    }
+  });
+
+  it.each([
+    { overlays: {}, names: ['wait'] },
+    { overlays: { wait: { name: 'rest' } }, names: ['rest', 'wait'] },
+  ] as { overlays: Record<string, ToolOverlay>; names: string[] }[])(
+    'that one is reached in no way, called $names',
+    async ({ overlays, names }) => {
+      await start({ one: { except: ['wait'] } });
+      hub.rows.servers = [serverRow('one', { overlays }), serverRow('two')];
+      await hub.bus.emit('tools.curated', { id: 'id-one', name: 'one' });
+      const ids = names.flatMap((name) => [name, `one__${name}`]);
+      const refused = { error: { code: -32602 } };
+      for (const path of places) {
+        const { client } = await asUser(path);
+        expect((await client.listTools()).tools.map(({ name }) => name)).toEqual(
+          ['echo', 'app'].map((name) => prefixOf(path) + name),
+        );
+        const smart = path.replace('/api/mcp', '/api/mcp/$smart');
+        for (const id of ids) {
+          await expect(client.callTool({ name: id }), `${path} ${id}`).rejects.toMatchObject({ code: -32602 });
+          // As a task, and in the other era.
+          const asTask = { name: id, arguments: {}, task: { ttl: 1000 } };
+          const session = await hub.session(path, 'key-u');
+          const answer = await hub.post(rpc('tools/call', asTask), { path, key: 'key-u', session });
+          expect(await lastMessage(answer), `${path} ${id}`).toMatchObject(refused);
+          const options = { path, key: 'key-u' };
+          const modern = await modernPost(hub, 'tools/call', { name: id, arguments: {} }, options);
+          expect(await modern.json(), `${path} ${id}`).toMatchObject(refused);
+          for (const [name, args] of [
+            ['call_tool', { id, arguments: {} }],
+            ['describe_tool', { ids: [id] }],
+          ] as const) {
+            const { client: searching } = await asUser(smart);
+            const answer = await searching.callTool({ name, arguments: args });
+            expect(answer.isError, `${smart} ${name} ${id}`).toBe(true);
+          }
+        }
+        const { client: searching } = await asUser(smart);
+        const found = await searching.callTool({ name: 'search_tools', arguments: { query: names.join(' ') } });
+        expect(JSON.stringify(found)).not.toMatch(/one__(wait|rest)|"(wait|rest)\(/);
+      }
+      for (const tool of names) {
+        const actor = member('u', 'team');
+        const call = hub.gateway.callTool({ actor, server: 'one', tool, arguments: {}, requestId: 'r' });
+        expect(await call).toMatchObject(refused);
+      }
+      expect(cancelled).toEqual([]);
+      // On its URL it is not there for anybody, however many rights he has.
+      const { client: admin } = await hub.client('/api/mcp/team', 'key-a');
+      expect((await admin.listTools()).tools).toHaveLength(2);
+      for (const name of ids) await expect(admin.callTool({ name })).rejects.toMatchObject({ code: -32602 });
+    },
+  );
 });
 
 it('endpoints, servers and groups of others do not exist, alike for what is forbidden and what is absent', async () => {

@@ -1,7 +1,7 @@
 // The verbs of groups on a real database.
-import { desc } from 'drizzle-orm';
+import { desc, eq } from 'drizzle-orm';
 import { beforeAll, expect, it } from 'vitest';
-import { auditLogs } from '../../../drizzle/schema';
+import { auditLogs, groupServers, servers } from '../../../drizzle/schema';
 import type { Actor } from '../../../lib/access/schema';
 import {
   createGroup,
@@ -9,9 +9,14 @@ import {
   deleteGroup,
   getGroup,
   listGroups,
+  listGroupTools,
   listOpen,
+  listServers,
+  listTools,
+  setToolOverlay,
   updateGroup,
 } from '../../../lib/servers';
+import { storeCatalog } from '../../../lib/servers/catalog';
 import { eachDatabase } from '../../support/database';
 import { bench, codeOf } from './support';
 
@@ -83,6 +88,63 @@ eachDatabase('verbs of groups', (kind) => {
     expect(await listOpen(ctx(user))).toEqual([]);
     expect(await updateGroup(ctx(manager), 'lobby', { anonymous: false, ...more })).toMatchObject({ anonymous: false });
     await deleteGroup(ctx(admin), 'lobby');
+  });
+
+  it('a group offers all tools of a server but some; these are named as the server does, to who may change it', async () => {
+    const [server] = await use().db.select().from(servers).where(eq(servers.name, 'two'));
+    const serverId = server?.id ?? '';
+    const list = (names: string[]) =>
+      storeCatalog(use().db, serverId, {
+        protocolVersion: '2025-11-25',
+        serverInfo: { name: 'x' },
+        capabilities: {},
+        instructions: null,
+        tools: names.map((name) => ({ name, inputSchema: { type: 'object' } })),
+        resources: [],
+        resourceTemplates: [],
+        prompts: [],
+        faults: [],
+      });
+    await list(['read', 'drop', 'wipe']);
+    await setToolOverlay(ctx(admin), { server: 'two', tool: 'wipe' }, { name: 'tidy' });
+    const offering = (...except: string[]) => ({ servers: [{ server: 'two', tools: { except } }] });
+    const members = { members: [user.name] };
+    for (const [wrong, place] of [
+      [offering(), ''],
+      [offering('drop', 'tidy'), '/except/1'],
+      [offering('dorp'), '/except/0'],
+    ] as const) {
+      const made = createGroup(ctx(manager), { name: 'most', ...wrong });
+      await expect(made).rejects.toMatchObject({
+        code: 'INVALID_INPUT',
+        extras: { faults: [{ pointer: expect.stringMatching(`^/servers/0/tools${place}`) }] },
+      });
+    }
+    const group = await createGroup(ctx(manager), { name: 'most', ...members, ...offering('drop', 'wipe', 'drop') });
+    expect(group.servers).toEqual(offering('drop', 'wipe').servers);
+    expect(await lastAudit()).toMatchObject({ action: 'group.created', after: offering('drop', 'wipe', 'drop') });
+    // A version that does not know of this offers nothing.
+    expect(await use().db.select().from(groupServers).where(eq(groupServers.groupId, group.id))).toMatchObject([
+      { tools: [], exceptTools: ['drop', 'wipe'] },
+    ]);
+    const member: Actor = { ...user, groupIds: [group.id] };
+    const seen = async () => (await listTools(ctx(member), { server: 'two' })).map(({ name }) => name);
+    expect(await seen()).toEqual(['read']);
+    expect((await listServers(ctx(member))).map(({ toolCount }) => toolCount)).toEqual([1]);
+    expect((await getGroup(ctx(member), 'most')).servers).toEqual(offering().servers);
+    expect((await listGroupTools(ctx(admin), 'most')).map(({ tool }) => tool)).toEqual(['read']);
+    const overlay = setToolOverlay(
+      ctx({ ...manager, groupIds: [] }),
+      { server: 'two', group: 'most', tool: 'read' },
+      {},
+    );
+    expect(await overlay).toMatchObject({ shown: { name: 'read' } });
+    // What is left out stays so while it is not listed, and what comes is on offer.
+    await list(['read', 'write', 'wipe']);
+    expect(await updateGroup(ctx(manager), 'most', offering('drop', 'wipe'))).toMatchObject(offering('drop', 'wipe'));
+    await list(['read', 'write', 'wipe', 'drop']);
+    expect(await seen()).toEqual(['read', 'write']);
+    await deleteGroup(ctx(admin), 'most');
   });
 
   it('unknown servers and users are named by pointer, and nothing is written', async () => {

@@ -1,5 +1,5 @@
 // The verbs of overlays on a real database: who may set them, what is refused, and what of them survives its tool.
-import { desc } from 'drizzle-orm';
+import { and, desc, eq, sql } from 'drizzle-orm';
 import { beforeAll, beforeEach, expect, it } from 'vitest';
 import { auditLogs, servers } from '../../../drizzle/schema';
 import type { Actor } from '../../../lib/access/schema';
@@ -14,7 +14,9 @@ import {
   updateServer,
 } from '../../../lib/servers';
 import { loadEndpoints, storeCatalog } from '../../../lib/servers/catalog';
+import type { ToolOverlay } from '../../../lib/servers/curation/schema';
 import { eachDatabase } from '../../support/database';
+import { until } from '../../support/until';
 import { bench, codeOf } from './support';
 
 const copy = {
@@ -127,6 +129,84 @@ eachDatabase('overlays of tools', (kind) => {
       ['D', 'E'].map((title) => codeOf(setToolOverlay(ctx(admin), ref('move'), { title }, { ifVersion: 0 }))),
     );
     expect(first.filter((code) => code === 'STALE_VERSION')).toHaveLength(1);
+  });
+
+  it('a parameter is described in other words, which count for the tokens, and a group may say others', async () => {
+    const before = await getToolOverlay(ctx(admin), ref('copy'));
+    const parameters = { to: { mode: 'shown' as const, description: 'Where the copy goes, a path below the root' } };
+    const set = await setToolOverlay(ctx(admin), ref('copy'), { parameters });
+    const { type, required, properties } = copy.inputSchema;
+    const described = { ...properties, to: { type: 'string', description: parameters.to.description } };
+    expect(set.shown?.inputSchema).toEqual({ type, required, properties: described });
+    expect(set.tokens?.shown).toBeGreaterThan(before.tokens?.shown ?? 0);
+    expect((await listTools(ctx(admin), { server: disk }))[0]).toMatchObject({
+      curated: { inputSchema: { required } },
+    });
+    const inGroup = { to: { mode: 'default' as const, value: '/b', description: 'Target' } };
+    const over = await setToolOverlay(ctx(manager), inTeam('copy'), { parameters: inGroup });
+    expect(over.shown?.inputSchema).toMatchObject({
+      required: ['from'],
+      properties: { to: { type: 'string', description: 'Target', default: '/b' } },
+    });
+    const wrong = async (parameter: object) =>
+      codeOf(setToolOverlay(ctx(admin), ref('copy'), { parameters: { to: parameter } } as ToolOverlay));
+    expect(await wrong({ mode: 'shown' })).toBe('INVALID_INPUT');
+    expect(await wrong({ mode: 'shown', description: ' ' })).toBe('INVALID_INPUT');
+    expect(await wrong({ mode: 'shown', description: 'a\u200bb' })).toBe('INVALID_INPUT');
+    expect(await wrong({ mode: 'hidden', description: 'a' })).toBe('INVALID_INPUT');
+    const gone = { parameters: { none: { mode: 'shown' as const, description: 'a' } } };
+    expect(await codeOf(setToolOverlay(ctx(admin), ref('copy'), gone))).toBe('INVALID_INPUT');
+  });
+
+  it.runIf(kind === 'postgres')('edits at the same moment wait for each other, and none is lost', async () => {
+    await setToolOverlay(ctx(admin), ref('copy'), { title: 'First' });
+    const { db } = await use().another();
+    const waiting = async () => {
+      const [row] = await db.execute<{ count: number }>(sql`select count(*)::int as count from pg_stat_activity
+        where datname = current_database() and wait_event_type = 'Lock'`);
+      return row?.count;
+    };
+    let release = () => {};
+    const held = new Promise<void>((resolve) => {
+      release = resolve;
+    });
+    const holder = db.transaction(async (tx) => {
+      await tx.select().from(servers).where(eq(servers.id, serverId)).for('update');
+      await held;
+    });
+    await until(async () => {
+      const [row] = await db.execute(sql`select 1 from pg_stat_activity
+        where datname = current_database() and state = 'idle in transaction'`);
+      return row !== undefined;
+    }, 5000);
+    // Two of one tool, and two tools that want one name.
+    const edits = [
+      setToolOverlay(ctx(admin), ref('copy'), { title: 'Second' }),
+      setToolOverlay(ctx(admin), ref('copy'), { title: 'Third' }),
+    ];
+    const named = ['copy', 'move'].map((tool) => codeOf(setToolOverlay(ctx(admin), inTeam(tool), { name: 'one' })));
+    try {
+      // The two of the group stand behind each other at the row of the group.
+      await until(async () => (await waiting()) === 4, 5000);
+    } finally {
+      release();
+      await holder;
+    }
+    const versions = (await Promise.all(edits)).map(({ version }) => version);
+    expect(versions.sort()).toEqual([2, 3]);
+    expect((await Promise.all(named)).sort()).toEqual(['CONFLICT', 'none']);
+    const trail = await use()
+      .db.select({ before: auditLogs.before, after: auditLogs.after })
+      .from(auditLogs)
+      .where(and(eq(auditLogs.resourceName, `${disk}/copy`), eq(auditLogs.action, 'tool.curated')))
+      .orderBy(auditLogs.id);
+    const titles = trail.flatMap(({ before, after }) => {
+      const [was, is] = [before, after].map((each) => (each as ToolOverlay | null)?.title);
+      return is === undefined ? [] : [[was, is]];
+    });
+    // Each knows what it replaced.
+    expect(titles).toHaveLength(3);
+    expect(titles.slice(1).map(([was]) => was)).toEqual(titles.slice(0, -1).map(([, is]) => is));
   });
 
   it('takes the right to change the server, or the group', async () => {

@@ -5,6 +5,7 @@ import { smartKeyOf } from '../../../lib/access/endpoints';
 import { type PinnedTool, type ToolList, toolListDefaults } from '../../../lib/routing/schema';
 import type { EndpointRows } from '../../../lib/servers/catalog';
 import type { GroupOverlay, ServerOverlay } from '../../../lib/servers/curation/schema';
+import { choiceOf, offers, type ToolChoice } from '../../../lib/servers/tool-choice';
 
 export interface ServerNode {
   id: string;
@@ -36,8 +37,7 @@ export interface ServerNode {
 
 export interface EndpointMember {
   server: ServerNode;
-  /** Original names of the tools on offer; null means all. */
-  tools: ReadonlySet<string> | null;
+  tools: ToolChoice;
   /** What this endpoint changes about them, over the overlays of the server; null: nothing. */
   overlays: ReadonlyMap<string, GroupOverlay> | null;
 }
@@ -85,14 +85,14 @@ export const allKey = '';
 export function buildEndpoints({ servers, groups, toolList }: EndpointRows): Endpoints {
   const nodes = new Map<string, ServerNode>();
   for (const row of servers) {
-    const offers = groups.flatMap(({ id, name, anonymous, servers: members }) =>
+    const offered = groups.flatMap(({ id, name, anonymous, servers: members }) =>
       members
         .filter((member) => member.serverId === row.id)
-        .map(({ tools }) => ({ id, name, open: anonymous, tools: tools && new Set(tools) })),
+        .map((member) => ({ id, name, open: anonymous, tools: choiceOf(member) })),
     );
     const base = { ownerId: row.ownerId, server: row.name, open: row.anonymous };
     const { ownerId, name: server, anonymous: open } = row;
-    const groupsOf = groupsOfTools(offers);
+    const groupsOf = groupsOfTools(offered);
     const overlays = new Map(Object.entries(row.overlays));
     const namesWhere = (holds: (overlay: ServerOverlay) => boolean) =>
       new Set([...overlays].flatMap(([tool, overlay]) => (holds(overlay) ? [tool] : [])));
@@ -109,7 +109,7 @@ export function buildEndpoints({ servers, groups, toolList }: EndpointRows): End
       disabledTools: namesWhere(({ enabled }) => enabled === false),
       overlays,
       pins: row.pins && new Map(Object.entries(row.pins)),
-      resource: { ...base, type: 'server', groups: offers.map(groupOf) },
+      resource: { ...base, type: 'server', groups: offered.map(groupOf) },
       toolResource: (tool, readOnly) => ({
         type: 'tool',
         ownerId,
@@ -124,7 +124,7 @@ export function buildEndpoints({ servers, groups, toolList }: EndpointRows): End
         type: 'tool',
         tool: '*',
         readOnly: true,
-        groups: offers.filter(({ tools }) => !tools).map(groupOf),
+        groups: offered.filter(({ tools }) => !tools).map(groupOf),
       },
     });
   }
@@ -169,7 +169,7 @@ export function buildEndpoints({ servers, groups, toolList }: EndpointRows): End
       const choice = chosen.find((entry) => entry.serverId === server.id);
       if (!choice) return [];
       const overlays = choice.overlays ? new Map(Object.entries(choice.overlays)) : null;
-      return [{ server, tools: choice.tools && new Set(choice.tools), overlays }];
+      return [{ server, tools: choiceOf(choice), overlays }];
     });
     const resource: Resource = { type: 'group', ownerId, open: anonymous, groups: [{ id, name }] };
     byKey.set(key, { key, kind: 'group', name, prefix, resource, members, toolList: ruleOf(stored) });
@@ -189,7 +189,7 @@ interface Offer {
   id: string;
   name: string;
   open: boolean;
-  tools: ReadonlySet<string> | null;
+  tools: ToolChoice;
 }
 
 function groupOf({ id, name, open }: Offer): { id: string; name: string; open: boolean } {
@@ -205,21 +205,22 @@ function onItsOwn({ groups = [], ...resource }: Resource): Resource {
  * The groups that offer a tool of one server; the same array for tools that the same groups offer, and for no others. The
  * groups that name single tools are sorted by tool once: every caller's view asks about every tool.
  */
-function groupsOfTools(offers: readonly Offer[]): (tool: string) => NonNullable<Resource['groups']> {
-  const whole = offers.filter(({ tools }) => !tools).map(groupOf);
-  const byOffers = new Map<string, ReturnType<typeof groupOf>[]>();
+function groupsOfTools(all: readonly Offer[]): (tool: string) => NonNullable<Resource['groups']> {
+  const ofUnnamed = all.filter(({ tools }) => !tools?.areOffered).map(groupOf);
+  // Tools that the same groups name, to offer or to leave them out, are offered by the same groups.
+  const byNaming = new Map<string, ReturnType<typeof groupOf>[]>();
   const keys = new Map<string, string>();
-  offers.forEach(({ tools }, at) => {
-    for (const tool of tools ?? []) keys.set(tool, `${keys.get(tool) ?? ''}${at} `);
+  all.forEach(({ tools }, at) => {
+    for (const tool of tools?.names ?? []) keys.set(tool, `${keys.get(tool) ?? ''}${at} `);
   });
   const byTool = new Map<string, ReturnType<typeof groupOf>[]>();
   for (const [tool, key] of keys) {
-    let groups = byOffers.get(key);
+    let groups = byNaming.get(key);
     if (!groups) {
-      groups = [...whole, ...offers.filter(({ tools }) => tools?.has(tool)).map(groupOf)];
-      byOffers.set(key, groups);
+      groups = all.filter(({ tools }) => offers(tools, tool)).map(groupOf);
+      byNaming.set(key, groups);
     }
     byTool.set(tool, groups);
   }
-  return (tool) => byTool.get(tool) ?? whole;
+  return (tool) => byTool.get(tool) ?? ofUnnamed;
 }

@@ -8,6 +8,7 @@ import { canonicalJson } from '../../../lib/canonical-json';
 import { HubError } from '../../../lib/errors';
 import { type Definition, definitionHash, isReadOnly, type Listing, storable } from '../../../lib/servers/catalog';
 import { type ArgumentPlan, curateIn } from '../../../lib/servers/curation/curate';
+import { offers } from '../../../lib/servers/tool-choice';
 import { isMetaTool } from '../smart/meta-tools';
 import { shownTool, type TaskOffers, type TaskSupport, taskOffersOf, taskSupportOf } from '../tasks/task-offers';
 import type { Endpoint, ServerNode } from './endpoints';
@@ -97,7 +98,7 @@ export class View {
       const before = tools.length;
       for (const definition of listing.tools) {
         const name = String(definition.name);
-        if (server.disabledTools.has(name) || (member.tools && !member.tools.has(name))) continue;
+        if (server.disabledTools.has(name) || !offers(member.tools, name)) continue;
         if (server.pins && isHeld(server.pins, name, definition)) continue;
         const curated = curateIn(definition, server.overlays.get(name), member.overlays?.get(name));
         // An overlay says what models are told; it gives nobody a right that the server's own word does not.

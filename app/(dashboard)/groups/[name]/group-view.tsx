@@ -136,6 +136,12 @@ export function GroupView({ group, around }: { group: Group; around: GroupContex
   );
 }
 
+function offerOf(tools: Group['servers'][number]['tools'], count: number): string {
+  if (tools === 'all') return `all ${plural(count, 'tool')}, also later ones, resources and prompts`;
+  if (Array.isArray(tools)) return tools.join(', ') || 'no tool';
+  return `all tools but ${tools.except.join(', ')}, also later ones`;
+}
+
 /** What the group offers, as everybody reaches it where it is open. */
 function Offers({ group, around }: { group: Group; around: GroupContext }) {
   if (group.servers.length === 0) return 'nothing yet, but all that is added to it';
@@ -143,9 +149,7 @@ function Offers({ group, around }: { group: Group; around: GroupContext }) {
     <ul className="list-disc pl-5">
       {group.servers.map(({ server, tools }) => (
         <li key={server} className="wrap-anywhere">
-          {tools === 'all'
-            ? `${server}: all ${plural(around.servers.find(({ name }) => name === server)?.toolCount ?? 0, 'tool')}, also later ones, resources and prompts`
-            : `${server}: ${tools.join(', ') || 'no tool'}`}
+          {server}: {offerOf(tools, around.servers.find(({ name }) => name === server)?.toolCount ?? 0)}
         </li>
       ))}
     </ul>

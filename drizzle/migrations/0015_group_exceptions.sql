@@ -1,0 +1,1 @@
+ALTER TABLE "group_servers" ADD COLUMN "except_tools" json;
