@@ -23,6 +23,8 @@ export class Memory implements OAuthClientProvider {
   constructor(
     readonly scope?: string,
     readonly name = 'Unattended client',
+    /** How it wants to prove itself. */
+    readonly method = 'none',
   ) {}
 
   get clientMetadata(): OAuthClientMetadata {
@@ -31,7 +33,7 @@ export class Memory implements OAuthClientProvider {
       redirect_uris: [loopbackRedirect],
       grant_types: ['authorization_code', 'refresh_token'],
       response_types: ['code'],
-      token_endpoint_auth_method: 'none',
+      token_endpoint_auth_method: this.method,
     };
   }
   state(): string {

@@ -1,5 +1,5 @@
-// What a client may say of itself, whether it registers (RFC 7591) or has a document of its own: public clients alone,
-// which prove themselves by PKCE, with redirects that nobody else on the way can read.
+// What a client may say of itself, whether it registers (RFC 7591) or has a document of its own, with redirects that nobody
+// else on the way can read. All use PKCE; a secret is for those that register, a key for those with a document.
 
 /** Longer lists and texts are of no use to a client. */
 const redirectsMax = 20;
@@ -14,21 +14,36 @@ const ownSchemes = new Set(
   ),
 );
 
+const secretMethods = ['client_secret_basic', 'client_secret_post'] as const;
+/** How clients prove themselves at the token endpoint (RFC 7591, 2; OpenID Connect Core, 9). */
+export const clientAuthMethods = ['none', ...secretMethods, 'private_key_jwt'] as const;
+/** What `private_key_jwt` may be signed with. */
+export const assertionAlgorithms = ['ES256', 'RS256', 'PS256', 'EdDSA'] as const;
+
 export interface ClientMetadata extends Record<string, unknown> {
   redirect_uris: string[];
   application_type: 'native' | 'web';
+  token_endpoint_auth_method: 'none' | (typeof secretMethods)[number];
 }
 
 export type ReadMetadata =
   | { metadata: ClientMetadata }
   | { error: 'invalid_redirect_uri' | 'invalid_client_metadata'; description: string };
 
-/** Keeps of `input` what the hub goes by, and completes it. A client that asks for a secret gets none (RFC 7591, 3.2.1). */
+/**
+ * Keeps of `input` what the hub goes by, and completes it. A client that names no way to prove itself, or one that is not
+ * offered to those that register, is a public one (RFC 7591, 3.2.1).
+ */
 export function readClientMetadata(input: unknown): ReadMetadata {
   if (typeof input !== 'object' || input === null || Array.isArray(input)) {
     return { error: 'invalid_client_metadata', description: 'The metadata must be a JSON object.' };
   }
-  const { redirect_uris: redirects, client_name: name, client_uri: uri } = input as Record<string, unknown>;
+  const {
+    redirect_uris: redirects,
+    client_name: name,
+    client_uri: uri,
+    token_endpoint_auth_method: method,
+  } = input as Record<string, unknown>;
   if (!Array.isArray(redirects) || redirects.length === 0 || redirects.length > redirectsMax) {
     return { error: 'invalid_redirect_uri', description: `redirect_uris must be a list of 1 to ${redirectsMax} URIs.` };
   }
@@ -54,7 +69,7 @@ export function readClientMetadata(input: unknown): ReadMetadata {
       ...(name !== undefined && { client_name: name }),
       redirect_uris: uris,
       application_type: isNative ? 'native' : 'web',
-      token_endpoint_auth_method: 'none',
+      token_endpoint_auth_method: secretMethods.find((each) => each === method) ?? 'none',
       grant_types: ['authorization_code', 'refresh_token'],
       response_types: ['code'],
       response_modes: ['query'],

@@ -1,5 +1,5 @@
 // The hub as the authorization server of its own MCP endpoints (basic/authorization, 2025-03-26 to 2026-07-28): OAuth
-// 2.1 with PKCE for public clients, for users of the hub. Its paths, what is too often, and its parts; the protocol itself
+// 2.1 with PKCE for clients of users of the hub. Its paths, what is too often, and its parts; the protocol itself
 // is oidc-provider's.
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import type Provider from 'oidc-provider';

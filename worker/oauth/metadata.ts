@@ -1,5 +1,6 @@
 // What clients read first (RFC 8414). Built from the public URL alone, never from what a request says of itself.
 import { tokenScopes } from '../../lib/access/schema';
+import { assertionAlgorithms, clientAuthMethods } from './client-rules';
 
 const wellKnown = '/.well-known/oauth-authorization-server';
 
@@ -20,8 +21,10 @@ export function authorizationServerMetadata(issuer: string): Record<string, unkn
     response_types_supported: ['code'],
     response_modes_supported: ['query'],
     grant_types_supported: ['authorization_code', 'refresh_token'],
-    token_endpoint_auth_methods_supported: ['none'],
-    revocation_endpoint_auth_methods_supported: ['none'],
+    token_endpoint_auth_methods_supported: clientAuthMethods,
+    token_endpoint_auth_signing_alg_values_supported: assertionAlgorithms,
+    revocation_endpoint_auth_methods_supported: clientAuthMethods,
+    revocation_endpoint_auth_signing_alg_values_supported: assertionAlgorithms,
     code_challenge_methods_supported: ['S256'],
     authorization_response_iss_parameter_supported: true,
     client_id_metadata_document_supported: true,

@@ -8,14 +8,16 @@ import { createOauthRecords, endGrant, loadUser, systemActor } from '../../lib/a
 import { endpointOfResource } from '../../lib/access/endpoints';
 import type { Keyring } from '../../lib/access/keyring';
 import { tokenScopes } from '../../lib/access/schema';
+import { hashSecret, sameHash } from '../../lib/access/secrets';
 import type { Db } from '../../lib/db/types';
-import { HubError, messageOf } from '../../lib/errors';
+import { messageOf } from '../../lib/errors';
 import type { Bus } from '../../lib/events/bus';
 import type { Log } from '../../lib/log';
 import { callerAddressOf } from '../caller-address';
-import { createRate, type Rate } from '../gateway/rate';
+import { createRate } from '../gateway/rate';
 import type { FetchDocument } from '../upstream';
-import { readClientMetadata } from './client-rules';
+import { createDocumentReader, isSeldom } from './client-documents';
+import { assertionAlgorithms, clientAuthMethods } from './client-rules';
 import { errorPage, errorPagePolicy } from './error-page';
 
 export interface ProviderDeps {
@@ -36,6 +38,8 @@ const codeSeconds = 60;
 export const interactionSeconds = 30 * 60;
 
 const clientIdMaxChars = 512;
+/** Longer than any client needs to send what it has just signed. */
+const assertionMaxSeconds = hour;
 
 const knownScopes: readonly string[] = tokenScopes;
 /** Kept by nobody: who is signed in is the dashboard's matter, and each request asks it anew. */
@@ -59,6 +63,7 @@ export async function createProvider(deps: ProviderDeps): Promise<Provider> {
   /** Clients whose document was asked for a moment ago and led nowhere so far: it is not asked for again at once. */
   const unusable = new LRUCache<string, true>({ max: 1000, ttl: 10_000 });
   const documents = createRate(30, 1);
+  const read = createDocumentReader(deps.fetchDocument, log);
 
   function adapter(model: string): Adapter {
     return {
@@ -119,14 +124,19 @@ export async function createProvider(deps: ProviderDeps): Promise<Provider> {
     scopes: [...knownScopes],
     claims: {},
     responseTypes: ['code'],
-    clientAuthMethods: ['none'],
+    clientAuthMethods: [...clientAuthMethods],
     clientDefaults: {
       token_endpoint_auth_method: 'none',
       grant_types: ['authorization_code', 'refresh_token'],
       response_types: ['code'],
       id_token_signed_response_alg: 'ES256',
     },
-    enabledJWA: { idTokenSigningAlgValues: ['ES256'] },
+    enabledJWA: { idTokenSigningAlgValues: ['ES256'], clientAuthSigningAlgValues: [...assertionAlgorithms] },
+    async assertJwtClientAuthClaimsAndHeader(_ctx, { exp }) {
+      // Until its end it is kept that an assertion was used.
+      if (typeof exp !== 'number' || exp > Date.now() / 1000 + assertionMaxSeconds)
+        throw new errors.InvalidClientAuth('the client_assertion must expire within an hour');
+    },
     // No token is signed; without a key of ours the package would bring one that everybody knows.
     jwks: { keys: [generateKeyPairSync('ec', { namedCurve: 'P-256' }).privateKey.export({ format: 'jwk' }) as never] },
     pkce: { required: () => true },
@@ -181,11 +191,8 @@ export async function createProvider(deps: ProviderDeps): Promise<Provider> {
         cacheDuration: { min: 60, max: 24 * hour },
       },
     },
-    fetchResponseBodyLimits: { 'client_id metadata document': 64 * 1024 },
-    fetch: async (url) => {
-      const { status, headers, text } = await deps.fetchDocument(new URL(String(url)));
-      return new Response(status === 200 ? checkedDocument(text, log) : '', { status, headers });
-    },
+    fetchResponseBodyLimits: { 'client_id metadata document': 64 * 1024, jwks_uri: 64 * 1024 },
+    fetch: (target) => read(String(target)),
     interactions: {
       url: (_ctx, interaction) => `${issuer}/consent/${interaction.uid}`,
       policy: [
@@ -219,6 +226,12 @@ export async function createProvider(deps: ProviderDeps): Promise<Provider> {
   };
 
   const provider = await quietly(log, async () => new ProviderClass(issuer, settings));
+  // What is stored of a secret is its hash (registration.ts).
+  Object.assign(provider.Client.prototype, {
+    compareClientSecret(this: { clientSecret?: string }, given: string) {
+      return this.clientSecret !== undefined && sameHash(this.clientSecret, hashSecret(given));
+    },
+  });
   provider.proxy = true;
   provider.silent = true;
   provider.use(async (ctx, next) => {
@@ -247,15 +260,6 @@ function isRevocation(ctx: KoaContextWithOIDC | undefined): boolean {
   return ctx?.oidc?.route === 'revocation';
 }
 
-function isSeldom(rate: Rate): boolean {
-  try {
-    rate.take('');
-    return true;
-  } catch {
-    return false;
-  }
-}
-
 type Koa = Pick<KoaContextWithOIDC, 'type' | 'set' | 'body'>;
 type Query = Record<string, string | string[] | undefined>;
 
@@ -270,23 +274,6 @@ function normalQuery(query: Query): Query {
   if (!Array.isArray(scope)) normal.scope = (kept.length > 0 ? [...new Set(kept)] : knownScopes).join(' ');
   if (typeof prompt === 'string') normal.prompt = prompt === 'none' ? 'none' : 'consent';
   return normal;
-}
-
-/** What the hub goes by of a client's document; its id, its secrets and its way to prove itself are checked behind this. */
-function checkedDocument(text: string, log: Log): string {
-  const document = JSON.parse(text) as Record<string, unknown>;
-  const read = readClientMetadata(document);
-  if ('error' in read) {
-    log.info({ client: document?.client_id, why: read.description }, 'the document of a client is not usable');
-    throw new HubError('INVALID_INPUT', read.description);
-  }
-  const { client_id, client_secret, token_endpoint_auth_method: method = 'none' } = document;
-  return JSON.stringify({
-    ...read.metadata,
-    client_id,
-    token_endpoint_auth_method: method,
-    ...(client_secret !== undefined && { client_secret }),
-  });
 }
 
 /** The package tells of its runtime and of experimental features on the console; here that goes to the log. */

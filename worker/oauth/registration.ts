@@ -1,8 +1,9 @@
 // Clients that register themselves (RFC 7591). Anybody may, so it is bounded: in size here, in rate by the caller, in number
-// by lib. All are public clients; what they say of themselves nobody vouches for, and the consent page says so.
+// by lib. What they say of themselves nobody vouches for, and the consent page says so, whether they have a secret or not.
 import { randomBytes, randomUUID } from 'node:crypto';
 import type { IncomingMessage } from 'node:http';
 import { anonymousActor, registerClient } from '../../lib/access';
+import { hashSecret } from '../../lib/access/secrets';
 import type { Db } from '../../lib/db/types';
 import { callerAddressOf } from '../caller-address';
 import { readClientMetadata } from './client-rules';
@@ -27,14 +28,18 @@ export async function register(request: IncomingMessage, db: Db): Promise<OauthA
   }
   const read = readClientMetadata(input);
   if ('error' in read) return refusal(400, read.error, read.description);
+  const isPublic = read.metadata.token_endpoint_auth_method === 'none';
+  const secret = isPublic ? null : randomBytes(32).toString('base64url');
   const metadata = {
     client_id: randomBytes(16).toString('base64url'),
     client_id_issued_at: Math.floor(Date.now() / 1000),
     ...read.metadata,
   };
   const source = { actor: anonymousActor, requestId: randomUUID(), address: callerAddressOf(request) };
-  await registerClient({ ...source, db }, metadata);
-  return { status: 201, body: metadata };
+  // Of 256 random bits a hash tells nothing; the secret itself is in this one answer alone.
+  await registerClient({ ...source, db }, { ...metadata, ...(secret && { client_secret: hashSecret(secret) }) });
+  // It ends with the client (RFC 7591, 3.2.1).
+  return { status: 201, body: { ...metadata, ...(secret && { client_secret: secret, client_secret_expires_at: 0 }) } };
 }
 
 export function refusal(status: number, error: string, description: string): OauthAnswer {

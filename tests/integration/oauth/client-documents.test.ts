@@ -2,6 +2,7 @@
 // authorization server runs by itself here; the document is behind real TLS.
 import { createServer, type Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
+import { exportJWK, generateKeyPair, SignJWT } from 'jose';
 import pino from 'pino';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { createKeyring } from '../../../lib/access';
@@ -9,7 +10,7 @@ import { createBus } from '../../../lib/events/bus';
 import { createOauth } from '../../../worker/oauth';
 import { createClientDocuments, createEgress, type Egress, type FetchDocument } from '../../../worker/upstream';
 import { openTestDatabase, type TestDatabase } from '../../support/database';
-import { authorizationQuery, Browser, newPkce } from '../../support/oauth-client';
+import { authorizationQuery, Browser, newPkce, postForm } from '../../support/oauth-client';
 import { certificate, startTls } from '../../support/outbound';
 
 let database: TestDatabase;
@@ -20,6 +21,8 @@ let url: string;
 let clientId: string;
 /** What the server of documents answers. */
 let document: object | string;
+/** What it answers at /keys.json. */
+let keys: object | null;
 let status = 200;
 let headers: Record<string, string> = {};
 let asked: string[] = [];
@@ -39,7 +42,8 @@ beforeAll(async () => {
   documents = createServer((request, response) => {
     asked.push(request.url ?? '');
     response.writeHead(status, { 'content-type': 'application/json', ...headers });
-    response.end(typeof document === 'string' ? document : JSON.stringify(document));
+    const answer = request.url === '/keys.json' && keys ? keys : document;
+    response.end(typeof answer === 'string' ? answer : JSON.stringify(answer));
   });
   tls = await startTls(`http://127.0.0.1:${await listening(documents)}`, 'good');
 });
@@ -50,6 +54,7 @@ beforeEach(async () => {
   asked = [];
   status = 200;
   headers = {};
+  keys = null;
   clientId = `https://localhost:${tls.port}/client.json`;
   document = { client_id: clientId, client_name: 'Known client', redirect_uris: [redirect] };
   fetchDocument = createClientDocuments({ egress: loopback, guard: loopback, tls: { ca: certificate('ca') } });
@@ -111,6 +116,9 @@ describe('a client with a document of its own', () => {
       { ...good, redirect_uris: ['javascript:alert(1)'] },
       { ...good, client_secret: 'x' },
       { ...good, token_endpoint_auth_method: 'client_secret_post' },
+      { ...good, token_endpoint_auth_method: 'private_key_jwt' },
+      { ...good, token_endpoint_auth_method: 'private_key_jwt', jwks_uri: 'http://client.example/keys' },
+      { ...good, token_endpoint_auth_method: 'private_key_jwt', jwks: { keys: [{ kty: 'oct', k: 'c2VjcmV0' }] } },
       { ...good, padding: 'x'.repeat(65 * 1024) },
     ];
     for (const each of bad) {
@@ -163,5 +171,80 @@ describe('a client with a document of its own', () => {
       expect(await begin({}, `https://client.example:${tls.port}/client.json`)).toBe('invalid_client');
     }
     expect(asked).toEqual([]);
+  });
+});
+
+describe('a client with a key of its own', () => {
+  const signer = generateKeyPair('ES256', { extractable: true });
+  const publicKeys = async () => ({
+    keys: [{ ...(await exportJWK((await signer).publicKey)), kid: 'one', use: 'sig' }],
+  });
+  let count = 0;
+
+  async function assertion(changes: { aud?: string; seconds?: number; iss?: string } = {}, key?: CryptoKey) {
+    const { aud = url, seconds = 60, iss = clientId } = changes;
+    count += 1;
+    return new SignJWT({ jti: `assertion ${count}` })
+      .setProtectedHeader({ alg: 'ES256', kid: 'one' })
+      .setIssuer(iss)
+      .setSubject(clientId)
+      .setAudience(aud)
+      .setIssuedAt()
+      .setExpirationTime(Math.floor(Date.now() / 1000) + seconds)
+      .sign(key ?? (await signer).privateKey);
+  }
+
+  /** Gives a token back that there is not: 200 to a client that has proved itself. */
+  async function prove(jwt: string | null): Promise<number> {
+    const proof = jwt && {
+      client_assertion: jwt,
+      client_assertion_type: 'urn:ietf:params:oauth:client-assertion-type:jwt-bearer',
+    };
+    return (await postForm(`${url}/oauth/revoke`, { client_id: clientId, token: 'none', ...proof })).status;
+  }
+
+  const signed = { redirect_uris: [redirect], token_endpoint_auth_method: 'private_key_jwt' };
+
+  it('proves itself with it, by an assertion for this hub that is short and good once', async () => {
+    document = { ...signed, client_id: clientId, jwks: await publicKeys() };
+    expect(await begin()).toBe('consent');
+    const good = await assertion();
+    expect([await prove(good), await prove(good)]).toEqual([200, 401]);
+    expect(await prove(await assertion({ aud: `${url}/oauth/token` }))).toBe(200);
+    const stranger = (await generateKeyPair('ES256')).privateKey;
+    const [head, body] = good.split('.');
+    for (const bad of [
+      await assertion({ aud: 'https://other.example' }),
+      await assertion({ seconds: -60 }),
+      await assertion({ seconds: 2 * 60 * 60 }),
+      await assertion({ iss: 'https://other.example/client.json' }),
+      await assertion({}, stranger),
+      `${btoa('{"alg":"none"}')}.${body}.`,
+      `${head}.${body}.`,
+      null,
+    ]) {
+      expect([bad, await prove(bad)]).toEqual([bad, expect.toBeOneOf([400, 401])]);
+    }
+    expect(await (await fetch(`${url}/.well-known/oauth-authorization-server`)).json()).toMatchObject({
+      token_endpoint_auth_methods_supported: ['none', 'client_secret_basic', 'client_secret_post', 'private_key_jwt'],
+      token_endpoint_auth_signing_alg_values_supported: expect.arrayContaining(['ES256', 'RS256']),
+    });
+  });
+
+  it('may have its keys at an address, which is asked seldom and behind the guard; they are no client [T-SSRF-05]', async () => {
+    const address = `https://localhost:${tls.port}/keys.json`;
+    document = { ...signed, client_id: clientId, jwks_uri: address };
+    // What is read as keys must not pass for the document of a client that nobody has checked.
+    keys = { ...(await publicKeys()), client_id: address, redirect_uris: ['javascript:alert(1)'] };
+    expect(await begin()).toBe('consent');
+    expect([await prove(await assertion()), await prove(await assertion())]).toEqual([200, 200]);
+    expect(asked).toEqual(['/client.json', '/keys.json']);
+    expect(await begin({ redirect_uri: 'javascript:alert(1)' }, address)).toMatch(/^invalid_client/);
+    clientId = `${clientId}?guarded`;
+    document = { ...signed, client_id: clientId, jwks_uri: `${address}?guarded` };
+    expect(await begin()).toBe('consent');
+    fetchDocument = createClientDocuments({ egress: loopback, tls: { ca: certificate('ca') } });
+    expect(await prove(await assertion())).toBe(401);
+    expect(asked).not.toContain('/keys.json?guarded');
   });
 });

@@ -284,11 +284,16 @@ describe('a request', () => {
 });
 
 describe('a registration', () => {
-  it('makes a public client, whatever it asked for', async () => {
-    const { status, json } = await registerClient(hub.url, { token_endpoint_auth_method: 'client_secret_post' });
-    expect(status).toBe(201);
-    expect(json).toMatchObject({ token_endpoint_auth_method: 'none', redirect_uris: [loopbackRedirect] });
-    expect(json.client_secret).toBeUndefined();
+  it('makes a public client of one that asks for nothing else that is offered', async () => {
+    for (const method of [undefined, 'none', 'private_key_jwt', 'client_secret_jwt', 7]) {
+      const { status, json } = await registerClient(hub.url, {
+        token_endpoint_auth_method: method,
+        client_secret: 'x',
+      });
+      expect(status).toBe(201);
+      expect(json).toMatchObject({ token_endpoint_auth_method: 'none', redirect_uris: [loopbackRedirect] });
+      expect(json.client_secret).toBeUndefined();
+    }
   });
 
   it('is refused with redirects that others could read', async () => {

@@ -137,6 +137,47 @@ describe.each(clients)('the client of %s', (_name, make, renewsFirst) => {
     await session.close();
   });
 
+  it.each(['client_secret_basic', 'client_secret_post'])(
+    'with %s gets a secret that it has to show each time',
+    async (method) => {
+      const memory = new Memory(undefined, 'Agent on a server', method);
+      const attempt = make(new URL(hub.mcpUrl), memory);
+      await expect(attempt.connect()).rejects.toThrow(/authorized/i);
+      const {
+        client_id: clientId,
+        client_secret: secret = '',
+        ...about
+      } = memory.client as unknown as Record<string, string>;
+      expect([secret.length, about]).toEqual([
+        43,
+        expect.objectContaining({ token_endpoint_auth_method: method, client_secret_expires_at: 0 }),
+      ]);
+      const rows = await database.db
+        .select()
+        .from(oauthRecords)
+        .where(eq(oauthRecords.clientId, clientId ?? ''));
+      expect(rows.length).toBeGreaterThan(0);
+      expect(JSON.stringify(rows)).not.toContain(secret);
+
+      await attempt.finish(await allow(hub, memory.asked[0] as URL));
+      const session = await attempt.connect();
+      expect(await session.call('one__echo')).toMatchObject(isCalled);
+      const { access_token: before = '', refresh_token: token = '' } = memory.given ?? {};
+      const proofs = [{}, { client_secret: 'x'.repeat(43) }, { client_secret: hashSecret(secret) }];
+      for (const proof of proofs) {
+        const fields = { grant_type: 'refresh_token', refresh_token: token, client_id: clientId ?? '', ...proof };
+        const { status, json } = await postForm(`${hub.url}/oauth/token`, fields as Record<string, string>);
+        expect([status, json.error]).toEqual([401, 'invalid_client']);
+        expect((await postForm(`${hub.url}/oauth/revoke`, { ...fields, token } as never)).status).toBe(401);
+      }
+      // Whoever does not know the secret has ended nothing by trying.
+      await expire(before);
+      expect(await session.call('one__echo')).toMatchObject(isCalled);
+      expect([memory.given?.access_token === before, memory.asked.length]).toEqual([false, 1]);
+      await session.close();
+    },
+  );
+
   it('that may only read asks for more where a tool needs it, and goes on in the same session', async () => {
     const memory = new Memory();
     const attempt = make(new URL(hub.mcpUrl), memory);
