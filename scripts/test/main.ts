@@ -6,6 +6,7 @@ import { join } from 'node:path';
 import { envSchema, fileSettings } from '../../lib/env';
 import { ensurePrograms, ensureWeb } from '../prepare.mjs';
 import { allowedAdvisories, auditCommand, judgeAdvisories } from './advisories';
+import { providePgvector } from './pgvector';
 import { capture, endPrograms, show } from './programs';
 import { type Part, provideChromium, providePostgres, provideRedis } from './services';
 
@@ -188,6 +189,7 @@ async function integration(run: Run, filters: string[]): Promise<void> {
   await ensurePrograms();
   await ensureWeb(); // one test runs the whole hub
   await run.provide('postgres', 'MCPHUB_TEST_POSTGRES_URL', providePostgres);
+  await run.provide('pgvector', 'MCPHUB_TEST_PGVECTOR_URL', providePgvector);
   await run.provide('redis', 'MCPHUB_TEST_REDIS_URL', provideRedis);
   await vitest(run, 'integration', filters);
 }

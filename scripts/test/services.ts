@@ -1,6 +1,6 @@
 // The real parts that tests need: Postgres, Redis, Chromium. Taken from the environment when it names them, else from
 // the system, else installed with apt where we are root on Debian. Servers run on free ports of 127.0.0.1 in a
-// temporary folder and end with the test command.
+// temporary folder and end with the test command. Postgres comes in two kinds, with pgvector (pgvector.ts) and as it is.
 import { type ChildProcess, execFileSync, spawn } from 'node:child_process';
 import { accessSync, chownSync, constants, existsSync, mkdtempSync, readdirSync, rmSync } from 'node:fs';
 import { createConnection } from 'node:net';
@@ -21,6 +21,11 @@ export async function providePostgres(given: string | undefined): Promise<Part> 
   const program = find() ?? (install('postgresql') ? find() : null);
   if (!program)
     return { missing: 'no Postgres found, and it cannot be installed here (Debian: apt-get install postgresql)' };
+  return startPostgres(program);
+}
+
+/** A server of its own, which ends with the run. @param program the path of `postgres`, beside its `initdb` */
+export async function startPostgres(program: string): Promise<Part> {
   const owner = ordinaryUser();
   const dir = mkdtempSync(join(tmpdir(), 'mcphub-postgres-'));
   if (owner) chownSync(dir, owner.uid, owner.gid);
@@ -83,14 +88,14 @@ export async function provideChromium(given: string | undefined): Promise<Part> 
 }
 
 /** Debian keeps the server programs of Postgres out of PATH, by version. */
-function postgresFolders(): string[] {
+export function postgresFolders(): string[] {
   const versions = '/usr/lib/postgresql';
   if (!existsSync(versions)) return [];
   const newestFirst = readdirSync(versions).sort((a, b) => Number(b) - Number(a));
   return newestFirst.map((version) => join(versions, version, 'bin'));
 }
 
-function findProgram(name: string, folders: string[]): string | null {
+export function findProgram(name: string, folders: string[]): string | null {
   const candidates = [...folders, ...(process.env.PATH ?? '').split(delimiter)].map((folder) => join(folder, name));
   return candidates.find(isExecutable) ?? null;
 }

@@ -13,10 +13,13 @@ import { type Database, migrate, openDatabase } from '../../lib/db/index';
 import { runtimeDir } from '../../lib/env';
 import { copyEmbeddedTemplate } from './embedded-template';
 
-export type DatabaseKind = 'embedded' | 'postgres';
+/** `postgres` is as the system has it, mostly without pgvector. */
+export type DatabaseKind = 'embedded' | 'postgres' | 'pgvector';
 
 /** Superuser URL of a Postgres server on which databases may be made and dropped. */
 export const postgresUrl = setting('MCPHUB_TEST_POSTGRES_URL', 'postgres');
+/** The same with pgvector at hand. */
+const pgvectorUrl = setting('MCPHUB_TEST_PGVECTOR_URL', 'pgvector');
 /** URL of a Redis whose keys may be overwritten. */
 export const redisUrl = setting('MCPHUB_TEST_REDIS_URL', 'redis');
 
@@ -31,11 +34,27 @@ function setting(name: string, word: string): string | undefined {
   return undefined;
 }
 
+const serverOf: Record<Exclude<DatabaseKind, 'embedded'>, { variable: string; url: string | undefined }> = {
+  postgres: { variable: 'MCPHUB_TEST_POSTGRES_URL', url: postgresUrl },
+  pgvector: { variable: 'MCPHUB_TEST_PGVECTOR_URL', url: pgvectorUrl },
+};
+
 /** Runs the suite once per kind; a kind that is not there appears as skipped, with the reason in its name. */
 export function eachDatabase(name: string, suite: (kind: DatabaseKind) => void): void {
   describe(`${name} (embedded)`, () => suite('embedded'));
-  if (postgresUrl) describe(`${name} (postgres)`, () => suite('postgres'));
-  else describe.skip(`${name} (postgres): SKIPPED, MCPHUB_TEST_POSTGRES_URL is not set`, () => suite('postgres'));
+  onServer('postgres', name, suite);
+}
+
+/** As `eachDatabase`, and once more on a Postgres that has pgvector. */
+export function eachVectorDatabase(name: string, suite: (kind: DatabaseKind) => void): void {
+  eachDatabase(name, suite);
+  onServer('pgvector', name, suite);
+}
+
+function onServer(kind: keyof typeof serverOf, name: string, suite: (kind: DatabaseKind) => void): void {
+  const { url, variable } = serverOf[kind];
+  if (url) describe(`${name} (${kind})`, () => suite(kind));
+  else describe.skip(`${name} (${kind}): SKIPPED, ${variable} is not set`, () => suite(kind));
 }
 
 /** Runs the suite against the Redis of MCPHUB_TEST_REDIS_URL, or shows it as skipped with the reason in its name. */
@@ -68,7 +87,7 @@ const deleteAll = sql`do $$
 
 /** Opens a fresh, migrated database; `close` removes it. */
 export async function openTestDatabase(kind: DatabaseKind): Promise<TestDatabase> {
-  return kind === 'embedded' ? openEmbedded() : openOnPostgres();
+  return kind === 'embedded' ? openEmbedded() : openOnPostgres(serverOf[kind]);
 }
 
 async function openEmbedded(): Promise<TestDatabase> {
@@ -89,12 +108,12 @@ async function openEmbedded(): Promise<TestDatabase> {
   });
 }
 
-async function openOnPostgres(): Promise<TestDatabase> {
-  if (!postgresUrl) throw new Error('MCPHUB_TEST_POSTGRES_URL is not set');
+async function openOnPostgres({ variable, url: server }: (typeof serverOf)['postgres']): Promise<TestDatabase> {
+  if (!server) throw new Error(`${variable} is not set`);
   const name = `mcphub_test_${randomUUID().replaceAll('-', '')}`;
-  const admin = postgres(postgresUrl, { max: 1, onnotice: () => {} });
+  const admin = postgres(server, { max: 1, onnotice: () => {} });
   await admin`create database ${admin(name)}`;
-  const url = new URL(postgresUrl);
+  const url = new URL(server);
   url.pathname = `/${name}`;
   return withPools({
     where: { url: url.href, socketDir: '' },

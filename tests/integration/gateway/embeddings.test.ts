@@ -11,7 +11,7 @@ import { moveVectors, readVectors, saveVectors, storedKeys } from '../../../lib/
 import { createEmbeddings } from '../../../worker/search/embeddings';
 import type { Embeddings } from '../../../worker/search/vectors';
 import { createEgress } from '../../../worker/upstream';
-import { eachDatabase, openTestDatabase, type TestDatabase } from '../../support/database';
+import { eachVectorDatabase, openTestDatabase, type TestDatabase } from '../../support/database';
 import { type EmbeddingFaultKind, type EmbeddingsServer, startEmbeddingsServer } from '../../support/embeddings-server';
 import { keyActor, memoryUpstream, serverRow, startGateway, type TestGateway } from '../../support/gateway';
 import { until } from '../../support/until';
@@ -38,7 +38,7 @@ function listOf(tools: () => Record<string, string>) {
   };
 }
 
-eachDatabase('a search with vectors', (kind) => {
+eachVectorDatabase('a search with vectors', (kind) => {
   let database: TestDatabase;
   let service: EmbeddingsServer;
   let hub: TestGateway; // not there before the first that starts one
@@ -108,6 +108,7 @@ eachDatabase('a search with vectors', (kind) => {
   beforeAll(async () => {
     database = await openTestDatabase(kind);
     hasVector = (await migrate(database)).vector;
+    if (kind !== 'postgres') expect(hasVector).toBe(true);
   });
   afterAll(() => database.close());
   beforeEach(async () => {
@@ -341,7 +342,7 @@ eachDatabase('a search with vectors', (kind) => {
   });
 
   // The other database of the tests has no pgvector to gain.
-  if (kind !== 'embedded') return;
+  if (kind === 'postgres') return;
 
   it('reads what was stored before the database had pgvector, and moves it', async () => {
     await database.db.execute(sql`drop extension vector cascade`);
