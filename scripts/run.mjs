@@ -62,6 +62,7 @@ const commands = {
   },
   async 'bench:routing'() {
     await prepared();
+    loadSettings();
     const { benchRouting } = await sources('./bench/routing/main.ts');
     process.exitCode = await benchRouting();
   },

@@ -1,13 +1,16 @@
 // `npm run bench:routing`: how well requests find their tools, beside plain BM25 on the same data, with vectors of
-// different worth (vectors.ts), and what it costs.
+// different worth (vectors.ts), with those of a real model where the settings name a service of embeddings, and what it
+// costs.
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { setFlagsFromString } from 'node:v8';
 import { runInNewContext } from 'node:vm';
-import { type IndexedTool, ToolIndex } from '../../../lib/routing';
+import { env } from '../../../lib/env';
+import { ToolIndex } from '../../../lib/routing';
 import { median, table } from '../support';
-import { plainBm25, type Query, qualityOf, type Tool } from './score';
-import { vectorArms } from './vectors';
+import { plainBm25, type Query, qualityOf, type Tool, toIndexed } from './score';
+import { serviceArm } from './service';
+import { type VectorArm, vectorArms } from './vectors';
 
 const data = join(import.meta.dirname, 'data');
 
@@ -51,6 +54,15 @@ export async function benchRouting(): Promise<number> {
     ['vectors', ...Object.keys(sets)],
     withVectors(),
   );
+  const model = env().MCPHUB_EMBEDDINGS_MODEL;
+  const real = await withService();
+  if (model && real.length > 0) {
+    table(
+      `NDCG@10 with vectors of ${model}`,
+      ['set', 'requests', 'words alone', 'vectors alone', 'both', 'against words'],
+      real,
+    );
+  }
   const pool = read<Tool>('rapidapi.tools');
   const queries = read<Query>('rapidapi.queries');
   const costs = [500, 7_000].map((count) => costOf(pool, queries, count));
@@ -75,21 +87,44 @@ function withVectors(): string[][] {
     const every = Math.ceil(all.length / triedQueries);
     const queries = all.filter((_, at) => at % every === 0);
     const index = indexOf(tools);
-    const idsOf = (slots: { slot: number }[]) => slots.map(({ slot }) => tools[slot]?.id ?? '');
-    const words = qualityOf(queries, (query) => idsOf(index.search(query, { limit: found }))).ndcg;
     for (const arm of vectorArms(tools, queries)) {
-      arm.tools.forEach((vector, slot) => void index.putVector(slot, vector));
-      const vectors = new Map(queries.map(({ query }, at) => [query, arm.queries[at] as Float32Array]));
-      const vectorOf = (query: string) => vectors.get(query) as Float32Array;
-      const alone = qualityOf(queries, (query) => nearest(arm.tools, vectorOf(query)).map((at) => tools[at]?.id ?? ''));
-      const both = qualityOf(queries, (query) => idsOf(index.search(query, { limit: found, vector: vectorOf(query) })));
-      const gain = both.ndcg - words;
-      const signed = `${gain < 0 ? '-' : '+'}${shown(Math.abs(gain))}${gain < -lossMax ? ' TOO MUCH' : ''}`;
+      const { alone, both, gain } = compared(index, tools, queries, arm);
       const row = rows.get(arm.name) ?? [arm.name];
-      rows.set(arm.name, [...row, `${shown(alone.ndcg)} → ${shown(both.ndcg)} (${signed})`]);
+      rows.set(arm.name, [...row, `${shown(alone)} → ${shown(both)} (${signed(gain)})`]);
     }
   }
   return [...rows.values()];
+}
+
+/** One row for each set; none where no service is set up. @throws EmbeddingFault where it fails */
+async function withService(): Promise<string[][]> {
+  const { MCPHUB_EMBEDDINGS_URL: url, MCPHUB_EMBEDDINGS_MODEL: model, MCPHUB_EMBEDDINGS_API_KEY: apiKey } = env();
+  const rows: string[][] = [];
+  if (!url || !model) return rows;
+  for (const name of Object.keys(sets)) {
+    const tools = read<Tool>(`${name}.tools`);
+    const queries = read<Query>(`${name}.queries`);
+    const arm = await serviceArm({ url, model, apiKey }, env().MCPHUB_EGRESS, tools, queries);
+    const { words, alone, both, gain } = compared(indexOf(tools), tools, queries, arm);
+    rows.push([name, String(queries.length), shown(words), shown(alone), shown(both), signed(gain)]);
+  }
+  return rows;
+}
+
+/** NDCG@10 of words, of vectors, and of both together. */
+function compared(index: ToolIndex, tools: readonly Tool[], queries: readonly Query[], arm: VectorArm) {
+  arm.tools.forEach((vector, slot) => void index.putVector(slot, vector));
+  const vectors = new Map(queries.map(({ query }, at) => [query, arm.queries[at] as Float32Array]));
+  const vectorOf = (query: string) => vectors.get(query) as Float32Array;
+  const idsOf = (slots: { slot: number }[]) => slots.map(({ slot }) => tools[slot]?.id ?? '');
+  const words = qualityOf(queries, (query) => idsOf(index.search(query, { limit: found }))).ndcg;
+  const alone = qualityOf(queries, (query) =>
+    nearest(arm.tools, vectorOf(query)).map((at) => tools[at]?.id ?? ''),
+  ).ndcg;
+  const both = qualityOf(queries, (query) =>
+    idsOf(index.search(query, { limit: found, vector: vectorOf(query) })),
+  ).ndcg;
+  return { words, alone, both, gain: both - words };
 }
 
 function nearest(tools: readonly Float32Array[], vector: Float32Array): number[] {
@@ -145,18 +180,12 @@ function indexOf(tools: readonly Tool[]): ToolIndex {
   return index;
 }
 
-function toIndexed({ server, name, description, inputSchema }: Tool): IndexedTool {
-  const parameters = Object.entries(inputSchema?.properties ?? {});
-  return {
-    server,
-    name,
-    description,
-    parameters: parameters.map(([each, schema]) => ({ name: each, description: schema?.description ?? '' })),
-  };
-}
-
 function shown(value: number): string {
   return value.toFixed(3).replace(/^0/, '');
+}
+
+function signed(gain: number): string {
+  return `${gain < 0 ? '-' : '+'}${shown(Math.abs(gain))}${gain < -lossMax ? ' TOO MUCH' : ''}`;
 }
 
 function read<T>(name: string): T[] {

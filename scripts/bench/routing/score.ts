@@ -1,4 +1,5 @@
 // How good a ranking is, by the usual measures (Järvelin and Kekäläinen, 2002), and a plain BM25 to hold it against.
+import type { IndexedTool } from '../../../lib/routing';
 
 export interface Tool {
   id: string;
@@ -6,6 +7,17 @@ export interface Tool {
   name: string;
   description: string;
   inputSchema?: { properties?: Record<string, { description?: string } | null> };
+}
+
+/** As the hub's index takes it. */
+export function toIndexed({ server, name, description, inputSchema }: Tool): IndexedTool {
+  const parameters = Object.entries(inputSchema?.properties ?? {});
+  return {
+    server,
+    name,
+    description,
+    parameters: parameters.map(([each, schema]) => ({ name: each, description: schema?.description ?? '' })),
+  };
 }
 
 export interface Query {
