@@ -3,6 +3,7 @@
 // slips of the pen, the fit of the whole server, and each part of a long request by itself. Nothing in it depends on the
 // order in which tools came, so that every worker ranks alike and a change costs no more than the tool itself.
 import { fuse, fusionLooksAt } from './fusion';
+import { Nearness } from './nearness';
 import { PostingsByTerm } from './postings';
 import { type Need, readRequest, type WantedTerm } from './request';
 import type { ToolField as Field, SearchReason } from './schema';
@@ -73,7 +74,7 @@ interface Server {
 
 export class ToolIndex {
   readonly #tools: (IndexedTool | undefined)[] = [];
-  readonly #vectors: (Float32Array | undefined)[] = [];
+  readonly #vectors = new Nearness();
   readonly #terms = new PostingsByTerm();
   readonly #grams = new PostingsByTerm();
   readonly #byName = new Map<string, Set<number>>();
@@ -103,7 +104,7 @@ export class ToolIndex {
     const tool = this.#tools[slot];
     if (!tool) return;
     this.#tools[slot] = undefined;
-    this.#vectors[slot] = undefined;
+    this.#vectors.remove(slot);
     this.#size--;
     for (const term of weightsOf(tool).keys()) this.#terms.remove(term, slot);
     for (const gram of gramsOfTool(tool)) this.#grams.remove(gram, slot);
@@ -117,7 +118,7 @@ export class ToolIndex {
 
   /** What a model makes of the tool in a slot, of length 1. It goes with the tool. */
   putVector(slot: number, vector: Float32Array): void {
-    if (this.#tools[slot]) this.#vectors[slot] = vector;
+    if (this.#tools[slot]) this.#vectors.put(slot, vector);
   }
 
   /** The best first. */
@@ -133,7 +134,7 @@ export class ToolIndex {
     let scores = this.#scoresOf(request.whole, mayFind);
     if (request.parts.length > 0) scores = this.#withParts(scores, request.parts, mayFind);
     else scaleToOne(scores);
-    const nearness = vector ? this.#nearnessTo(vector, mayFind) : null;
+    const nearness = vector ? this.#vectors.to(vector, this.#tools.length, mayFind) : null;
     if (nearness) {
       const { terms } = request.whole;
       const first = best(scores, fusionLooksAt).filter((slot) => hasWordOf(this.#tools[slot] as IndexedTool, terms));
@@ -152,19 +153,6 @@ export class ToolIndex {
       };
     });
     return { found, byVectors: nearness !== null };
-  }
-
-  /** Cosines by slot, NaN where there is none; null where no tool that may be found has a vector of that model. */
-  #nearnessTo(vector: Float32Array, mayFind: (slot: number) => boolean): Float32Array | null {
-    const nearness = new Float32Array(this.#tools.length).fill(Number.NaN);
-    let isAny = false;
-    for (let slot = 0; slot < nearness.length; slot++) {
-      const own = this.#vectors[slot];
-      if (own?.length !== vector.length || !mayFind(slot)) continue;
-      nearness[slot] = cosineOf(own, vector);
-      isAny = true;
-    }
-    return isAny ? nearness : null;
   }
 
   #withParts(whole: Float64Array, parts: Need[], mayFind: (slot: number) => boolean): Float64Array {
@@ -317,20 +305,6 @@ export class ToolIndex {
 /** Inverse document frequency, never below 0. */
 function rarity(having: number, all: number): number {
   return Math.log(1 + (all - having + 0.5) / (having + 0.5));
-}
-
-/** Of vectors of length 1. Four sums side by side: additions to one would wait for each other. */
-function cosineOf(a: Float32Array, b: Float32Array): number {
-  let [first, second, third, fourth] = [0, 0, 0, 0];
-  const whole = a.length - (a.length % 4);
-  for (let at = 0; at < whole; at += 4) {
-    first += (a[at] as number) * (b[at] as number);
-    second += (a[at + 1] as number) * (b[at + 1] as number);
-    third += (a[at + 2] as number) * (b[at + 2] as number);
-    fourth += (a[at + 3] as number) * (b[at + 3] as number);
-  }
-  for (let at = whole; at < a.length; at++) first += (a[at] as number) * (b[at] as number);
-  return first + second + third + fourth;
 }
 
 function textsOf(tool: IndexedTool): Record<Field, string> {
