@@ -138,7 +138,7 @@ export class ToolIndex {
     if (nearness) {
       const { terms } = request.whole;
       const first = best(scores, fusionLooksAt).filter((slot) => hasWordOf(this.#tools[slot] as IndexedTool, terms));
-      fuse(scores, nearness, first);
+      fuse(scores, nearness, first, request.parts.length > 0);
       scaleToOne(scores);
     }
     this.#addNamed(scores, request.names.whole, isTheRequest, mayFind);
