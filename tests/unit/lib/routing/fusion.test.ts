@@ -1,5 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { type IndexedTool, ToolIndex } from '../../../../lib/routing';
+import { fuse } from '../../../../lib/routing/fusion';
 
 const dimension = 48;
 const count = 200;
@@ -96,5 +97,40 @@ describe('words and vectors together', () => {
     expect(slots('regenschirm', direction(42), undefined, changed)).toEqual([]);
     expect(index.rank('alpha', { limit: 5, vector: unit([1, 2, 3]) }).byVectors).toBe(false);
     expect(index.rank('alpha', { limit: 5, vector: direction(1) }).byVectors).toBe(true);
+  });
+});
+
+describe('vectors beside words that found ten tools', () => {
+  /** Of 200 tools words found the first ten; the nearness of these in standard deviations, roughly, and of the best. */
+  function gained(ofFirst: (slot: number) => number, isOfSeveral = false): number {
+    const scores = Float64Array.from({ length: 200 }, (_, slot) => (slot < 10 ? 1 - slot / 20 : 0.1));
+    const random = randomOf(7);
+    const nearness = Float32Array.from({ length: 200 }, (_, slot) =>
+      slot < 10 ? ofFirst(slot) / 100 : (random() + random() + random() + random() - 2) / 58,
+    );
+    nearness[150] = 0.05;
+    const before = scores[150] as number;
+    fuse(scores, nearness, [0, 1, 2, 3, 4, 5, 6, 7, 8, 9], isOfSeveral);
+    return (scores[150] as number) - before;
+  }
+
+  it('count where these are near, less where one vector stands for several wishes', () => {
+    const two = (slot: number) => (slot < 2 ? 4 : 0.5);
+    const [one, several] = [gained(two), gained(two, true)];
+    expect(several).toBeGreaterThan(0.1);
+    expect(one).toBeGreaterThan(several * 1.2);
+  });
+
+  it('count nothing where one of these is near by accident and the others are far', () => {
+    expect(gained((slot) => (slot === 9 ? 5 : -1.5))).toBe(0);
+  });
+
+  it('count nothing where none of these is near, or none has a vector', () => {
+    expect(gained(() => 0.5)).toBe(0);
+    expect(gained(() => Number.NaN)).toBe(0);
+  });
+
+  it('count although some of these have no vector', () => {
+    expect(gained((slot) => (slot % 2 ? Number.NaN : 4))).toBeGreaterThan(0.1);
   });
 });
