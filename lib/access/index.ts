@@ -36,7 +36,6 @@ export {
   listSignInRules,
   noteFailedProof,
   type Proof,
-  proveRecently,
   setSignInSetting,
   signInProviders,
   signInWithProof,
@@ -66,12 +65,14 @@ export {
   type OauthRecords,
 } from './oauth-records';
 export { changeOwnPassword, createResetLink, findResetLink, resetPassword } from './passwords-of';
+export { proveRecently } from './proof';
 export type { Actor } from './schema';
 export {
   confirmSecondFactor,
   getSecondFactor,
   removeOwnSecondFactor,
   removeSecondFactor,
+  renewRecoveryCodes,
   startSecondFactor,
 } from './second-factor';
 export { completeSetup, issueSetupToken, needsSetup } from './setup';

@@ -15,6 +15,7 @@ import type { Ctx } from './context';
 import { isUuid } from './keys';
 import { type Lockout, unlocked } from './lockout';
 import { hashPassword } from './passwords';
+import { ownAccount, provePassword } from './proof';
 import { noteRefusal } from './refusals';
 import { permissionsOf } from './roles-of';
 import {
@@ -24,7 +25,6 @@ import {
   passwordChangeSchema,
   passwordResetSchema,
 } from './schema';
-import { proveOwner } from './second-factor';
 import { hashSecret, sameHash } from './secrets';
 import { auditOf, type SignedIn } from './sign-in';
 
@@ -44,7 +44,8 @@ export async function changeOwnPassword(
   { lockout }: { lockout?: Lockout } = {},
 ): Promise<SignedIn> {
   const { currentPassword, newPassword } = parseInput(passwordChangeSchema, input);
-  const user = await proveOwner(ctx, { password: currentPassword }, lockout, '/currentPassword');
+  const user = await ownAccount(ctx);
+  await provePassword(ctx, user, currentPassword, lockout, '/currentPassword');
   const passwordHash = await hashPassword(newPassword);
   const sessionVersion = await ctx.db.transaction(async (tx) => {
     const changed = await setPassword(tx, user.id, passwordHash);

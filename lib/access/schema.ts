@@ -145,8 +145,9 @@ const code = z.string().trim().min(6, 'enter the code').max(64);
 export const codeInputSchema = z.strictObject({ ticket: z.string().min(1).max(2048), code });
 export type CodeInput = z.infer<typeof codeInputSchema>;
 
-export const passwordProofSchema = z.strictObject({ password: z.string().min(1, 'enter your password').max(256) });
-export type PasswordProof = z.infer<typeof passwordProofSchema>;
+/** Without the password: a sign-in of the last ten minutes, where that is enough. */
+export const ownerProofSchema = z.strictObject({ password: z.string().max(256).optional() });
+export type OwnerProof = z.infer<typeof ownerProofSchema>;
 
 export const factorConfirmSchema = z.strictObject({ code });
 export type FactorConfirm = z.infer<typeof factorConfirmSchema>;

@@ -6,7 +6,7 @@ import { Secret, TOTP } from 'otpauth';
 import { z } from 'zod';
 import { users } from '../../drizzle/schema';
 import type { Db, Tx } from '../db/types';
-import { HubError } from '../errors';
+import { HubError, isHubError } from '../errors';
 import { parseInput } from '../input';
 import { writeAudit } from '../telemetry/audit';
 import { can, canGive } from './can';
@@ -14,15 +14,14 @@ import type { Ctx } from './context';
 import type { Keyring } from './keyring';
 import { isUuid } from './keys';
 import { type Lockout, lockout as processLockout, unlocked } from './lockout';
-import { verifyPassword } from './passwords';
-import { noteLockOut, noteRefusal } from './refusals';
+import { ownAccount, proveOwner } from './proof';
+import { noteLockOut } from './refusals';
 import { permissionsOf } from './roles-of';
 import {
   type FactorConfirm,
   type FactorStart,
   factorConfirmSchema,
-  type PasswordProof,
-  passwordProofSchema,
+  type OwnerProof,
   type SecondFactorView,
 } from './schema';
 import { hashSecret } from './secrets';
@@ -47,11 +46,11 @@ export async function getSecondFactor(ctx: Ctx): Promise<SecondFactorView> {
 
 /**
  * Makes a new secret, which counts once a code of it is confirmed. Until then a second start replaces the first.
- * @throws HubError FORBIDDEN, INVALID_INPUT for a wrong password, CONFLICT while there is a second factor, LIMIT_EXCEEDED
+ * @throws HubError CONFLICT while there is a second factor, and as proveOwner
  */
 export async function startSecondFactor(
   ctx: Ctx,
-  input: PasswordProof,
+  input: OwnerProof,
   { keyring, lockout }: { keyring: Sealer; lockout?: Lockout },
 ): Promise<FactorStart> {
   const user = await proveOwner(ctx, input, lockout);
@@ -70,7 +69,8 @@ export async function startSecondFactor(
 /**
  * Confirms the secret with a code of it; from now on a sign-in takes one.
  * @returns recovery codes, which are shown this once
- * @throws HubError FORBIDDEN, INVALID_INPUT for a wrong code, CONFLICT where nothing is to be confirmed, LIMIT_EXCEEDED
+ * @throws HubError FORBIDDEN, INVALID_INPUT for a wrong code, CONFLICT where nothing is to be confirmed, LIMIT_EXCEEDED,
+ * UNAVAILABLE
  */
 export async function confirmSecondFactor(
   ctx: Ctx,
@@ -80,8 +80,8 @@ export async function confirmSecondFactor(
   const owner = await ownAccount(ctx);
   const { code } = parseInput(factorConfirmSchema, input);
   await noteLockOut(ctx, lockout.attempt(ctx.db, owner, owner.username), async () => named(owner));
-  const codes = Array.from({ length: recoveryCodes }, newRecoveryCode);
-  await ctx.db.transaction(async (tx) => {
+  const codes = newRecoveryCodes();
+  const confirm = async (tx: Tx) => {
     const user = await lockedRow(tx, owner.id);
     if (!user.totpSecret || user.totpConfirmedAt) throw new HubError('CONFLICT', 'There is nothing to confirm.');
     const step = stepOf(keyring, user, code);
@@ -96,20 +96,44 @@ export async function confirmSecondFactor(
       .set({
         totpConfirmedAt: new Date(),
         totpLastStep: step,
-        recoveryCodes: codes.map((each) => hashSecret(plainCode(each))),
+        recoveryCodes: hashesOf(codes),
         version: user.version + 1,
         ...unlocked,
       })
       .where(eq(users.id, user.id));
     await writeAudit(tx, ctx, { ...named(user), action: 'user.second-factor-added' });
+  };
+  await lookAtCode(ctx.db, lockout, owner.id, () => ctx.db.transaction(confirm));
+  return { recoveryCodes: codes };
+}
+
+/**
+ * Makes new recovery codes, which are shown this once; those from before are good no more.
+ * @throws HubError CONFLICT without a second factor, and as proveOwner
+ */
+export async function renewRecoveryCodes(
+  ctx: Ctx,
+  input: OwnerProof,
+  { lockout }: { lockout?: Lockout } = {},
+): Promise<{ recoveryCodes: string[] }> {
+  const { id } = await proveOwner(ctx, input, lockout);
+  const codes = newRecoveryCodes();
+  await ctx.db.transaction(async (tx) => {
+    const user = await lockedRow(tx, id);
+    if (!user.totpConfirmedAt) throw new HubError('CONFLICT', 'There is no second factor.');
+    await tx
+      .update(users)
+      .set({ recoveryCodes: hashesOf(codes), version: user.version + 1 })
+      .where(eq(users.id, id));
+    await writeAudit(tx, ctx, { ...named(user), action: 'user.recovery-codes-renewed' });
   });
   return { recoveryCodes: codes };
 }
 
-/** Removes the own second factor. @throws HubError FORBIDDEN, INVALID_INPUT for a wrong password, LIMIT_EXCEEDED */
+/** Removes the own second factor. @throws HubError as proveOwner */
 export async function removeOwnSecondFactor(
   ctx: Ctx,
-  input: PasswordProof,
+  input: OwnerProof,
   { lockout }: { lockout?: Lockout } = {},
 ): Promise<void> {
   const user = await proveOwner(ctx, input, lockout);
@@ -125,7 +149,7 @@ export async function removeSecondFactor(ctx: Ctx, userId: string): Promise<void
   const [user] = await ctx.db.select().from(users).where(eq(users.id, userId));
   if (!user) throw new HubError('NOT_FOUND');
   if (ctx.actor.userId === userId) {
-    throw new HubError('FORBIDDEN', 'Remove your own second factor on the page of your account, with your password.');
+    throw new HubError('FORBIDDEN', 'Remove your own second factor on the page of your account.');
   }
   if (!canGive(ctx.actor, await permissionsOf(ctx.db, userId))) {
     throw new HubError('FORBIDDEN', `"${user.username}" has rights that you do not have.`);
@@ -152,8 +176,25 @@ async function remove(ctx: Ctx, { id }: UserRow): Promise<void> {
 }
 
 /**
+ * Looks at a code whose attempt was counted, and takes that back where it cannot be looked at: nobody shall be held back for
+ * a code that may be right.
+ */
+export async function lookAtCode<T>(db: Db, lockout: Lockout, userId: string, look: () => Promise<T>): Promise<T> {
+  try {
+    return await look();
+  } catch (error) {
+    if (isHubError(error) && error.code === 'UNAVAILABLE') {
+      // Where the database is away, too, the first fault says it.
+      await lockout.refund(db, userId).catch(() => undefined);
+    }
+    throw error;
+  }
+}
+
+/**
  * Uses a code up: no code works twice, not even when it comes twice at once.
  * @returns which kind it was, null for a wrong one
+ * @throws HubError UNAVAILABLE where it cannot be found out
  */
 export async function spendCode(
   db: Db,
@@ -205,11 +246,22 @@ export async function resealSecondFactors(db: Db, keyring: Sealer, previous: Pic
   });
 }
 
-/** The time step of a right code, else null. */
+/**
+ * The time step of a right code, else null.
+ * @throws HubError UNAVAILABLE while the secret does not open: after a change of the master key until the worker has sealed
+ * it anew, and for good where that key is lost
+ */
 function stepOf(keyring: Sealer, { id, username, totpSecret }: UserRow, code: string): number | null {
   const digits = code.replace(/\s/g, '');
-  const sealed = sealedSchema.safeParse(totpSecret && keyring.open('totp', totpSecret));
-  if (!/^\d{6}$/.test(digits) || !sealed.success || sealed.data.userId !== id) return null;
+  if (!/^\d{6}$/.test(digits) || !totpSecret) return null;
+  const opened = keyring.open('totp', totpSecret);
+  if (opened === null) {
+    throw new HubError('UNAVAILABLE', 'Codes cannot be checked right now: try again in a moment.', {
+      hint: 'If it stays so, use a recovery code, or ask an administrator to remove your second factor.',
+    });
+  }
+  const sealed = sealedSchema.safeParse(opened);
+  if (!sealed.success || sealed.data.userId !== id) return null;
   const timestamp = Date.now();
   const delta = totpOf(sealed.data.secret, username).validate({ token: digits, window, timestamp });
   return delta === null ? null : Math.floor(timestamp / 1000 / periodSeconds) + delta;
@@ -220,11 +272,15 @@ function totpOf(secret: string, label: string): TOTP {
   return new TOTP({ issuer: 'MCPHub', label, secret, algorithm: 'SHA1', digits: 6, period: periodSeconds });
 }
 
-/** 80 random bits as `abcd-efgh-ijkl-mnop`. */
-function newRecoveryCode(): string {
-  const text = new Secret({ buffer: new Uint8Array(randomBytes(recoveryBytes)).buffer }).base32.toLowerCase();
-  return text.match(/.{4}/g)?.join('-') ?? text;
+/** Each of 80 random bits, as `abcd-efgh-ijkl-mnop`. */
+function newRecoveryCodes(): string[] {
+  return Array.from({ length: recoveryCodes }, () => {
+    const text = new Secret({ buffer: new Uint8Array(randomBytes(recoveryBytes)).buffer }).base32.toLowerCase();
+    return text.match(/.{4}/g)?.join('-') ?? text;
+  });
 }
+
+const hashesOf = (codes: readonly string[]) => codes.map((each) => hashSecret(plainCode(each)));
 
 /** People type spaces, capitals and no dashes. */
 function plainCode(code: string): string {
@@ -234,36 +290,6 @@ function plainCode(code: string): string {
 async function lockedRow(tx: Tx, userId: string): Promise<UserRow> {
   const [user] = await tx.select().from(users).where(eq(users.id, userId)).for('update');
   if (!user) throw new HubError('NOT_FOUND');
-  return user;
-}
-
-/** The asking user, in a browser only. */
-async function ownAccount({ actor, db }: Ctx): Promise<UserRow> {
-  if (actor.kind !== 'user' || !can(actor, 'update', { type: 'user', ownerId: actor.userId })) {
-    throw new HubError('FORBIDDEN', 'This is done in a browser, by the user of the account.');
-  }
-  const [user] = await db.select().from(users).where(eq(users.id, actor.id));
-  if (!user) throw new HubError('NOT_FOUND');
-  return user;
-}
-
-/** The asking user, who has just given the own password: a browser that was left alone must not be enough. */
-export async function proveOwner(
-  ctx: Ctx,
-  input: PasswordProof,
-  lockout: Lockout = processLockout(),
-  pointer = '/password',
-): Promise<UserRow> {
-  const user = await ownAccount(ctx);
-  const { password } = parseInput(passwordProofSchema, input);
-  await noteLockOut(ctx, lockout.attempt(ctx.db, user, user.username), async () => named(user));
-  if (!(await verifyPassword(user.passwordHash, password))) {
-    await noteRefusal(ctx, () => ({ ...named(user), action: 'user.password-refused' }));
-    throw new HubError('INVALID_INPUT', 'The current password is wrong.', {
-      faults: [{ pointer, detail: 'is wrong' }],
-    });
-  }
-  await ctx.db.update(users).set(unlocked).where(eq(users.id, user.id));
   return user;
 }
 

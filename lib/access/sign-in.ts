@@ -18,7 +18,7 @@ import {
   type SignInInput,
   signInSchema,
 } from './schema';
-import { spendCode } from './second-factor';
+import { lookAtCode, spendCode } from './second-factor';
 
 /** What a browser session is made of. */
 export interface SignedIn {
@@ -86,7 +86,7 @@ export async function signInWithPassword(parts: SignInParts, input: SignInInput)
 /**
  * The second step: a code of the authenticator app, or a recovery code, each of which works once.
  * @throws HubError UNAUTHENTICATED for a wrong code; with reason "ticket" where it takes the password again;
- * LIMIT_EXCEEDED with retryAfterMs; INVALID_INPUT
+ * LIMIT_EXCEEDED with retryAfterMs; INVALID_INPUT; UNAVAILABLE, uncounted, while codes cannot be checked
  */
 export async function signInWithCode(
   parts: SignInParts,
@@ -102,7 +102,7 @@ export async function signInWithCode(
   }
   const source = { db, requestId, address };
   await noteLockOut(source, lockout.attempt(db, user, user.username), async () => auditOf(user));
-  const used = await spendCode(db, keyring, user.id, code);
+  const used = await lookAtCode(db, lockout, user.id, () => spendCode(db, keyring, user.id, code));
   if (!used) {
     await noteRefusal(source, () => ({ action: 'user.code-refused', ...auditOf(user) }));
     throw new HubError('UNAUTHENTICATED', 'The code is wrong, or was used already.');

@@ -137,6 +137,30 @@ test('somebody new gets in by the button, with what the rule gives, and is led o
   await expect(page.getByText('Signed in as ada, with the role manager.')).toBeVisible();
   await expect(page.locator('[data-identity]').filter({ visible: true })).toContainText('ada@example.org');
   await isGood(page, 'account-of-provider');
+
+  // Without a password the sign-in of a moment ago is the proof.
+  const dialog = page.getByRole('dialog');
+  await page.getByRole('button', { name: 'Switch on', exact: true }).click();
+  await expect(dialog.getByLabel('Password')).toHaveCount(0);
+  await isGood(page, 'account-of-provider-factor');
+  await dialog.getByRole('button', { name: 'Continue' }).click();
+  const secret = (await dialog.locator('[data-secret]').textContent())?.replaceAll(' ', '') ?? '';
+  await dialog.getByLabel('Code that the app shows now').fill(new TOTP({ secret }).generate());
+  await dialog.getByRole('button', { name: 'Confirm' }).click();
+  const codes = dialog.locator('[data-recovery] li');
+  await expect(codes).toHaveCount(10);
+  const [first] = await codes.allTextContents();
+  await dialog.getByRole('button', { name: 'I have them' }).click();
+  await page.getByRole('button', { name: 'New recovery codes' }).click();
+  await dialog.getByRole('button', { name: 'Make new codes' }).click();
+  await expect(dialog.getByText('Those from before are good no more.')).toBeVisible();
+  expect(await codes.allTextContents()).not.toContain(first);
+  await isGood(page, 'account-of-provider-codes');
+  await dialog.getByRole('button', { name: 'I have them' }).click();
+  await page.getByRole('button', { name: 'Switch off', exact: true }).click();
+  await dialog.getByRole('button', { name: 'Switch off', exact: true }).click();
+  await expect(page.getByText('Second factor switched off')).toBeVisible();
+
   await page.getByRole('button', { name: /^Unlink Example Corp/ }).click();
   await page.getByRole('button', { name: 'Unlink', exact: true }).last().click();
   await expect(page.getByText('your only way to sign in')).toBeVisible();

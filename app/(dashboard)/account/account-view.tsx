@@ -11,7 +11,7 @@ import { PageHeader } from '@/app/_ui/page-header';
 import { Panel, PanelBody, PanelHeader } from '@/app/_ui/panel';
 import { RelativeTime } from '@/app/_ui/relative-time';
 import { toast } from '@/app/_ui/toaster';
-import type { OwnIdentitiesView } from '@/lib/access/external/schema';
+import type { OwnIdentitiesView, SignInProvider } from '@/lib/access/external/schema';
 import type { GrantView, SecondFactorView, SessionView, UserView } from '@/lib/access/schema';
 import type { ConnectionView } from '@/lib/credentials/schema';
 import { ConnectedApps } from '../users/connected-apps';
@@ -44,7 +44,7 @@ export function AccountView(props: AccountViewProps) {
         {(identities.providers.length > 0 || identities.identities.length > 0) && (
           <Identities initial={identities} outcome={linkOutcome} />
         )}
-        {(hasPassword || factor.enabledAt !== null) && <SecondFactor initial={factor} />}
+        <SecondFactor initial={factor} hasPassword={hasPassword} providers={providersOf(identities)} />
         <Connections connections={connections} />
         <SessionList initial={sessions} path="/me/sessions" />
         <ConnectedApps initial={grants} userId={user.id} />
@@ -53,7 +53,14 @@ export function AccountView(props: AccountViewProps) {
   );
 }
 
-/** Of an account that a sign-in at a provider made: its second factor, too, is the provider's matter. */
+/** Those at which somebody can sign in again as the same user. */
+function providersOf({ identities, providers }: OwnIdentitiesView): SignInProvider[] {
+  return providers.filter(({ id, name }) =>
+    identities.some(({ provider, providerName }) => provider === id && providerName === name),
+  );
+}
+
+/** Of an account that a sign-in at a provider made. */
 function NoPassword() {
   return (
     <Panel>

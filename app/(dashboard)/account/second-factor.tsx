@@ -1,9 +1,10 @@
 'use client';
-// The second factor: switched on with a QR code and a first code, switched off with the password.
+// The second factor: switched on with a QR code and a first code, switched off, and its recovery codes made anew. Each
+// takes the password, or a recent sign-in of who has none.
 import { useQuery, useQueryClient } from '@tanstack/react-query';
 import { type FormEvent, type ReactNode, useState } from 'react';
 import { encode } from 'uqr';
-import { ApiError, api } from '@/app/_ui/api';
+import { ApiError, api, beginSignIn } from '@/app/_ui/api';
 import { Badge } from '@/app/_ui/badge';
 import { Button } from '@/app/_ui/button';
 import { CopyButton } from '@/app/_ui/copy-button';
@@ -13,13 +14,24 @@ import { Input } from '@/app/_ui/input';
 import { ErrorNotice, Notice } from '@/app/_ui/notice';
 import { Panel, PanelBody, PanelHeader } from '@/app/_ui/panel';
 import { toast } from '@/app/_ui/toaster';
+import type { SignInProvider } from '@/lib/access/external/schema';
 import type { FactorStart, SecondFactorView } from '@/lib/access/schema';
 
-type Step = { at: 'on' | 'off' } | { at: 'scan'; start: FactorStart } | { at: 'codes'; codes: string[] };
+type Step =
+  | { at: 'on' | 'off' | 'renew' }
+  | { at: 'scan'; start: FactorStart }
+  | { at: 'codes'; codes: string[]; isRenewed: boolean };
 
 const queryKey = ['me', 'second-factor'];
 
-export function SecondFactor({ initial }: { initial: SecondFactorView }) {
+export interface SecondFactorProps {
+  initial: SecondFactorView;
+  hasPassword: boolean;
+  /** Where a user without a password can sign in again. */
+  providers: SignInProvider[];
+}
+
+export function SecondFactor({ initial, hasPassword, providers }: SecondFactorProps) {
   const client = useQueryClient();
   const [step, setStep] = useState<Step | null>(null);
   const { data: factor } = useQuery({
@@ -29,35 +41,39 @@ export function SecondFactor({ initial }: { initial: SecondFactorView }) {
   });
   const isOn = factor.enabledAt !== null;
   const refresh = () => void client.invalidateQueries({ queryKey });
+  const proof = (verb: string, run: (body: object) => Promise<void>) => (
+    <ProofForm hasPassword={hasPassword} providers={providers} verb={verb} onProof={run} />
+  );
 
   return (
     <Panel>
       <PanelHeader
         title="Second factor"
-        description="A code of an authenticator app, beside the password."
+        description={
+          hasPassword
+            ? 'A code of an authenticator app, beside the password.'
+            : 'A code of an authenticator app, after the sign-in at your provider.'
+        }
         actions={isOn ? <Badge tone="ok">On</Badge> : <Badge tone="idle">Off</Badge>}
       />
       <PanelBody className="flex flex-wrap items-center gap-3">
         <p className="flex-1 basis-60 text-table text-muted-foreground">
           {isOn
             ? `${factor.recoveryCodesLeft} recovery codes are left. Each signs you in once without the app.`
-            : 'With it a stolen password is not enough to sign in as you.'}
+            : `With it ${hasPassword ? 'a stolen password' : 'your account at the provider'} is not enough to sign in as you.`}
         </p>
+        {isOn && <Button onClick={() => setStep({ at: 'renew' })}>New recovery codes</Button>}
         <Button onClick={() => setStep({ at: isOn ? 'off' : 'on' })}>{isOn ? 'Switch off' : 'Switch on'}</Button>
       </PanelBody>
       <Dialog open={step !== null} onOpenChange={(open) => !open && setStep(null)}>
         {step?.at === 'on' && (
-          <DialogContent title="Switch on the second factor" description="First your password.">
-            <OneField
-              label="Password"
-              field="/password"
-              submit="Continue"
-              type="password"
-              onSubmit={async (password) => {
-                const start = await api<FactorStart>('/me/second-factor', { method: 'POST', body: { password } });
-                setStep({ at: 'scan', start });
-              }}
-            />
+          <DialogContent
+            title="Switch on the second factor"
+            description={hasPassword ? 'First your password.' : 'You need an authenticator app.'}
+          >
+            {proof('Continue', async (body) => {
+              setStep({ at: 'scan', start: await api<FactorStart>('/me/second-factor', { method: 'POST', body }) });
+            })}
           </DialogContent>
         )}
         {step?.at === 'scan' && (
@@ -72,7 +88,7 @@ export function SecondFactor({ initial }: { initial: SecondFactorView }) {
                   method: 'POST',
                   body: { code },
                 });
-                setStep({ at: 'codes', codes: recoveryCodes });
+                setStep({ at: 'codes', codes: recoveryCodes, isRenewed: false });
                 refresh();
               }}
             >
@@ -90,7 +106,10 @@ export function SecondFactor({ initial }: { initial: SecondFactorView }) {
           </DialogContent>
         )}
         {step?.at === 'codes' && (
-          <DialogContent title="Recovery codes" description="The second factor is on.">
+          <DialogContent
+            title="Recovery codes"
+            description={step.isRenewed ? 'Those from before are good no more.' : 'The second factor is on.'}
+          >
             <DialogBody className="flex flex-col gap-3">
               <Notice
                 tone="warn"
@@ -118,24 +137,86 @@ export function SecondFactor({ initial }: { initial: SecondFactorView }) {
         {step?.at === 'off' && (
           <DialogContent
             title="Switch off the second factor"
-            description="From then on the password alone is enough to sign in as you."
+            description={`From then on ${hasPassword ? 'the password' : 'the sign-in at your provider'} alone is enough to sign in as you.`}
           >
-            <OneField
-              label="Password"
-              field="/password"
-              submit="Switch off"
-              type="password"
-              onSubmit={async (password) => {
-                await api('/me/second-factor/remove', { method: 'POST', body: { password } });
-                setStep(null);
-                toast('Second factor switched off');
-                refresh();
-              }}
-            />
+            {proof('Switch off', async (body) => {
+              await api('/me/second-factor/remove', { method: 'POST', body });
+              setStep(null);
+              toast('Second factor switched off');
+              refresh();
+            })}
+          </DialogContent>
+        )}
+        {step?.at === 'renew' && (
+          <DialogContent title="New recovery codes" description="They take the place of those that you have.">
+            {proof('Make new codes', async (body) => {
+              const { recoveryCodes } = await api<{ recoveryCodes: string[] }>('/me/second-factor/recovery-codes', {
+                method: 'POST',
+                body,
+              });
+              setStep({ at: 'codes', codes: recoveryCodes, isRenewed: true });
+              refresh();
+            })}
           </DialogContent>
         )}
       </Dialog>
     </Panel>
+  );
+}
+
+interface ProofFormProps {
+  hasPassword: boolean;
+  providers: SignInProvider[];
+  verb: string;
+  onProof: (body: object) => Promise<void>;
+}
+
+/** Asks for the password; who has none has just signed in, or is sent to do that again. */
+function ProofForm({ hasPassword, providers, verb, onProof }: ProofFormProps) {
+  const [busy, setBusy] = useState(false);
+  const [error, setError] = useState<unknown>(null);
+  if (hasPassword) {
+    return (
+      <OneField
+        label="Password"
+        field="/password"
+        submit={verb}
+        type="password"
+        onSubmit={(password) => onProof({ password })}
+      />
+    );
+  }
+  const [provider] = error instanceof ApiError && error.code === 'FORBIDDEN' ? providers : [];
+
+  async function submit(event: FormEvent<HTMLFormElement>) {
+    event.preventDefault();
+    setBusy(true);
+    setError(null);
+    try {
+      if (provider) location.assign(await beginSignIn(provider.id, '/account'));
+      else await onProof({});
+    } catch (thrown) {
+      setError(thrown);
+      setBusy(false);
+    }
+  }
+
+  return (
+    <form method="post" onSubmit={submit} className="flex min-h-0 flex-1 flex-col">
+      {error !== null && (
+        <DialogBody>
+          <ErrorNotice error={error} />
+        </DialogBody>
+      )}
+      <DialogFooter>
+        <DialogClose asChild>
+          <Button>Cancel</Button>
+        </DialogClose>
+        <Button type="submit" variant="primary" busy={busy} className="min-w-0">
+          <span className="truncate">{provider ? `Sign in with ${provider.name}` : verb}</span>
+        </Button>
+      </DialogFooter>
+    </form>
   );
 }
 

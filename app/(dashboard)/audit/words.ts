@@ -35,6 +35,7 @@ const words: Record<string, string> = {
   'user.second-factor-started': 'Began with a second factor',
   'user.second-factor-added': 'Added a second factor',
   'user.second-factor-removed': 'Removed a second factor',
+  'user.recovery-codes-renewed': 'Made new recovery codes',
   'user.updated': 'Changed a user',
   'user.disabled': 'Disabled a user',
   'user.enabled': 'Enabled a user',

@@ -7,8 +7,8 @@ import {
   inviteInputSchema,
   keyInputSchema,
   keyRotationSchema,
+  ownerProofSchema,
   passwordChangeSchema,
-  passwordProofSchema,
   passwordResetSchema,
   roleCopySchema,
   roleInputSchema,
@@ -71,7 +71,7 @@ const bodies = {
   LimitInput: limitInputSchema,
   SetupInput: setupInputSchema,
   PasswordChange: passwordChangeSchema,
-  PasswordProof: passwordProofSchema,
+  OwnerProof: ownerProofSchema,
   PasswordReset: passwordResetSchema,
   FactorConfirm: factorConfirmSchema,
   UserInput: userInputSchema,
@@ -694,7 +694,7 @@ export const operations: Record<string, Record<string, Operation>> = {
   '/api/v1/me/identities/{id}/remove': {
     post: {
       summary: 'Unlink an identity that is not the only way in',
-      body: 'IdentityProof',
+      body: 'OwnerProof',
       status: 204,
       problems: [403, 404, 409, 429],
     },
@@ -703,7 +703,7 @@ export const operations: Record<string, Record<string, Operation>> = {
     get: { summary: 'Whether the caller has a second factor', answer: 'SecondFactor', problems: [403] },
     post: {
       summary: 'Begin with a second factor: a secret for an authenticator app, which counts once it is confirmed',
-      body: 'PasswordProof',
+      body: 'OwnerProof',
       answer: 'FactorStart',
       status: 201,
       problems: [403, 409, 429],
@@ -718,7 +718,15 @@ export const operations: Record<string, Record<string, Operation>> = {
     },
   },
   '/api/v1/me/second-factor/remove': {
-    post: { summary: 'Remove the own second factor', body: 'PasswordProof', status: 204, problems: [403, 429] },
+    post: { summary: 'Remove the own second factor', body: 'OwnerProof', status: 204, problems: [403, 429] },
+  },
+  '/api/v1/me/second-factor/recovery-codes': {
+    post: {
+      summary: 'Make new recovery codes; those from before are good no more',
+      body: 'OwnerProof',
+      answer: 'RecoveryCodes',
+      problems: [403, 409, 429],
+    },
   },
   '/api/v1/setup': {
     post: {

@@ -2,7 +2,6 @@
 import { z } from 'zod';
 import {
   type IdentityView,
-  identityProofSchema,
   linkStartSchema,
   newAccountModes,
   type OwnIdentitiesView,
@@ -58,7 +57,6 @@ export const signInBodies = {
   SignInRulePatch: signInRulePatchSchema,
   SignInSettingPatch: signInSettingPatchSchema,
   RuleTrial: ruleTrialSchema,
-  IdentityProof: identityProofSchema,
   LinkStart: linkStartSchema,
 };
 

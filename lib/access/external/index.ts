@@ -1,5 +1,5 @@
 // Sign-in at somebody else's: OpenID Connect, GitHub, Google. Shapes for browsers are in schema.ts.
-export { linkIdentity, listOwnIdentities, proveRecently, unlinkIdentity, type WaysIn } from './own';
+export { linkIdentity, listOwnIdentities, unlinkIdentity, type WaysIn } from './own';
 export { signInProviders, withoutSlash } from './providers';
 export {
   createSignInRule,

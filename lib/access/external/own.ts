@@ -1,32 +1,22 @@
 // The identities of the asking user at providers: seen, linked and unlinked by that user alone, in a browser, with a
 // proof that it is really them. No account is left without a way in.
-import { and, asc, eq, gt, isNull, ne } from 'drizzle-orm';
-import { browserSessions, userIdentities, users } from '../../../drizzle/schema';
+import { and, asc, eq, ne } from 'drizzle-orm';
+import { userIdentities, users } from '../../../drizzle/schema';
 import type { Db, Tx } from '../../db/types';
 import { HubError } from '../../errors';
-import { parseInput } from '../../input';
 import { writeAudit, writeAuditLast } from '../../telemetry/audit';
 import { can } from '../can';
 import type { Ctx } from '../context';
 import { isUuid } from '../keys';
 import type { Lockout } from '../lockout';
-import type { ProviderId } from '../schema';
-import { proveOwner } from '../second-factor';
+import { proveRecently } from '../proof';
+import type { OwnerProof, ProviderId } from '../schema';
 import { auditOf } from '../sign-in';
 import { textClaim } from './claims';
-import {
-  type IdentityProof,
-  type IdentityView,
-  identityProofSchema,
-  type OwnIdentitiesView,
-  type RefusalReason,
-  type SignInProvider,
-} from './schema';
+import type { IdentityView, OwnIdentitiesView, RefusalReason, SignInProvider } from './schema';
 import type { Proof } from './sign-in';
 import { applyRules } from './sync';
 
-/** After this long since the sign-in the password is asked for. */
-const recentMs = 10 * 60_000;
 const identitiesMax = 20;
 
 /** What of the settings counts here. */
@@ -46,36 +36,6 @@ export async function listOwnIdentities(ctx: Ctx, { providers }: WaysIn): Promis
     providers,
     hasPassword: Boolean(user?.passwordHash),
   };
-}
-
-/**
- * Asks for a proof before an identity is linked or unlinked.
- * @throws HubError FORBIDDEN for keys, and with the reason "proof" where it takes the password or a new sign-in;
- * INVALID_INPUT for a wrong password; LIMIT_EXCEEDED
- */
-export async function proveRecently(ctx: Ctx, input: IdentityProof, lockout?: Lockout): Promise<void> {
-  ownUser(ctx);
-  const { password } = parseInput(identityProofSchema, input);
-  if (password !== undefined) {
-    await proveOwner(ctx, { password }, lockout);
-    return;
-  }
-  const [recent] = ctx.sessionId
-    ? await ctx.db
-        .select({ id: browserSessions.id })
-        .from(browserSessions)
-        .where(
-          and(
-            eq(browserSessions.id, ctx.sessionId),
-            isNull(browserSessions.revokedAt),
-            gt(browserSessions.createdAt, new Date(Date.now() - recentMs)),
-          ),
-        )
-    : [];
-  if (recent) return;
-  throw new HubError('FORBIDDEN', 'Give your password, or sign in again: your sign-in was more than ten minutes ago.', {
-    reason: 'proof',
-  });
 }
 
 /**
@@ -122,7 +82,7 @@ export async function linkIdentity(ctx: Ctx, proof: Proof): Promise<void> {
 export async function unlinkIdentity(
   ctx: Ctx,
   id: string,
-  input: IdentityProof,
+  input: OwnerProof,
   ways: WaysIn,
   lockout?: Lockout,
 ): Promise<void> {

@@ -1,6 +1,6 @@
 // Shapes of sign-in at somebody else's: providers, rules, identities. Safe in a browser.
 import { z } from 'zod';
-import { type ProviderId, providerIds } from '../schema';
+import { ownerProofSchema, type ProviderId, providerIds } from '../schema';
 
 /** Where people sign in beside the hub's own passwords, as the settings name it. */
 export interface SignInProvider {
@@ -100,11 +100,7 @@ export interface OwnIdentitiesView {
   hasPassword: boolean;
 }
 
-/** The password, where the sign-in was longer ago than ten minutes. */
-export const identityProofSchema = z.strictObject({ password: z.string().max(256).optional() });
-export type IdentityProof = z.infer<typeof identityProofSchema>;
-
-export const linkStartSchema = identityProofSchema.extend({ provider: z.enum(providerIds) });
+export const linkStartSchema = ownerProofSchema.extend({ provider: z.enum(providerIds) });
 export type LinkStart = z.infer<typeof linkStartSchema>;
 
 /** Why a sign-in at a provider came to nothing, as the sign-in page tells it. */

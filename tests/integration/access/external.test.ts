@@ -2,6 +2,7 @@
 // user links and unlinks.
 import { randomBytes } from 'node:crypto';
 import { desc, eq } from 'drizzle-orm';
+import { TOTP } from 'otpauth';
 import { beforeEach, describe, expect, it } from 'vitest';
 import {
   auditLogs,
@@ -15,6 +16,7 @@ import {
 } from '../../../drizzle/schema';
 import {
   type Ctx,
+  confirmSecondFactor,
   createKeyring,
   createRole,
   createSignInRule,
@@ -25,9 +27,12 @@ import {
   listSignInRules,
   type Proof,
   proveRecently,
+  removeOwnSecondFactor,
+  renewRecoveryCodes,
   setSignInSetting,
   signInWithCode,
   signInWithProof,
+  startSecondFactor,
   trySignInRules,
   unlinkIdentity,
   updateSignInRule,
@@ -363,12 +368,54 @@ eachDatabase('sign-in at a provider', (kind) => {
     });
   });
 
-  describe('the own identities', () => {
-    const inBrowser = async (ctx: Ctx): Promise<Ctx> => ({
-      ...ctx,
-      sessionId: (await signedInBrowser(fixture.database.db, keyring, ctx.actor.id)).sessionId,
-    });
+  const inBrowser = async (ctx: Ctx): Promise<Ctx> => ({
+    ...ctx,
+    sessionId: (await signedInBrowser(fixture.database.db, keyring, ctx.actor.id)).sessionId,
+  });
 
+  it('a second factor of an account without a password takes a recent sign-in, for which its code is asked', async () => {
+    await everybody();
+    const { userId } = await userOf(proofOf('ada'));
+    const ada = await inBrowser(await fixture.contextOf(userId));
+    const lockout = createLockout();
+    const by = { keyring, lockout };
+    const again = { code: 'FORBIDDEN', extras: { reason: 'proof' } };
+    // Without a session, as for a key; with an old one; and a made-up password is none.
+    await expect(startSecondFactor({ ...ada, sessionId: undefined }, {}, by)).rejects.toMatchObject(again);
+    await expect(startSecondFactor({ ...ada, sessionId: undefined }, { password: 'x' }, by)).rejects.toMatchObject(
+      again,
+    );
+    const { secret } = await startSecondFactor(ada, {}, by);
+    const codeAt = (steps: number) => new TOTP({ secret }).generate({ timestamp: Date.now() + steps * 30_000 });
+    const { recoveryCodes } = await confirmSecondFactor(ada, { code: codeAt(-1) }, by);
+    const { user, ticket } = await signIn(proofOf('ada'));
+    expect([user, ticket]).toEqual([null, expect.any(String)]);
+    const done = await signInWithCode({ ...parts(), lockout }, { ticket: ticket ?? '', code: codeAt(0) });
+    expect(done).toMatchObject({ userId, method: 'oidc' });
+    const old = new Date(Date.now() - 11 * 60_000);
+    await fixture.database.db.update(browserSessions).set({ createdAt: old });
+    await expect(renewRecoveryCodes(ada, {}, by)).rejects.toMatchObject(again);
+    await expect(removeOwnSecondFactor(ada, {}, by)).rejects.toMatchObject(again);
+    const anew = await inBrowser(ada);
+    const renewed = await renewRecoveryCodes(anew, {}, by);
+    expect(renewed.recoveryCodes.filter((code) => recoveryCodes.includes(code))).toEqual([]);
+    // Another user's session is no proof, and no key is.
+    const other = await inBrowser(await fixture.contextOf((await userOf(proofOf('bob'))).userId));
+    await expect(removeOwnSecondFactor({ ...ada, sessionId: other.sessionId }, {}, by)).rejects.toMatchObject(again);
+    const key = { ...anew, actor: { ...anew.actor, kind: 'key' as const } };
+    await expect(removeOwnSecondFactor(key, {}, by)).rejects.toMatchObject({ code: 'FORBIDDEN' });
+    await removeOwnSecondFactor(anew, {}, by);
+    expect(await signIn(proofOf('ada'))).toMatchObject({ user: { userId }, ticket: null });
+    const told = (await entries()).map(({ action }) => action).filter((action) => /factor|codes/.test(action));
+    expect(told).toEqual([
+      'user.second-factor-removed',
+      'user.recovery-codes-renewed',
+      'user.second-factor-added',
+      'user.second-factor-started',
+    ]);
+  });
+
+  describe('the own identities', () => {
     it('are linked once, and then sign that user in', async () => {
       await linkIdentity(root, proofOf('r', { email: 'r@corp.test' }));
       await linkIdentity(root, proofOf('r'));

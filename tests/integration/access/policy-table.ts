@@ -271,10 +271,12 @@ export const routes: Record<string, Way | Way[]> = {
   // It is the only way in.
   'POST /api/v1/me/identities/{id}/remove': { ...forBrowsers, body: {}, answer: 409 },
   'GET /api/v1/me/second-factor': forBrowsers,
-  'POST /api/v1/me/second-factor': { ...forBrowsers, body: { password: 'x' }, answer: 400 },
-  // Nothing was begun.
-  'POST /api/v1/me/second-factor/confirm': { ...forBrowsers, body: { code: '123456' }, answer: 409 },
-  'POST /api/v1/me/second-factor/remove': { ...forBrowsers, body: { password: 'x' }, answer: 400 },
+  'POST /api/v1/me/second-factor': { ...forBrowsers, body: {} },
+  // It is wrong.
+  'POST /api/v1/me/second-factor/confirm': { ...forBrowsers, body: { code: 'abcdef' }, answer: 400 },
+  'POST /api/v1/me/second-factor/remove': { ...forBrowsers, body: {} },
+  // There is no second factor.
+  'POST /api/v1/me/second-factor/recovery-codes': { ...forBrowsers, body: {}, answer: 409 },
   'GET /api/v1/me': { kind: 'account' },
   // There is no password.
   'POST /api/v1/me/password': {

@@ -13,6 +13,7 @@ import {
   type Keyring,
   removeOwnSecondFactor,
   removeSecondFactor,
+  renewRecoveryCodes,
   signInWithCode,
   signInWithPassword,
   startSecondFactor,
@@ -21,6 +22,7 @@ import { createLockout, type Lockout } from '../../../lib/access/lockout';
 import { hashPassword } from '../../../lib/access/passwords';
 import { prepareVault } from '../../../lib/servers/resealing';
 import { eachDatabase, silentLog } from '../../support/database';
+import { signedInBrowser } from '../../support/signed-in';
 import { accessFixture } from './fixture';
 
 const keyring = createKeyring(randomBytes(32));
@@ -134,9 +136,19 @@ eachDatabase('sign-in', (kind) => {
         const { ticket } = await signInWithPassword(by, { username: 'ada', password });
         return signInWithCode(by, { ticket: ticket ?? '', code });
       };
-      const before = await stored();
+      let before = await stored();
       await begin(createKeyring(randomBytes(32)));
       expect(await stored()).toEqual(before);
+      // Until then a code is neither right nor wrong, and none is counted; recovery codes work.
+      for (let i = 0; i < 7; i++) {
+        await expect(signIn(codeAt(0))).rejects.toMatchObject({
+          code: 'UNAVAILABLE',
+          message: 'Codes cannot be checked right now: try again in a moment.',
+        });
+      }
+      expect(await stored()).toMatchObject({ failedSignIns: 0 });
+      expect(await signIn(recovery[1] ?? '')).toMatchObject({ username: 'Ada' });
+      before = await stored();
       await begin(keyring);
       const after = await stored();
       expect({ ...after, totpSecret: null }).toEqual({ ...before, totpSecret: null });
@@ -160,6 +172,15 @@ eachDatabase('sign-in', (kind) => {
       const [code = ''] = recovery;
       await second(code.toUpperCase().replaceAll('-', ' '));
       await expect(second(code)).rejects.toMatchObject(wrong);
+      expect(await getSecondFactor(ada)).toMatchObject({ recoveryCodesLeft: 9 });
+    });
+
+    it('new recovery codes take the password, and are good in place of the others', async () => {
+      await expect(renewRecoveryCodes(ada, {}, { lockout })).rejects.toMatchObject({ code: 'INVALID_INPUT' });
+      const [old = ''] = recovery;
+      ({ recoveryCodes: recovery } = await renewRecoveryCodes(ada, { password }, { lockout }));
+      await expect(second(old)).rejects.toMatchObject(wrong);
+      expect(await second(recovery[0] ?? '')).toMatchObject({ username: 'Ada' });
       expect(await getSecondFactor(ada)).toMatchObject({ recoveryCodesLeft: 9 });
     });
 
@@ -199,7 +220,12 @@ eachDatabase('sign-in', (kind) => {
       await expect(second(codeAt(0), ticket ?? '')).rejects.toMatchObject(wrong);
     });
 
-    it('is removed with the password, and by an administrator, but not by others', async () => {
+    it('is removed with the password, however new the sign-in, and by an administrator, but not by others', async () => {
+      const { sessionId } = await signedInBrowser(fixture.database.db, keyring, ada.actor.id);
+      await expect(removeOwnSecondFactor({ ...ada, sessionId }, {}, { lockout })).rejects.toMatchObject({
+        code: 'INVALID_INPUT',
+        extras: { faults: [{ pointer: '/password' }] },
+      });
       await expect(removeOwnSecondFactor(ada, { password: 'wrong' }, { lockout })).rejects.toMatchObject({
         code: 'INVALID_INPUT',
       });

@@ -377,6 +377,14 @@ const scenarios: Record<string, Scenario> = {
       return { body: { password } };
     },
   },
+  'POST /api/v1/me/second-factor/recovery-codes': {
+    action: 'user.recovery-codes-renewed',
+    asBrowser: true,
+    prepare: async (root) => {
+      await confirmSecondFactor(root, { code: codeOf(await factorOf(root)) }, { keyring: keyring() });
+      return { body: { password } };
+    },
+  },
   'DELETE /api/v1/grants/{id}': {
     action: 'grant.revoked',
     prepare: async (root) => ({ params: { id: await giveGrant(root, gift) } }),

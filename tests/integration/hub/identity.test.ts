@@ -2,6 +2,7 @@
 // can be wrong with what comes back.
 import { join } from 'node:path';
 import { importJWK, type JWTPayload, SignJWT, UnsecuredJWT } from 'jose';
+import { TOTP } from 'otpauth';
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { freePort } from '../../../scripts/launcher/port';
 import { root } from '../../../scripts/prepare.mjs';
@@ -282,6 +283,34 @@ describe('OpenID Connect', () => {
     const old = createVisitor();
     for (const [name, value] of before) old.cookies(hub.url).set(name, value);
     expect([await old.whoami(hub.url), await visitor.whoami(hub.url)]).toEqual([null, 'ada']);
+  });
+});
+
+describe('the second factor of an account without a password', () => {
+  it('is switched on with the sign-in as proof, and asked for after the provider before there is a session', async () => {
+    idp.person = { sub: 'careful', preferred_username: 'careful' };
+    const visitor = createVisitor();
+    await visitor.signIn(hub.url, 'oidc');
+    const post = async (path: string, body: object) => {
+      const response = await visitor.api(hub.url, `/me/second-factor${path}`, { method: 'POST', body });
+      return { status: response.status, body: response.status === 204 ? {} : await response.json() };
+    };
+    const { status, body } = await post('', {});
+    expect(status).toBe(201);
+    const code = new TOTP({ secret: body.secret }).generate({ timestamp: Date.now() });
+    expect((await post('/confirm', { code })).body).toMatchObject({ recoveryCodes: Array(10).fill(expect.anything()) });
+    expect((await post('/recovery-codes', {})).status).toBe(200);
+
+    const again = createVisitor();
+    const { url, text } = await again.signIn(hub.url, 'oidc', '/keys');
+    expect([url.pathname, url.searchParams.get('next')]).toEqual(['/signin', '/keys']);
+    expect(text).toContain('Code');
+    const refused = await again.send(`${hub.url}/api/v1/me/second-factor/remove`, { method: 'POST', body: '{}' });
+    expect([await again.whoami(hub.url), refused.status]).toEqual([null, 401]);
+    expect((await post('/remove', {})).status).toBe(204);
+    const without = createVisitor();
+    await without.signIn(hub.url, 'oidc');
+    expect(await without.whoami(hub.url)).toBe('careful');
   });
 });
 

@@ -1,11 +1,11 @@
 import { keyring, refuseOthers, route } from '@/app/_server';
 import { getSecondFactor, startSecondFactor } from '@/lib/access';
-import { passwordProofSchema } from '@/lib/access/schema';
+import { ownerProofSchema } from '@/lib/access/schema';
 
 export const GET = route(({ ctx }) => getSecondFactor(ctx));
 
 export const POST = route(({ ctx, body }) => startSecondFactor(ctx, body, { keyring: keyring() }), {
-  body: passwordProofSchema,
+  body: ownerProofSchema,
   status: 201,
 });
 
