@@ -13,6 +13,8 @@ export interface Person {
 
 export interface IdentityProvider {
   issuer: string;
+  /** Where it is. */
+  address: string;
   client: { id: string; secret: string };
   /** Who signs in next; null: refuses ("access_denied"). */
   person: Person | null;
@@ -30,6 +32,8 @@ export interface IdentityProvider {
 
 export interface IdentityProviderOptions {
   redirectUris: string[];
+  /** Under which name it speaks, to those who come by another address; default: its own address. */
+  issuer?: string;
   /** Further members of its client's metadata. */
   client?: Partial<ClientMetadata>;
   /** Further configuration of oidc-provider. */
@@ -46,10 +50,12 @@ export async function startIdentityProvider(options: IdentityProviderOptions): P
   let provider: Provider | null = null;
   const server = createServer((request, response) => void answer(request, response));
   await new Promise<void>((done) => server.listen(0, '127.0.0.1', done));
-  const issuer = `http://127.0.0.1:${(server.address() as AddressInfo).port}`;
+  const address = `http://127.0.0.1:${(server.address() as AddressInfo).port}`;
+  const { issuer = address } = options;
 
   const self: IdentityProvider = {
     issuer,
+    address,
     client,
     person: null,
     tamper: null,
@@ -77,7 +83,7 @@ export async function startIdentityProvider(options: IdentityProviderOptions): P
     claims: {
       openid: ['sub'],
       email: ['email', 'email_verified'],
-      profile: ['name', 'preferred_username', 'groups', 'org'],
+      profile: ['name', 'preferred_username', 'groups', 'org', 'hd'],
     },
     pkce: { required: () => true },
     interactions: { url: (_ctx, { uid }) => `/interaction/${uid}` },
@@ -94,6 +100,8 @@ export async function startIdentityProvider(options: IdentityProviderOptions): P
     },
     ...options.configuration,
   });
+  // Its addresses are then those that X-Forwarded-Host and -Proto tell.
+  provider.proxy = options.issuer !== undefined;
   const callback = provider.callback();
 
   async function answer(request: IncomingMessage, response: ServerResponse): Promise<void> {

@@ -26,7 +26,8 @@ export interface Visitor {
   cookies(url: string): Map<string, string>;
 }
 
-export function createVisitor(): Visitor {
+/** @param elsewhere origin → the address where its stand-in is */
+export function createVisitor(elsewhere: Record<string, string> = {}): Visitor {
   const jars = new Map<string, Map<string, string>>();
   const jarOf = (url: string) => {
     const { host } = new URL(url);
@@ -39,7 +40,14 @@ export function createVisitor(): Visitor {
     const jar = jarOf(url);
     const headers = new Headers(init.headers);
     if (jar.size > 0) headers.set('cookie', [...jar].map(([name, value]) => `${name}=${value}`).join('; '));
-    const response = await fetch(url, { ...init, headers, redirect: 'manual' });
+    const { origin, host } = new URL(url);
+    const standIn = elsewhere[origin];
+    if (standIn) {
+      headers.set('x-forwarded-host', host);
+      headers.set('x-forwarded-proto', 'https');
+    }
+    const target = standIn ? url.replace(origin, standIn) : url;
+    const response = await fetch(target, { ...init, headers, redirect: 'manual' });
     for (const line of response.headers.getSetCookie()) {
       const [pair = '', ...attributes] = line.split(';').map((part) => part.trim());
       const at = pair.indexOf('=');

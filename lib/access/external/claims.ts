@@ -45,6 +45,18 @@ export function verifiedEmail(claims: Claims): string | null {
   return claims.email_verified === true ? (textClaim(claims, 'email', 254)?.toLowerCase() ?? null) : null;
 }
 
+/**
+ * Why the provider does not speak for the verified address as it is now; null where it does. Google verifies an address that
+ * is not its own once, and its domain may have given it to somebody else since; for those of a Workspace, which `hd` names,
+ * it keeps to what that says (developers.google.com/identity/sign-in/web/backend-auth, "Google-authoritative").
+ */
+export function addressFault(provider: string, claims: Claims): string | null {
+  const email = verifiedEmail(claims);
+  if (email === null) return 'there is no verified e-mail address';
+  if (provider !== 'google' || email.endsWith('@gmail.com') || textClaim(claims, 'hd', 253)) return null;
+  return 'the e-mail address is not that of a Google Workspace account';
+}
+
 /** Names for an account in the order in which they are liked; each is one that a user may have. */
 export function usernameOf(claims: Claims, provider: string): string {
   const email = textClaim(claims, 'email', 254);

@@ -129,7 +129,7 @@ export async function trySignInRules(ctx: Ctx, input: RuleTrial): Promise<RuleTr
   const { provider, claims } = parseInput(ruleTrialSchema, input);
   const matching = (await loadRules(ctx.db)).filter((rule) => matchesRule(rule, provider, claims));
   const views = await viewsOf(ctx, ctx.db, matching);
-  const because = newAccountFault(await loadSignInSetting(ctx.db), claims, matching.length > 0);
+  const because = newAccountFault(await loadSignInSetting(ctx.db), provider, claims, matching.length > 0);
   const union = (lists: string[][]) => [...new Set(lists.flat())].sort((a, b) => a.localeCompare(b));
   return {
     rules: matching.map(({ id }) => id),

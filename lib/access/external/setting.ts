@@ -9,7 +9,7 @@ import { can, canGive } from '../can';
 import type { Ctx } from '../context';
 import type { Permission } from '../schema';
 import { defaultRoles } from '../users';
-import { type Claims, verifiedEmail } from './claims';
+import { addressFault, type Claims, verifiedEmail } from './claims';
 import { type SignInSetting, signInSettingPatchSchema, signInSettingSchema } from './schema';
 
 const settingKey = 'sign-in';
@@ -58,12 +58,18 @@ export async function setSignInSetting(ctx: Ctx, patch: Partial<SignInSetting>):
 }
 
 /** Why somebody new gets no account; null: they get one. @param matches whether a rule speaks of them */
-export function newAccountFault({ newAccounts, domains }: SignInSetting, claims: Claims, matches: boolean) {
+export function newAccountFault(
+  { newAccounts, domains }: SignInSetting,
+  provider: string,
+  claims: Claims,
+  matches: boolean,
+): string | null {
   if (newAccounts === 'never') return 'no accounts are made for new people';
   if (domains.length > 0) {
+    const fault = addressFault(provider, claims);
+    if (fault) return fault;
     const domain = verifiedEmail(claims)?.split('@').at(-1);
-    if (!domain) return 'there is no verified e-mail address';
-    if (!domains.includes(domain)) return 'the e-mail address is of another domain';
+    if (!domain || !domains.includes(domain)) return 'the e-mail address is of another domain';
   }
   return newAccounts === 'matching-rule' && !matches ? 'no rule matches' : null;
 }

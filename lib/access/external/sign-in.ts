@@ -79,7 +79,7 @@ async function signInOnce(tx: Tx, visit: Visit, proof: Proof): Promise<Outcome> 
     .where(and(eq(userIdentities.issuer, issuer), eq(userIdentities.subject, subject)));
   const given = await givenByRules(tx, provider, claims);
   if (!known) {
-    const fault = newAccountFault(await loadSignInSetting(tx), claims, given.matches);
+    const fault = newAccountFault(await loadSignInSetting(tx), provider, claims, given.matches);
     return fault ? { refused: fault } : makeAccount(tx, visit, proof, given);
   }
   const [user] = await tx.select().from(users).where(eq(users.id, known.userId)).for('update');

@@ -1,5 +1,6 @@
 // Sign-in at providers on a whole hub: a real OpenID provider and an API like GitHub's on the other side, and all that
 // can be wrong with what comes back.
+import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { importJWK, type JWTPayload, SignJWT, UnsecuredJWT } from 'jose';
 import { TOTP } from 'otpauth';
@@ -16,8 +17,11 @@ import { createVisitor, type Visitor } from '../../support/visitor';
 let hub: Hub;
 let idp: IdentityProvider;
 let github: GithubServer;
+/** Speaks as Google does, under its name. */
+let google: IdentityProvider;
 
 const program = join(root, 'tests/support/servers/stdio.mjs');
+const googleIssuer = 'https://accounts.google.com';
 const githubClient = { id: 'app', secret: 'the secret that GitHub gave' };
 const ada: Person = { sub: 'ada-1', preferred_username: 'ada', email: 'ada@corp.test', email_verified: true };
 
@@ -26,6 +30,7 @@ beforeAll(async () => {
   const callback = (id: string) => `http://127.0.0.1:${port}/api/auth/callback/${id}`;
   idp = await startIdentityProvider({ redirectUris: [callback('oidc')] });
   github = await startGithub(githubClient, callback('github'));
+  google = await startIdentityProvider({ redirectUris: [callback('google')], issuer: googleIssuer });
   hub = await startHub({
     port,
     web: true,
@@ -39,8 +44,12 @@ beforeAll(async () => {
       MCPHUB_GITHUB_CLIENT_ID: githubClient.id,
       MCPHUB_GITHUB_CLIENT_SECRET: githubClient.secret,
       MCPHUB_GITHUB_URL: github.url,
+      MCPHUB_GOOGLE_CLIENT_ID: google.client.id,
+      MCPHUB_GOOGLE_CLIENT_SECRET: google.client.secret,
+      NODE_OPTIONS: `--require ${join(root, 'tests/support/google-elsewhere.cjs')}`,
     },
   });
+  writeFileSync(join(hub.dataDir, 'google-stand-in'), google.address);
   await until(async () => (await statuses(hub)).demo?.state === 'ready', 20_000, hub.logs);
   await asAdmin('POST', '/sign-in-rules', { claim: '*', roles: ['user'] });
   await asAdmin('POST', '/sign-in-rules', { provider: 'oidc', claim: 'groups', value: 'ops', roles: ['manager'] });
@@ -55,11 +64,13 @@ afterAll(async () => {
   await hub?.stop();
   await idp?.close();
   await github?.close();
+  await google?.close();
 });
 
 beforeEach(() => {
   Object.assign(idp, { person: { ...ada }, tamper: null, isSilent: false });
   github.refuses = [];
+  google.tamper = null;
 });
 
 async function asAdmin<T = Record<string, unknown>>(method: string, path: string, body?: unknown): Promise<T> {
@@ -378,6 +389,64 @@ describe('GitHub', () => {
     const visitor = createVisitor();
     await expectRefused(visitor, (await visitor.signIn(hub.url, 'github')).url, 'provider');
     expect((await userNamed('fifty'))?.roles).toEqual(['manager', 'user']);
+  });
+});
+
+describe('Google', () => {
+  const visitGoogle = () => createVisitor({ [googleIssuer]: google.address });
+
+  it('signs in by its number, asks for no more than it needs, and rules speak of the Workspace', async () => {
+    await asAdmin('POST', '/sign-in-rules', {
+      provider: 'google',
+      claim: 'hd',
+      value: 'corp.test',
+      roles: ['manager'],
+    });
+    google.person = { sub: '1', email: 'grace@corp.test', email_verified: true, hd: 'corp.test' };
+    const visitor = visitGoogle();
+    const { trail } = await visitor.signIn(hub.url, 'google');
+    const asked = new URL(trail[0] ?? '');
+    expect([asked.origin, asked.searchParams.get('scope')]).toEqual([googleIssuer, 'openid profile email']);
+    expect(asked.searchParams.get('redirect_uri')).toBe(`${hub.url}/api/auth/callback/google`);
+    expect(await visitor.whoami(hub.url)).toBe('grace');
+    expect(await userNamed('grace')).toMatchObject({ roles: ['manager', 'user'] });
+    // The address is somebody else's now.
+    google.person = { sub: '2', email: 'grace@corp.test', email_verified: true };
+    const other = visitGoogle();
+    await other.signIn(hub.url, 'google');
+    expect(await other.whoami(hub.url)).toBe('grace-2');
+    expect(await userNamed('grace-2')).toMatchObject({ roles: ['user'] });
+  });
+
+  it('an address that no Workspace vouches for opens no account where domains are named', async () => {
+    await asAdmin('PATCH', '/settings/sign-in', { domains: ['corp.test'] });
+    google.person = { sub: '3', email: 'leaver@corp.test', email_verified: true };
+    const refused = visitGoogle();
+    await expectRefused(refused, (await refused.signIn(hub.url, 'google')).url, 'not-allowed');
+    expect(await lastRefusal()).toBe('google: the e-mail address is not that of a Google Workspace account');
+    google.person = { sub: '4', email: 'joiner@corp.test', email_verified: true, hd: 'corp.test' };
+    const visitor = visitGoogle();
+    await visitor.signIn(hub.url, 'google');
+    expect(await visitor.whoami(hub.url)).toBe('joiner');
+    await asAdmin('PATCH', '/settings/sign-in', { domains: [] });
+  });
+
+  it('an ID token of another issuer is refused', async () => {
+    google.person = { sub: '1', email: 'grace@corp.test', email_verified: true };
+    google.tamper = async (answer) => {
+      const [head, body = '', signature] = String(answer.id_token).split('.');
+      const claims = {
+        ...JSON.parse(Buffer.from(body, 'base64url').toString()),
+        iss: 'https://accounts.google.com.evil',
+      };
+      return {
+        ...answer,
+        id_token: [head, Buffer.from(JSON.stringify(claims)).toString('base64url'), signature].join('.'),
+      };
+    };
+    const visitor = visitGoogle();
+    expect((await visitor.signIn(hub.url, 'google')).url.pathname).toBe('/signin');
+    expect(await visitor.whoami(hub.url)).toBeNull();
   });
 });
 
