@@ -271,11 +271,14 @@ export function createLimiter({ store, load, bus, shared, log, onRefused, now = 
     if (thing.isDirty || (limit.perMinute === null && limit.perDay === null)) return;
     thing.isDirty = true;
     dirty.add(thing);
-    if (!timer && !closed) {
-      // What was idle is shared at once: others may have used it up meanwhile.
-      timer = setTimeout(share, Math.max(0, sharedAtMs + shareEveryMs - performance.now()));
-      timer.unref();
-    }
+    shareSoon();
+  }
+
+  function shareSoon(): void {
+    if (timer || closed) return;
+    // What was idle is shared at once: others may have used it up meanwhile.
+    timer = setTimeout(share, Math.max(0, sharedAtMs + shareEveryMs - performance.now()));
+    timer.unref();
   }
 
   function full(thing: Limited, server: string): HubError {
@@ -296,6 +299,8 @@ export function createLimiter({ store, load, bus, shared, log, onRefused, now = 
     timer = undefined;
     sharing ??= send().finally(() => {
       sharing = null;
+      // Of calls that came while it was written nobody else thinks: they are marked already.
+      if (dirty.size + unsent.size > 0) shareSoon();
     });
     return sharing;
   }

@@ -17,6 +17,7 @@ let free: number;
 /** What this worker asked for last. */
 let asked: Ask | undefined;
 let ran: number;
+let refusals: number;
 
 const store: UsageStore = { load: async () => [], add: async () => [], removeOld: async () => undefined };
 const places: PlaceStore = {
@@ -46,10 +47,11 @@ beforeEach(async () => {
       { ...tool, subjectId: 'id-demo/paced', concurrent: 1, perDay: 1 },
     ],
     bus: createBus(() => undefined),
+    onRefused: () => void refusals++,
     // Only what a test does ends the waiting.
     shared: { store: places, worker: 'w', mates: null, patienceMs: 600_000 },
   });
-  [free, asked, ran] = [1, undefined, 0];
+  [free, asked, ran, refusals] = [1, undefined, 0, 0];
   await limiter.start();
   hub = await startGateway({ servers: [serverRow('demo')], limiter });
   const slow = () =>
@@ -207,6 +209,7 @@ describe('a call that waits for a place that other workers have', () => {
     await until(() => hub.records.some((record) => record.outcome === outcome), 5000);
     await until(() => asked?.need === 0, 5000);
     free = 1;
+    expect(refusals).toBe(hub.records.filter((record) => record.outcome === 'limited').length);
     if (how === 'the hub stops') return expect(ran).toBe(0);
     expect(await (await modernPost(hub, 'tools/call', given)).text()).toContain('ran 1');
     expect(ran).toBe(1);

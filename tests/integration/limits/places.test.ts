@@ -38,10 +38,14 @@ eachDatabase('calls at once over several workers', (kind) => {
 
   async function startWorker(worker: string, isMate = true, beatMs = 100) {
     let isAway = false;
+    let held: (() => Promise<void>) | null = null;
     const real = createPlaceStore(db);
     const store: PlaceStore = {
       ...real,
-      deal: async (...all) => (isAway ? Promise.reject(new Error('away')) : real.deal(...all)),
+      deal: async (...all) => {
+        await held?.();
+        return isAway ? Promise.reject(new Error('away')) : real.deal(...all);
+      },
       beat: async (name) => (isAway ? Promise.reject(new Error('away')) : real.beat(name)),
     };
     const bus = createBus((error) => {
@@ -81,6 +85,10 @@ eachDatabase('calls at once over several workers', (kind) => {
       },
       away: (now: boolean) => {
         isAway = now;
+      },
+      /** What comes before its deals reach the database. */
+      hold: (before: typeof held) => {
+        held = before;
       },
     };
     workers.push(started);
@@ -129,7 +137,8 @@ eachDatabase('calls at once over several workers', (kind) => {
 
   it('are all there for one worker whose fellows need none, and go to a fellow who needs some', async () => {
     await limitTo(4);
-    const [one, two] = [await startWorker('a'), await startWorker('b')];
+    // Nobody is told by a beat.
+    const [one, two] = [await startWorker('a', true, 60_000), await startWorker('b', true, 60_000)];
     for (const worker of [one, two]) {
       const calls = await Promise.all([worker.begin(), worker.begin(), worker.begin(), worker.begin()]);
       for (const each of [one, two]) expect(await isRefused(each.begin())).toBe(true);
@@ -198,8 +207,9 @@ eachDatabase('calls at once over several workers', (kind) => {
   it('are let through by the only worker while the database is away, and by one of several no more than it has', async () => {
     await limitTo(3);
     const only = await startWorker('a');
+    const first = await only.begin();
     only.away(true);
-    const calls = [await only.begin(), await only.begin(), await only.begin()];
+    const calls = [first, await only.begin(), await only.begin()];
     expect(await isRefused(only.begin())).toBe(true);
     only.away(false);
     // What runs is counted again.
@@ -231,6 +241,59 @@ eachDatabase('calls at once over several workers', (kind) => {
     await two.limiter.close();
     expect(await db.select().from(limitPlaces)).toEqual([]);
     expect(await db.select().from(limitHolders)).toEqual([]);
+  });
+
+  it('that are about to be given to another are in nobody’s use meanwhile', async () => {
+    await limitTo(1);
+    const [one, two] = [await startWorker('a', true, 60_000), await startWorker('b', true, 60_000)];
+    one.end(await one.begin());
+    let give = () => {};
+    const gate = new Promise<void>((resolve) => {
+      give = resolve;
+    });
+    let isGiving = false;
+    one.hold(async () => {
+      isGiving = true;
+      await gate;
+    });
+    const theirs = isRefused(two.begin());
+    await until(() => isGiving, 5_000);
+    const late = isRefused(one.begin());
+    one.hold(null);
+    give();
+    // Either may have it.
+    expect([await theirs, await late].toSorted()).toEqual([false, true]);
+    expect(most).toBe(1);
+  });
+
+  it('of a hub that could not be heard of are not in its use when others have them', async () => {
+    await limitTo(5);
+    const [gone, third] = [await startWorker('x', false), await startWorker('z', false)];
+    third.end(await third.begin());
+    // One place more than it needs; and it has seen that it is not alone.
+    await gone.begin();
+    const beatsOf = async (name: string) =>
+      (await db.select().from(limitHolders)).find(({ worker }) => worker === name)?.beat ?? 0;
+    await until(async () => (await beatsOf('x')) > 3, 5_000);
+    gone.away(true);
+    const got: Admission[] = [];
+    await until(async () => {
+      const call = await third.begin().catch(() => null);
+      if (call) got.push(call);
+      return got.length === 5;
+    }, 10_000);
+    expect(await isRefused(gone.begin())).toBe(true);
+  });
+
+  it('of a worker that was taken for dead are lost to it for all limits at once', async () => {
+    await limitTo(1);
+    await db.insert(callLimits).values({ subject: 'key', subjectId: 'k2', concurrent: 1 });
+    const [one, two] = [await startWorker('a', true, 60_000), await startWorker('b', true, 60_000)];
+    one.end(await one.begin('k2'));
+    await createPlaceStore(db).remove([{ worker: 'a' }]);
+    await two.begin('k2');
+    await one.begin('k');
+    expect(await isRefused(one.begin('k2'))).toBe(true);
   });
 
   it('that nobody waits for any more hold no place', async () => {

@@ -3,6 +3,7 @@ import { type Bus, createBus } from '../../../../lib/events/bus';
 import { createLimiter, type Limiter } from '../../../../lib/limits';
 import type { LimitSubject } from '../../../../lib/limits/schema';
 import { keyOf, type Usage, type UsageStore } from '../../../../lib/limits/usage';
+import { until } from '../../../support/until';
 
 const server = { id: 's1', name: 'demo' };
 const midnight = Date.UTC(2026, 0, 31);
@@ -189,6 +190,41 @@ describe('the limiter', () => {
     const three = await limiterOf();
     expect(callsOf(three, 10)).toBe(3);
     await three.close();
+  });
+
+  it('adds up also the calls that came while it wrote', async () => {
+    limit('key', 'k', { perDay: 100 });
+    let write = () => {};
+    const slow: UsageStore = {
+      ...store,
+      add: async (usage) => {
+        await new Promise<void>((resolve) => {
+          write = resolve;
+        });
+        return store.add(usage);
+      },
+    };
+    const limiter = createLimiter({ store: slow, load: async () => rows, bus, now: () => nowMs });
+    await limiter.start();
+    const written = () => [...sums.values()].reduce((sum, { calls }) => sum + calls, 0);
+    const untilWritten = (calls: number) =>
+      until(() => {
+        write();
+        return written() === calls;
+      }, 10_000);
+    callsOf(limiter, 1);
+    await untilWritten(1);
+    // The next time is later than its end, and than that of the timer for calls that come meanwhile.
+    callsOf(limiter, 1);
+    const begun = write;
+    await until(() => write !== begun, 10_000);
+    callsOf(limiter, 1);
+    let looks = 0;
+    await until(() => ++looks > 3, 10_000);
+    await untilWritten(3);
+    const closing = limiter.close();
+    write();
+    await closing;
   });
 
   it('goes on by its own count while the store is away, and loses no call of it', async () => {
