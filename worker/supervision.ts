@@ -196,6 +196,10 @@ export function createSupervision(options: SupervisionOptions): Supervision {
       onMessage: (listener) => fleet.on('session', ({ message }, from) => listener(message, from)),
       onHello: (listener) => fleet.on('hello', (_message, from) => listener(from)),
       onChange: fleet.onChange,
+      searches: {
+        send: (message, to) => fleet.send({ kind: 'search', message }, to),
+        onMessage: (listener) => fleet.on('search', ({ message }, from) => listener(message, from)),
+      },
       socketOf,
     },
     peers: {

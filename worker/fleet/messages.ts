@@ -56,7 +56,9 @@ export type PeerMessage =
   /** For a watched room. */
   | { kind: 'frame'; room: string; name: LiveName; payload: LivePayloads[LiveName] }
   /** About a session of a client. */
-  | { kind: 'session'; message: SessionMessage };
+  | { kind: 'session'; message: SessionMessage }
+  /** About a search for tools. */
+  | { kind: 'search'; message: SearchMessage };
 
 /**
  * About a session of a client. Its id opens at every worker, but its streams, calls and questions are each at one of
@@ -87,3 +89,20 @@ export type ToPrimary =
   | { type: 'listening'; port: number }
   | { type: 'ready'; setupUrl?: string }
   | { type: 'peer'; to: Tag | null; message: PeerMessage };
+
+/** About a search of which it is not known yet what comes of it: its caller may call a hit at any worker. */
+export type SearchMessage =
+  /** It was answered at the sender. `found` as `server/tool`; `isTyped`: only the last of its actor's was meant. */
+  | {
+      about: 'opened';
+      id: string;
+      actor: string;
+      session: string | null;
+      isTyped: boolean;
+      atMs: number;
+      found: string[];
+    }
+  /** Its caller called a tool at the sender; for the worker that answered it. */
+  | { about: 'called'; id: string; actor: string; tool: string }
+  /** It is known. */
+  | { about: 'settled'; id: string; actor: string };

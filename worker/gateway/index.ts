@@ -344,6 +344,7 @@ export function createGateway(deps: GatewayDeps): Gateway {
     foundToolCalled: (rank) => deps.searches?.foundToolCalled(rank),
     record: (entry) => deps.recordSearch?.(entry),
     now: deps.now ?? Date.now,
+    line: deps.peers?.searches,
   });
   const calls = createCalls({
     relay,

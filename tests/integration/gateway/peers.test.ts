@@ -6,7 +6,7 @@ import { createServer, type Server } from 'node:http';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, expect, it } from 'vitest';
-import type { SessionMessage } from '../../../worker/fleet/messages';
+import type { SearchMessage, SessionMessage } from '../../../worker/fleet/messages';
 import type { PeerLine } from '../../../worker/gateway';
 import { readEvents } from '../../support/event-reader';
 import {
@@ -34,22 +34,26 @@ let held: (() => void)[] | null;
 /** Both lines, joined in memory; what is said travels as JSON, as between processes. */
 function createLines(): PeerLine[] {
   const events = new EventEmitter();
-  return names.map((self) => ({
-    self,
-    members: () => names,
-    send(message: SessionMessage, to?: string) {
+  const lineOf = <M>(self: string, kind: string) => ({
+    send(message: M, to?: string) {
       const text = JSON.stringify(message);
       for (const name of names) {
         if (name === self || (to && to !== name)) continue;
-        const arrive = () => events.emit(name, JSON.parse(text), self);
+        const arrive = () => events.emit(`${kind} ${name}`, JSON.parse(text), self);
         if (held) held.push(arrive);
         else arrive();
       }
     },
-    onMessage(listener) {
-      events.on(self, listener);
-      return () => void events.off(self, listener);
+    onMessage(listener: (message: M, from: string) => void) {
+      events.on(`${kind} ${self}`, listener);
+      return () => void events.off(`${kind} ${self}`, listener);
     },
+  });
+  return names.map((self) => ({
+    self,
+    members: () => names,
+    ...lineOf<SessionMessage>(self, 'session'),
+    searches: lineOf<SearchMessage>(self, 'search'),
     onHello: () => () => {},
     onChange: () => () => {},
     socketOf: (worker) => join(dir, worker),

@@ -5,6 +5,7 @@ import { anonymousActor } from '../../../lib/access/identities';
 import type { Actor } from '../../../lib/access/schema';
 import type { SearchCost, SearchEntry } from '../../../lib/quality';
 import { tokensOfText, tokensOfTool } from '../../../lib/routing/tokens';
+import type { SearchMessage } from '../../../worker/fleet/messages';
 import { OpenSearches } from '../../../worker/gateway/open-searches';
 import { keyActor, memoryUpstream, serverRow, startGateway, type TestGateway } from '../../support/gateway';
 import { modernClient } from '../../support/modern';
@@ -212,6 +213,71 @@ describe('searches that wait for a call', () => {
     nowMs += 11 * 60_000;
     open.settle();
     expect(searches).toMatchObject([{ query: 'nothing', keyId: null }]);
+  });
+
+  it('of another worker take the calls that arrive here, are recorded there, once, and hold up no others', () => {
+    const lines: ((message: SearchMessage, from: string) => void)[] = [];
+    const seen: [string, SearchEntry][] = [];
+    const places: string[] = [];
+    const workers = ['one', 'two'];
+    const [one, two] = workers.map(
+      (self, at) =>
+        new OpenSearches({
+          foundToolCalled: (rank) => void places.push(`${self} ${rank}`),
+          record: (entry) => void seen.push([self, entry]),
+          now: () => nowMs,
+          line: {
+            send(message, to) {
+              if (to === undefined || to === workers[1 - at])
+                lines[1 - at]?.(JSON.parse(JSON.stringify(message)), self);
+            },
+            onMessage(listener) {
+              lines[at] = listener;
+              return () => delete lines[at];
+            },
+          },
+        }),
+    ) as [OpenSearches, OpenSearches];
+    const actor = keyActor('a');
+    const answer = (at: OpenSearches, query: string, names: string[], who: Actor = actor) =>
+      at.begin({
+        actor: who,
+        session: null,
+        client: null,
+        endpoint: '/api/mcp',
+        query,
+        mode: 'lexical',
+        hits: names.map((name) => ({ server: 's', name })),
+      });
+    answer(one, 'first', ['x', 'y']);
+    answer(two, 'second', ['y']);
+    expect([one.open, two.open]).toEqual([2, 2]);
+    two.called(keyActor('b'), null, 's', 'x');
+    two.called(actor, null, 's', 'w');
+    two.called(actor, null, 's', 'x');
+    expect([places, seen]).toMatchObject([['one 1'], [['one', { query: 'first', called: 's/x', calledRank: 1 }]]]);
+    // The second one is still waited for at both, and so is what was called in its place.
+    expect([one.open, two.open]).toEqual([1, 1]);
+    nowMs += 11 * 60_000;
+    one.settle();
+    two.settle();
+    expect(seen[1]).toMatchObject(['two', { query: 'second', called: 's/w', calledRank: null }]);
+    expect([seen.length, one.open, two.open]).toEqual([2, 0, 0]);
+    answer(one, 'third', ['x']);
+    one.called(actor, null, 's', 'x');
+    two.called(actor, null, 's', 'x');
+    expect([places, one.open, two.open]).toEqual([['one 1', 'one 1'], 0, 0]);
+    // Of what somebody types only the last counts, wherever it was answered; all are bounded at both.
+    const person = keyActor('u', 'admin', { kind: 'user' });
+    answer(one, 'typ', [], person);
+    answer(two, 'typed', [], person);
+    expect([one.open, two.open]).toEqual([1, 1]);
+    for (let at = 0; at < 40; at++) answer(at % 2 ? one : two, `q${at}`, ['v']);
+    expect([one.open, two.open]).toEqual([17, 17]);
+    expect(seen.filter(([, { query }]) => query.startsWith('q'))).toHaveLength(24);
+    one.close();
+    two.close();
+    expect(lines.filter(Boolean)).toEqual([]);
   });
 
   it('strangers are told apart by their session alone, and few of their searches are kept', () => {

@@ -4,8 +4,9 @@ import { join } from 'node:path';
 import { Client } from '@modelcontextprotocol/sdk/client/index.js';
 import { StreamableHTTPClientTransport } from '@modelcontextprotocol/sdk/client/streamableHttp.js';
 import { McpError } from '@modelcontextprotocol/sdk/types.js';
+import { eq } from 'drizzle-orm';
 import { afterAll, beforeAll, expect, it } from 'vitest';
-import { userRoles, users } from '../../../drizzle/schema';
+import { toolSearches, userRoles, users } from '../../../drizzle/schema';
 import {
   createKey,
   createRole,
@@ -138,6 +139,30 @@ eachDatabase('a hub with two workers', (kind) => {
       line.close();
     }
     expect(await callsOf()).toBe(2);
+  });
+
+  it('counts a tool as found by a search, whichever worker its call arrives at', async () => {
+    const log = createLog('test', 'silent');
+    const { databaseDir } = socketPaths(hub.dataDir);
+    const opened = await openDatabase({ url: database?.url, socketDir: databaseDir, log, wait: true });
+    const lines = await linesTo(hub, await bothWorkers());
+    const [searching, calling] = await Promise.all(lines.map(async (line) => speak(line, await speak(line).open())));
+    const query = 'the counter of three';
+    const rows = () => opened.db.select().from(toolSearches).where(eq(toolSearches.query, query));
+    await searching?.call('search_tools', { query });
+    await until(
+      async () => {
+        await calling?.call('three__counter');
+        return (await rows()).length > 0;
+      },
+      10_000,
+      hub.logs,
+    );
+    expect(await rows()).toMatchObject([{ called: 'three/counter', calledRank: expect.any(Number) }]);
+    const text = await (await fetch(`${hub.url}/metrics`)).text();
+    expect(text).toMatch(/^mcphub_search_called_rank_count(\{[^}]*\})? 1$/m);
+    for (const line of lines) line.close();
+    await opened.close();
   });
 
   it('passes progress, errors and large answers on from one worker to the other', async () => {

@@ -8,6 +8,7 @@ import type { SessionMessage } from '../../fleet/messages';
 import { ignoreErrors, isGone } from '../http/exchange';
 import { idOf } from '../http/json';
 import { refuse, type Visit } from '../http/visit';
+import type { SearchLine } from '../open-searches';
 import type { Session } from './sessions';
 
 /** The line to the other workers. */
@@ -21,6 +22,8 @@ export interface PeerLine {
   /** Somebody is new and knows nothing yet. */
   onHello(listener: (from: string) => void): () => void;
   onChange(listener: () => void): () => void;
+  /** What they say of searches for tools. */
+  readonly searches: SearchLine;
   /** Unix socket at which a worker takes MCP requests too. */
   socketOf(worker: string): string;
 }
