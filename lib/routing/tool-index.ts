@@ -66,6 +66,8 @@ const namedInRequest = 1;
 const isTheRequest = 2;
 
 interface Server {
+  /** A small number of its own while it has tools. */
+  at: number;
   tools: number;
   nameTerms: Set<string>;
   counts: Map<string, number>;
@@ -79,6 +81,9 @@ export class ToolIndex {
   readonly #grams = new PostingsByTerm();
   readonly #byName = new Map<string, Set<number>>();
   readonly #servers = new Map<string, Server>();
+  /** By slot. */
+  readonly #serverOf: (Server | undefined)[] = [];
+  readonly #freeServers: number[] = [];
   readonly #serversWith = new Map<string, Set<Server>>();
   #size = 0;
 
@@ -97,13 +102,14 @@ export class ToolIndex {
       const slots = this.#byName.get(key) ?? new Set();
       this.#byName.set(key, slots.add(slot));
     }
-    this.#join(tool);
+    this.#join(slot, tool);
   }
 
   remove(slot: number): void {
     const tool = this.#tools[slot];
     if (!tool) return;
     this.#tools[slot] = undefined;
+    this.#serverOf[slot] = undefined;
     this.#vectors.remove(slot);
     this.#size--;
     for (const term of weightsOf(tool).keys()) this.#terms.remove(term, slot);
@@ -182,9 +188,10 @@ export class ToolIndex {
       for (const gram of gramsOf(word)) {
         const postings = this.#grams.get(gram);
         if (!postings) continue;
-        const bonus = each * rarity(postings.length, this.#size);
-        for (let at = 0; at < postings.length; at++) {
-          const slot = postings.slots[at] as number;
+        const { slots, length } = postings;
+        const bonus = each * rarity(length, this.#size);
+        for (let at = 0; at < length; at++) {
+          const slot = slots[at] as number;
           scores[slot] = (scores[slot] as number) + bonus;
         }
       }
@@ -194,7 +201,7 @@ export class ToolIndex {
       const score = scores[slot] as number;
       if (score === 0) continue;
       if (!mayFind(slot)) scores[slot] = 0;
-      else if (ofServer) scores[slot] = score + (ofServer.get((this.#tools[slot] as IndexedTool).server) ?? 0);
+      else if (ofServer) scores[slot] = score + (ofServer[(this.#serverOf[slot] as Server).at] as number);
     }
     return scores;
   }
@@ -210,10 +217,10 @@ export class ToolIndex {
     const own = this.#terms.get(term);
     const ownRarity = own ? rarity(own.length, this.#size) : Number.POSITIVE_INFINITY;
     const touched: number[] = [];
-    const add = (postings: NonNullable<typeof own>, factor: number) => {
-      for (let at = 0; at < postings.length; at++) {
-        const slot = postings.slots[at] as number;
-        const frequency = postings.weights[at] as number;
+    const add = ({ slots, weights, length }: NonNullable<typeof own>, factor: number) => {
+      for (let at = 0; at < length; at++) {
+        const slot = slots[at] as number;
+        const frequency = weights[at] as number;
         const value = (factor * frequency * (saturation + 1)) / (frequency + saturation);
         const before = ofIdea[slot] as number;
         if (value <= before) continue;
@@ -232,10 +239,10 @@ export class ToolIndex {
     for (const slot of touched) ofIdea[slot] = 0;
   }
 
-  /** How well each server as a whole fits, by name; null where that would tell nothing new. */
-  #serverScores(terms: readonly WantedTerm[], wanted: ReadonlySet<string>): Map<string, number> | null {
+  /** How well each server as a whole fits, by its number; null where that would tell nothing new. */
+  #serverScores(terms: readonly WantedTerm[], wanted: ReadonlySet<string>): Float64Array | null {
     if (this.#servers.size >= this.#size * serverShareMax) return null;
-    const scores = new Map<Server, number>();
+    const scores = new Float64Array(this.#servers.size + this.#freeServers.length);
     const add = (term: string, weight: number) => {
       const having = this.#serversWith.get(term);
       if (!having) return;
@@ -244,7 +251,7 @@ export class ToolIndex {
         const count = server.counts.get(term) ?? 0;
         const inName = server.nameTerms.has(term) ? serverNameWeight : 0;
         const frequency = inName + count / (1 - serverB + (serverB * server.length) / usualServer);
-        scores.set(server, (scores.get(server) ?? 0) + (factor * frequency) / (frequency + serverSaturation));
+        scores[server.at] = (scores[server.at] as number) + (factor * frequency) / (frequency + serverSaturation);
       }
     };
     for (const { term, weight } of terms) {
@@ -252,18 +259,19 @@ export class ToolIndex {
       const share = this.#terms.get(term) ? synonymWeight : onlySynonymWeight;
       for (const synonym of synonymsOf(term)) if (!wanted.has(synonym)) add(synonym, weight * share);
     }
-    return new Map([...this.#servers].map(([name, server]) => [name, scores.get(server) ?? 0]));
+    return scores;
   }
 
-  #join(tool: IndexedTool): void {
+  #join(slot: number, tool: IndexedTool): void {
     let server = this.#servers.get(tool.server);
     if (!server) {
       const nameTerms = new Set(termsOf(tool.server).map(({ term }) => term));
-      server = { tools: 0, nameTerms, counts: new Map(), length: 0 };
+      server = { at: this.#freeServers.pop() ?? this.#servers.size, tools: 0, nameTerms, counts: new Map(), length: 0 };
       this.#servers.set(tool.server, server);
       for (const term of nameTerms) this.#enter(term, server);
     }
     server.tools++;
+    this.#serverOf[slot] = server;
     for (const term of ownTermsOf(tool)) {
       server.length++;
       server.counts.set(term, (server.counts.get(term) ?? 0) + 1);
@@ -292,6 +300,7 @@ export class ToolIndex {
     }
     if (server.tools === 0) {
       this.#servers.delete(tool.server);
+      this.#freeServers.push(server.at);
       for (const term of server.nameTerms) gone.add(term);
     }
     for (const term of gone) {
