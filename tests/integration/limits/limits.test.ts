@@ -14,7 +14,6 @@ import {
 } from '../../../lib/limits';
 import { createServer } from '../../../lib/servers';
 import { eachDatabase } from '../../support/database';
-import { fairNow } from '../../support/fair-clock';
 import { until } from '../../support/until';
 import { accessFixture } from '../access/fixture';
 
@@ -110,8 +109,8 @@ eachDatabase('limits of calls', (kind) => {
     await expect(removeLimit(root, { subject: 'key', target: 'nothing' })).rejects.toMatchObject({ code: 'NOT_FOUND' });
   });
 
-  it('hold for two workers together within seconds, from the moment they are set', async () => {
-    const workers = [await limiterOf(), await limiterOf()] as const;
+  it('hold for workers together within seconds, from the moment they are set', async () => {
+    const workers = [await limiterOf(), await limiterOf(), await limiterOf()] as const;
     const { key } = await createKey(root, { name: 'ci' });
     await setLimit(root, { subject: 'key', target: key.id, perDay: 10 });
     for (let at = 0; at < 6; at++) call(workers[0], key.id)?.release();
@@ -120,40 +119,22 @@ eachDatabase('limits of calls', (kind) => {
     await until(async () => (await listLimits(root))[0]?.today === 7, 5000);
     for (let at = 0; at < 3; at++) call(workers[1], key.id)?.release();
     expect(() => call(workers[1], key.id)).toThrow('This key may make no more than 10 calls in a day');
+    // One that has not heard of the others yet lets through until it has, and then no more.
+    call(workers[2], key.id)?.release();
+    await until(async () => (await listLimits(root))[0]?.today === 11, 5000);
+    // The sum comes back to it with the answer to its write.
+    await until(() => {
+      try {
+        call(workers[2], key.id)?.release();
+        return false;
+      } catch {
+        return true;
+      }
+    }, 5000);
     await Promise.all(workers.map((limiter) => limiter.close()));
     const restarted = await limiterOf();
     expect(() => call(restarted, key.id)).toThrow('10 calls in a day');
     await restarted.close();
-  });
-
-  it('let no more through over several workers than the limit, and what the others let through two seconds before', async () => {
-    const most = 60;
-    const { key } = await createKey(root, { name: 'ci' });
-    await setLimit(root, { subject: 'key', target: key.id, perDay: most });
-    const workers = await Promise.all([1, 2, 3, 4].map(limiterOf));
-    const passed: { worker: number; atMs: number }[] = [];
-    const isThrough = (worker: number) => {
-      try {
-        call(workers[worker] as Limiter, key.id)?.release();
-      } catch (error) {
-        expect(error).toMatchObject({ code: 'LIMIT_EXCEEDED', extras: { reason: 'quota' } });
-        return false;
-      }
-      passed.push({ worker, atMs: fairNow() });
-      return true;
-    };
-    await Promise.all(
-      workers.map(async (_limiter, worker) => {
-        while (isThrough(worker)) await new Promise((resolve) => setTimeout(resolve, 200));
-      }),
-    );
-    // Two seconds, and the time that two writes take.
-    const known = ({ worker, atMs }: (typeof passed)[number]) =>
-      passed.filter((each) => each.atMs < atMs && (each.worker === worker || each.atMs < atMs - 2_500)).length;
-    expect(Math.max(...passed.map(known))).toBeLessThan(most);
-    expect(passed.length).toBeGreaterThanOrEqual(most);
-    expect(passed.length).toBeLessThan(2 * most);
-    await Promise.all(workers.map((limiter) => limiter.close()));
   });
 
   it('are, for what reaches all workers at once, those of each worker', async () => {
