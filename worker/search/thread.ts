@@ -1,7 +1,6 @@
 // The thread that holds the index of all tools and ranks them, so that calls feel nothing of a search.
 import { parentPort } from 'node:worker_threads';
 import { type Found, type IndexedTool, ToolIndex } from '../../lib/routing';
-import { standBack } from '../threads';
 
 export type Order =
   | { kind: 'put'; tools: { slot: number; tool: IndexedTool }[] }
@@ -12,11 +11,7 @@ export type Order =
 export type Ranking = { found: Found[]; byVectors: boolean };
 export type Reply = { id: number; ranking: Ranking } | { id: number; fault: string };
 
-/** Where both want a processor, a call that somebody waits for goes before the ranking of a search. */
-const niceness = 10;
-
 const index = new ToolIndex();
-standBack(niceness);
 
 parentPort?.on('message', (order: Order) => {
   if (order.kind === 'put') for (const { slot, tool } of order.tools) index.put(slot, tool);

@@ -1,6 +1,4 @@
 // The search for tools at a gateway: it finds what its lists show to the same caller, as they are now, and nothing else.
-import { readdirSync } from 'node:fs';
-import { getPriority } from 'node:os';
 import { afterEach, beforeEach, expect, it } from 'vitest';
 import type { Actor } from '../../../lib/access/schema';
 import { keyActor, memoryUpstream, serverRow, startGateway, type TestGateway } from '../../support/gateway';
@@ -103,26 +101,6 @@ it('tells what a tool is, how it fits and why, with the name to call it by', asy
   expect(mode).toBe('lexical');
   expect(tookMs).toBeGreaterThanOrEqual(0);
 });
-
-it.runIf(process.platform === 'linux')('ranks where calls go first: its thread stands back, and no other', async () => {
-  const threads = () => readdirSync('/proc/self/task').flatMap((id) => priorityOf(Number(id)) ?? []);
-  const own = priorityOf(process.pid) ?? 0;
-  const before = threads().filter((each) => each > own).length;
-  await found('key-a', 'file');
-  const after = threads().filter((each) => each > own);
-  expect(after).toHaveLength(before + 1);
-  expect(after).toContain(Math.min(19, own + 10));
-  expect(priorityOf(process.pid)).toBe(own);
-});
-
-/** Null: it has ended. */
-function priorityOf(thread: number): number | null {
-  try {
-    return getPriority(thread);
-  } catch {
-    return null;
-  }
-}
 
 it('keeps to a group with its names, to a server, and to tools that only read', async () => {
   expect(await found('member', 'file', { group: 'readers' })).toEqual(['delete_file', 'read_file']);
