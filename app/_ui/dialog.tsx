@@ -3,7 +3,7 @@
 import { X } from 'lucide-react';
 import * as Radix from 'radix-ui/dialog';
 import type { ComponentProps, ReactNode } from 'react';
-import { buttonClass } from './button';
+import { Button, buttonClass } from './button';
 import { cn } from './cn';
 import { useFocusReturn } from './use-focus-return';
 
@@ -81,5 +81,37 @@ export function DialogFooter({ children }: { children: ReactNode }) {
     <footer className="flex flex-wrap items-center justify-end gap-2 border-t border-border px-5 pt-3 pb-4">
       {children}
     </footer>
+  );
+}
+
+export interface DialogActionsProps {
+  /** What the form does, e.g. "Save". */
+  verb: string;
+  busy: boolean;
+  disabled?: boolean;
+}
+
+/** The end of a form in a dialog: out again, or do it. */
+export function DialogActions({ verb, busy, disabled = false }: DialogActionsProps) {
+  return (
+    <DialogFooter>
+      <DialogClose asChild>
+        <Button>Cancel</Button>
+      </DialogClose>
+      <Button type="submit" variant="primary" busy={busy} disabled={disabled}>
+        {verb}
+      </Button>
+    </DialogFooter>
+  );
+}
+
+/** The end of a dialog that has nothing more to ask. */
+export function DialogDone() {
+  return (
+    <DialogFooter>
+      <DialogClose asChild>
+        <Button variant="primary">Done</Button>
+      </DialogClose>
+    </DialogFooter>
   );
 }

@@ -1,6 +1,6 @@
 // Tables carry the product: rows of 40 px, hairlines, a sticky head, numbers to the right. The frame scrolls sideways
 // by itself, so that a page never does.
-import type { ComponentProps } from 'react';
+import type { ComponentProps, ReactNode } from 'react';
 import { cn } from './cn';
 
 export interface TableProps extends ComponentProps<'table'> {
@@ -17,8 +17,26 @@ export function Table({ frameLabel, className, ...rest }: TableProps) {
   );
 }
 
-export function TableHead({ className, ...rest }: ComponentProps<'thead'>) {
-  return <thead className={cn('text-caption text-muted-foreground', className)} {...rest} />;
+export interface TableHeadProps {
+  /** Whether each row ends with buttons, which have no heading to see. */
+  actions?: boolean;
+  /** One `Th` a column. */
+  children: ReactNode;
+}
+
+export function TableHead({ actions = false, children }: TableHeadProps) {
+  return (
+    <thead className="text-caption text-muted-foreground">
+      <TableRow>
+        {children}
+        {actions && (
+          <Th>
+            <span className="sr-only">Actions</span>
+          </Th>
+        )}
+      </TableRow>
+    </thead>
+  );
 }
 
 export function TableBody({ className, ...rest }: ComponentProps<'tbody'>) {

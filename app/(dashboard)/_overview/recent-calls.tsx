@@ -26,15 +26,13 @@ export function RecentCalls({ calls }: { calls: readonly CallView[] }) {
   return (
     <Table>
       <TableHead>
-        <TableRow>
-          <Th>Tool</Th>
-          <Th className="max-md:hidden">Who</Th>
-          <Th>Outcome</Th>
-          <Th numeric>Time</Th>
-          <Th numeric className="max-sm:hidden">
-            When
-          </Th>
-        </TableRow>
+        <Th>Tool</Th>
+        <Th className="max-md:hidden">Who</Th>
+        <Th>Outcome</Th>
+        <Th numeric>Time</Th>
+        <Th numeric className="max-sm:hidden">
+          When
+        </Th>
       </TableHead>
       <TableBody>
         {calls.map((call) => (

@@ -4,7 +4,7 @@ import { useQuery, useQueryClient } from '@tanstack/react-query';
 import { type FormEvent, useState } from 'react';
 import { ApiError, api, beginSignIn } from '@/app/_ui/api';
 import { Button } from '@/app/_ui/button';
-import { Dialog, DialogBody, DialogClose, DialogContent, DialogFooter } from '@/app/_ui/dialog';
+import { Dialog, DialogActions, DialogBody, DialogContent } from '@/app/_ui/dialog';
 import { Field } from '@/app/_ui/field';
 import { Input } from '@/app/_ui/input';
 import { ErrorNotice, Notice } from '@/app/_ui/notice';
@@ -165,14 +165,7 @@ function ProofForm({ verb, hasPassword, onProof }: ProofFormProps) {
           )}
         </DialogBody>
       )}
-      <DialogFooter>
-        <DialogClose asChild>
-          <Button>Cancel</Button>
-        </DialogClose>
-        <Button type="submit" variant="primary" busy={busy}>
-          {verb}
-        </Button>
-      </DialogFooter>
+      <DialogActions verb={verb} busy={busy} />
     </form>
   );
 }

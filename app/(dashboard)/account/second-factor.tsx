@@ -8,7 +8,7 @@ import { ApiError, api, beginSignIn } from '@/app/_ui/api';
 import { Badge } from '@/app/_ui/badge';
 import { Button } from '@/app/_ui/button';
 import { CopyButton } from '@/app/_ui/copy-button';
-import { Dialog, DialogBody, DialogClose, DialogContent, DialogFooter } from '@/app/_ui/dialog';
+import { Dialog, DialogActions, DialogBody, DialogClose, DialogContent, DialogFooter } from '@/app/_ui/dialog';
 import { Field } from '@/app/_ui/field';
 import { Input } from '@/app/_ui/input';
 import { ErrorNotice, Notice } from '@/app/_ui/notice';
@@ -269,14 +269,7 @@ function OneField({ label, field, submit: verb, type, children, onSubmit }: OneF
           )}
         </Field>
       </DialogBody>
-      <DialogFooter>
-        <DialogClose asChild>
-          <Button>Cancel</Button>
-        </DialogClose>
-        <Button type="submit" variant="primary" busy={busy}>
-          {verb}
-        </Button>
-      </DialogFooter>
+      <DialogActions verb={verb} busy={busy} />
     </form>
   );
 }

@@ -17,13 +17,11 @@ export function AuditTable({ entries, open, onOpen }: AuditTableProps) {
   return (
     <Table>
       <TableHead>
-        <TableRow>
-          <Th>Action</Th>
-          <Th className="max-sm:hidden">What</Th>
-          <Th className="max-md:hidden">Who</Th>
-          <Th className="max-lg:hidden">Address</Th>
-          <Th className="text-right">When</Th>
-        </TableRow>
+        <Th>Action</Th>
+        <Th className="max-sm:hidden">What</Th>
+        <Th className="max-md:hidden">Who</Th>
+        <Th className="max-lg:hidden">Address</Th>
+        <Th className="text-right">When</Th>
       </TableHead>
       <TableBody>
         {entries.map((entry) => (

@@ -17,15 +17,13 @@ export function CallTable({ calls, open, onOpen }: CallTableProps) {
   return (
     <Table>
       <TableHead>
-        <TableRow>
-          <Th>Tool</Th>
-          <Th className="max-md:hidden">Server</Th>
-          <Th className="max-lg:hidden">Who</Th>
-          <Th className="max-lg:hidden">Client</Th>
-          <Th className="max-sm:hidden">Outcome</Th>
-          <Th numeric>Time</Th>
-          <Th className="text-right">When</Th>
-        </TableRow>
+        <Th>Tool</Th>
+        <Th className="max-md:hidden">Server</Th>
+        <Th className="max-lg:hidden">Who</Th>
+        <Th className="max-lg:hidden">Client</Th>
+        <Th className="max-sm:hidden">Outcome</Th>
+        <Th numeric>Time</Th>
+        <Th className="text-right">When</Th>
       </TableHead>
       <TableBody>
         {calls.map((call) => (

@@ -56,18 +56,13 @@ export function GroupsView({ initial, around }: { initial: GroupView[]; around: 
         </EmptyState>
       ) : (
         <Table>
-          <TableHead>
-            <TableRow>
-              <Th>Name</Th>
-              <Th className="max-sm:hidden">Servers</Th>
-              <Th numeric className="max-md:hidden">
-                Members
-              </Th>
-              <Th className="max-lg:hidden">URL</Th>
-              <Th>
-                <span className="sr-only">Actions</span>
-              </Th>
-            </TableRow>
+          <TableHead actions>
+            <Th>Name</Th>
+            <Th className="max-sm:hidden">Servers</Th>
+            <Th numeric className="max-md:hidden">
+              Members
+            </Th>
+            <Th className="max-lg:hidden">URL</Th>
           </TableHead>
           <TableBody>
             {groups.map((group) => (

@@ -1,8 +1,7 @@
 'use client';
 // Makes a key, shows its secret once, and how to use it right beside.
 import { useState } from 'react';
-import { Button } from '@/app/_ui/button';
-import { Dialog, DialogBody, DialogClose, DialogContent, DialogFooter } from '@/app/_ui/dialog';
+import { Dialog, DialogBody, DialogContent, DialogDone } from '@/app/_ui/dialog';
 import { endpointUrl } from '@/lib/servers/clients';
 import { ClientGuidePanel, type ClientId } from '../connect/client-guide-panel';
 import { FirstRequest } from '../connect/first-request';
@@ -33,11 +32,7 @@ export function CreateKeyDialog({ open, onOpenChange, connect, onCreated }: Crea
             <SecretOnce secret={made.secret} />
             <UseKey secret={made.secret} connect={connect} />
           </DialogBody>
-          <DialogFooter>
-            <DialogClose asChild>
-              <Button variant="primary">Done</Button>
-            </DialogClose>
-          </DialogFooter>
+          <DialogDone />
         </DialogContent>
       ) : (
         <DialogContent title="New key" description="One per client, so that each can be revoked by itself.">

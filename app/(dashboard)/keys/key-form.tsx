@@ -2,8 +2,7 @@
 import { useState } from 'react';
 // What a new key is for: its name, until when it works, what it may reach, and whether it may only read.
 import { answered } from '@/app/_ui/answered';
-import { Button } from '@/app/_ui/button';
-import { DialogBody, DialogClose, DialogFooter, DialogForm } from '@/app/_ui/dialog';
+import { DialogActions, DialogBody, DialogForm } from '@/app/_ui/dialog';
 import { Field } from '@/app/_ui/field';
 import { Input } from '@/app/_ui/input';
 import { Notice } from '@/app/_ui/notice';
@@ -101,19 +100,7 @@ export function KeyForm({ connect, onMade }: { connect: ConnectData; onMade: (na
           )}
         </fieldset>
       </DialogBody>
-      <DialogFooter>
-        <DialogClose asChild>
-          <Button>Cancel</Button>
-        </DialogClose>
-        <Button
-          type="submit"
-          variant="primary"
-          busy={busy}
-          disabled={(limited && reachesNothing) || name.trim() === ''}
-        >
-          Make the key
-        </Button>
-      </DialogFooter>
+      <DialogActions verb="Make the key" busy={busy} disabled={(limited && reachesNothing) || name.trim() === ''} />
     </DialogForm>
   );
 }

@@ -71,18 +71,13 @@ export function KeysView({ initial, connect, self }: KeysViewProps) {
         </EmptyState>
       ) : (
         <Table>
-          <TableHead>
-            <TableRow>
-              <Th>Name</Th>
-              <Th className="max-sm:hidden">Begins with</Th>
-              <Th className="max-md:hidden">Limited to</Th>
-              {showsOwners && <Th className="max-lg:hidden">Owner</Th>}
-              <Th>Last used</Th>
-              <Th className="max-lg:hidden">Expires</Th>
-              <Th>
-                <span className="sr-only">Actions</span>
-              </Th>
-            </TableRow>
+          <TableHead actions>
+            <Th>Name</Th>
+            <Th className="max-sm:hidden">Begins with</Th>
+            <Th className="max-md:hidden">Limited to</Th>
+            {showsOwners && <Th className="max-lg:hidden">Owner</Th>}
+            <Th>Last used</Th>
+            <Th className="max-lg:hidden">Expires</Th>
           </TableHead>
           <TableBody>
             {keys.map((key) => (

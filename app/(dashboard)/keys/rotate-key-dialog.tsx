@@ -3,7 +3,7 @@ import { useState } from 'react';
 // Gives a key a new secret: asks how long the old one goes on working, then shows the new one once.
 import { answered } from '@/app/_ui/answered';
 import { Button } from '@/app/_ui/button';
-import { Dialog, DialogBody, DialogClose, DialogContent, DialogFooter } from '@/app/_ui/dialog';
+import { Dialog, DialogBody, DialogClose, DialogContent, DialogDone, DialogFooter } from '@/app/_ui/dialog';
 import { Field } from '@/app/_ui/field';
 import { Notice } from '@/app/_ui/notice';
 import { Select } from '@/app/_ui/select';
@@ -51,11 +51,7 @@ export function RotateKeyDialog({ keyView, onClose, onRotated }: RotateKeyDialog
           <DialogBody>
             <SecretOnce secret={secret} />
           </DialogBody>
-          <DialogFooter>
-            <DialogClose asChild>
-              <Button variant="primary">Done</Button>
-            </DialogClose>
-          </DialogFooter>
+          <DialogDone />
         </DialogContent>
       ) : (
         <DialogContent

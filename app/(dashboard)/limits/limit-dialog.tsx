@@ -2,8 +2,7 @@
 // Sets the limits of one key, user, server or tool, or of each of them.
 import { useState } from 'react';
 import { answered } from '@/app/_ui/answered';
-import { Button } from '@/app/_ui/button';
-import { Dialog, DialogBody, DialogClose, DialogContent, DialogFooter } from '@/app/_ui/dialog';
+import { Dialog, DialogActions, DialogBody, DialogContent } from '@/app/_ui/dialog';
 import { Field } from '@/app/_ui/field';
 import { Input } from '@/app/_ui/input';
 import { Notice } from '@/app/_ui/notice';
@@ -104,14 +103,7 @@ export function LimitDialog({ known, edited, onClose, onSaved }: LimitDialogProp
               </Field>
             ))}
           </DialogBody>
-          <DialogFooter>
-            <DialogClose asChild>
-              <Button>Cancel</Button>
-            </DialogClose>
-            <Button type="submit" variant="primary" busy={busy}>
-              Save
-            </Button>
-          </DialogFooter>
+          <DialogActions verb="Save" busy={busy} />
         </form>
       </DialogContent>
     </Dialog>

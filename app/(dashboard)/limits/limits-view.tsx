@@ -52,19 +52,12 @@ export function LimitsView({ initial, known }: { initial: LimitView[]; known: Kn
         </EmptyState>
       ) : (
         <Table>
-          <TableHead>
-            <TableRow>
-              <Th>Of</Th>
-              <Th className="text-right max-sm:hidden">A minute</Th>
-              <Th className="text-right max-sm:hidden">At once</Th>
-              <Th className="text-right max-sm:hidden">A day</Th>
-              <Th className="text-right max-sm:hidden">Today</Th>
-              {known && (
-                <Th>
-                  <span className="sr-only">Actions</span>
-                </Th>
-              )}
-            </TableRow>
+          <TableHead actions={known !== null}>
+            <Th>Of</Th>
+            <Th className="text-right max-sm:hidden">A minute</Th>
+            <Th className="text-right max-sm:hidden">At once</Th>
+            <Th className="text-right max-sm:hidden">A day</Th>
+            <Th className="text-right max-sm:hidden">Today</Th>
           </TableHead>
           <TableBody>
             {limits.map((limit) => (

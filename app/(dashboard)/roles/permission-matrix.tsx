@@ -42,16 +42,14 @@ export function PermissionMatrix({ rows, value, onChange }: MatrixProps) {
     <Table frameLabel="Permissions">
       <caption className="sr-only">What the role may do, and on which things</caption>
       <TableHead>
-        <TableRow>
-          <Th>
-            <span className="sr-only">Kind of thing</span>
+        <Th>
+          <span className="sr-only">Kind of thing</span>
+        </Th>
+        {columns.map((action) => (
+          <Th key={action} className="px-2">
+            {actionNames[action]}
           </Th>
-          {columns.map((action) => (
-            <Th key={action} className="px-2">
-              {actionNames[action]}
-            </Th>
-          ))}
-        </TableRow>
+        ))}
       </TableHead>
       <TableBody>
         {rows.map(({ resource, cells }) => (

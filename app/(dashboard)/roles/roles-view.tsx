@@ -50,11 +50,9 @@ export function RolesView({ initial, around }: { initial: RoleView[]; around: Ro
       {error && <ErrorNotice error={error} />}
       <Table>
         <TableHead>
-          <TableRow>
-            <Th>Name</Th>
-            <Th className="max-md:hidden">Who has it</Th>
-            <Th numeric>Users</Th>
-          </TableRow>
+          <Th>Name</Th>
+          <Th className="max-md:hidden">Who has it</Th>
+          <Th numeric>Users</Th>
         </TableHead>
         <TableBody>
           {roles.map((role) => (

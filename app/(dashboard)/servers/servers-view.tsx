@@ -10,7 +10,7 @@ import { plural } from '@/app/_ui/format';
 import { Input } from '@/app/_ui/input';
 import { ErrorNotice, Notice } from '@/app/_ui/notice';
 import { PageHeader } from '@/app/_ui/page-header';
-import { Table, TableBody, TableHead, TableRow, Th } from '@/app/_ui/table';
+import { Table, TableBody, TableHead, Th } from '@/app/_ui/table';
 import { toast } from '@/app/_ui/toaster';
 import type { ServerDrift } from '@/lib/servers/schema';
 import { ServerRow } from './server-row';
@@ -98,23 +98,18 @@ export function ServersView({ initial, drift, rights }: ServersViewProps) {
             />
           ) : (
             <Table>
-              <TableHead>
-                <TableRow>
-                  <Th>Name</Th>
-                  <Th className="max-sm:hidden">State</Th>
-                  <Th className="max-[90rem]:hidden">Command or URL</Th>
-                  <Th numeric className="max-sm:hidden">
-                    Tools
-                  </Th>
-                  <Th numeric className="max-lg:hidden">
-                    Memory
-                  </Th>
-                  <Th className="max-md:hidden">Since</Th>
-                  <Th className="max-lg:hidden">Groups</Th>
-                  <Th>
-                    <span className="sr-only">Actions</span>
-                  </Th>
-                </TableRow>
+              <TableHead actions>
+                <Th>Name</Th>
+                <Th className="max-sm:hidden">State</Th>
+                <Th className="max-[90rem]:hidden">Command or URL</Th>
+                <Th numeric className="max-sm:hidden">
+                  Tools
+                </Th>
+                <Th numeric className="max-lg:hidden">
+                  Memory
+                </Th>
+                <Th className="max-md:hidden">Since</Th>
+                <Th className="max-lg:hidden">Groups</Th>
               </TableHead>
               <TableBody>
                 {shown.map((server) => (

@@ -2,8 +2,7 @@
 // Adds a user, or invites somebody who chooses the name: both end with a link that is shown once.
 import { type FormEvent, useState } from 'react';
 import { ApiError, api } from '@/app/_ui/api';
-import { Button } from '@/app/_ui/button';
-import { Dialog, DialogBody, DialogClose, DialogContent, DialogFooter } from '@/app/_ui/dialog';
+import { Dialog, DialogActions, DialogBody, DialogContent, DialogDone } from '@/app/_ui/dialog';
 import { Field } from '@/app/_ui/field';
 import { Input } from '@/app/_ui/input';
 import { ErrorNotice } from '@/app/_ui/notice';
@@ -57,11 +56,7 @@ export function AddDialog({ kind, around, onClose, onAdded }: AddDialogProps) {
           <DialogBody>
             <OneTimeLink link={link} />
           </DialogBody>
-          <DialogFooter>
-            <DialogClose asChild>
-              <Button variant="primary">Done</Button>
-            </DialogClose>
-          </DialogFooter>
+          <DialogDone />
         </DialogContent>
       ) : (
         <DialogContent title={title} description={description}>
@@ -137,14 +132,7 @@ function AddForm({ kind, around, onMade }: { kind: AddKind; around: UserContext;
         )}
         <GrantFields value={grants} around={around} faults={fields} onChange={setGrants} />
       </DialogBody>
-      <DialogFooter>
-        <DialogClose asChild>
-          <Button>Cancel</Button>
-        </DialogClose>
-        <Button type="submit" variant="primary" busy={busy}>
-          {verb}
-        </Button>
-      </DialogFooter>
+      <DialogActions verb={verb} busy={busy} />
     </form>
   );
 }

@@ -17,16 +17,14 @@ export function InviteTable({ invites, onChanged }: { invites: InviteView[]; onC
       </h2>
       <Table>
         <TableHead>
-          <TableRow>
-            <Th>For</Th>
-            <Th className="max-sm:hidden">Roles</Th>
-            <Th className="max-md:hidden">Groups</Th>
-            <Th className="max-lg:hidden">Made by</Th>
-            <Th>Until</Th>
-            <Th>
-              <span className="sr-only">State</span>
-            </Th>
-          </TableRow>
+          <Th>For</Th>
+          <Th className="max-sm:hidden">Roles</Th>
+          <Th className="max-md:hidden">Groups</Th>
+          <Th className="max-lg:hidden">Made by</Th>
+          <Th>Until</Th>
+          <Th>
+            <span className="sr-only">State</span>
+          </Th>
         </TableHead>
         <TableBody>
           {invites.map((invite) => (

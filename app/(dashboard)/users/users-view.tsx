@@ -68,13 +68,11 @@ export function UsersView({ initial, invites: initialInvites, around }: UsersVie
       {error && <ErrorNotice error={error} />}
       <Table>
         <TableHead>
-          <TableRow>
-            <Th>Name</Th>
-            <Th className="max-sm:hidden">Roles</Th>
-            <Th className="max-md:hidden">Groups</Th>
-            <Th className="max-lg:hidden">Second factor</Th>
-            <Th>Last sign-in</Th>
-          </TableRow>
+          <Th>Name</Th>
+          <Th className="max-sm:hidden">Roles</Th>
+          <Th className="max-md:hidden">Groups</Th>
+          <Th className="max-lg:hidden">Second factor</Th>
+          <Th>Last sign-in</Th>
         </TableHead>
         <TableBody>
           {users.map((user) => (

@@ -2,8 +2,7 @@
 // One rule: at which provider, which claim, and what comes with it.
 import { useState } from 'react';
 import { ApiError, api } from '@/app/_ui/api';
-import { Button } from '@/app/_ui/button';
-import { Dialog, DialogBody, DialogClose, DialogContent, DialogFooter, DialogForm } from '@/app/_ui/dialog';
+import { Dialog, DialogActions, DialogBody, DialogContent, DialogForm } from '@/app/_ui/dialog';
 import { Field } from '@/app/_ui/field';
 import { Input } from '@/app/_ui/input';
 import { ErrorNotice } from '@/app/_ui/notice';
@@ -130,14 +129,7 @@ export function RuleDialog({ edited, around, providers, onClose, onSaved }: Rule
               onChange={setGrants}
             />
           </DialogBody>
-          <DialogFooter>
-            <DialogClose asChild>
-              <Button>Cancel</Button>
-            </DialogClose>
-            <Button type="submit" variant="primary" busy={busy}>
-              {edited ? 'Save' : 'Add rule'}
-            </Button>
-          </DialogFooter>
+          <DialogActions verb={edited ? 'Save' : 'Add rule'} busy={busy} />
         </DialogForm>
       </DialogContent>
     </Dialog>

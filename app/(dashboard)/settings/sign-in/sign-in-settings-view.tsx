@@ -163,17 +163,10 @@ interface RuleTableProps {
 function RuleTable({ rules, providers, mayChange, onEdit, onChanged }: RuleTableProps) {
   return (
     <Table>
-      <TableHead>
-        <TableRow>
-          <Th>Who</Th>
-          <Th className="max-sm:hidden">At</Th>
-          <Th className="max-sm:hidden">Gets</Th>
-          {mayChange && (
-            <Th>
-              <span className="sr-only">Actions</span>
-            </Th>
-          )}
-        </TableRow>
+      <TableHead actions={mayChange}>
+        <Th>Who</Th>
+        <Th className="max-sm:hidden">At</Th>
+        <Th className="max-sm:hidden">Gets</Th>
       </TableHead>
       <TableBody>
         {rules.map((rule) => (

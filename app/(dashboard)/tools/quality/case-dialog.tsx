@@ -4,7 +4,7 @@ import { useQueryClient } from '@tanstack/react-query';
 import { useState } from 'react';
 import { ApiError, api } from '@/app/_ui/api';
 import { Button } from '@/app/_ui/button';
-import { Dialog, DialogBody, DialogClose, DialogContent, DialogFooter, DialogForm } from '@/app/_ui/dialog';
+import { Dialog, DialogActions, DialogBody, DialogContent, DialogForm } from '@/app/_ui/dialog';
 import { Field } from '@/app/_ui/field';
 import { Input, Textarea } from '@/app/_ui/input';
 import { Notice } from '@/app/_ui/notice';
@@ -127,14 +127,7 @@ export function CaseDialog({ edited, onClose }: CaseDialogProps) {
               )}
             </Field>
           </DialogBody>
-          <DialogFooter>
-            <DialogClose asChild>
-              <Button>Cancel</Button>
-            </DialogClose>
-            <Button type="submit" variant="primary" busy={busy}>
-              Save
-            </Button>
-          </DialogFooter>
+          <DialogActions verb="Save" busy={busy} />
         </DialogForm>
       </DialogContent>
     </Dialog>

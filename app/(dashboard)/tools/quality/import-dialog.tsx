@@ -3,8 +3,7 @@
 import { useQueryClient } from '@tanstack/react-query';
 import { useState } from 'react';
 import { ApiError, api } from '@/app/_ui/api';
-import { Button } from '@/app/_ui/button';
-import { Dialog, DialogBody, DialogClose, DialogContent, DialogFooter, DialogForm } from '@/app/_ui/dialog';
+import { Dialog, DialogActions, DialogBody, DialogContent, DialogForm } from '@/app/_ui/dialog';
 import { Field } from '@/app/_ui/field';
 import { plural } from '@/app/_ui/format';
 import { Textarea } from '@/app/_ui/input';
@@ -66,14 +65,7 @@ export function ImportDialog({ onClose }: { onClose: () => void }) {
             </Field>
             {plan && <Plan plan={plan} />}
           </DialogBody>
-          <DialogFooter>
-            <DialogClose asChild>
-              <Button>Cancel</Button>
-            </DialogClose>
-            <Button type="submit" variant="primary" busy={busy} disabled={text.trim() === ''}>
-              {isReady ? 'Import' : 'Check'}
-            </Button>
-          </DialogFooter>
+          <DialogActions verb={isReady ? 'Import' : 'Check'} busy={busy} disabled={text.trim() === ''} />
         </DialogForm>
       </DialogContent>
     </Dialog>

@@ -119,18 +119,11 @@ interface SearchesProps {
 function Searches({ searches, mayAdd, onCase }: SearchesProps) {
   return (
     <Table {...(!mayAdd && { frameLabel: 'Latest searches' })}>
-      <TableHead>
-        <TableRow>
-          <Th>Request</Th>
-          <Th className="max-md:hidden">Called then</Th>
-          <Th className="max-lg:hidden">By</Th>
-          <Th className="max-sm:hidden">When</Th>
-          {mayAdd && (
-            <Th>
-              <span className="sr-only">Actions</span>
-            </Th>
-          )}
-        </TableRow>
+      <TableHead actions={mayAdd}>
+        <Th>Request</Th>
+        <Th className="max-md:hidden">Called then</Th>
+        <Th className="max-lg:hidden">By</Th>
+        <Th className="max-sm:hidden">When</Th>
       </TableHead>
       <TableBody>
         {searches.map(({ id, query, called, calledRank, actor, client, at, found }) => (
@@ -189,22 +182,20 @@ function Costs({ costs }: { costs: EndpointCost[] | null }) {
       </p>
       <Table frameLabel="Tokens saved">
         <TableHead>
-          <TableRow>
-            <Th>Endpoint</Th>
-            <Th numeric className="max-sm:hidden">
-              Lists
-            </Th>
-            <Th numeric className="max-sm:hidden">
-              Searches
-            </Th>
-            <Th numeric className="max-sm:hidden">
-              All tools
-            </Th>
-            <Th numeric className="max-sm:hidden">
-              Given
-            </Th>
-            <Th numeric>Saved</Th>
-          </TableRow>
+          <Th>Endpoint</Th>
+          <Th numeric className="max-sm:hidden">
+            Lists
+          </Th>
+          <Th numeric className="max-sm:hidden">
+            Searches
+          </Th>
+          <Th numeric className="max-sm:hidden">
+            All tools
+          </Th>
+          <Th numeric className="max-sm:hidden">
+            Given
+          </Th>
+          <Th numeric>Saved</Th>
         </TableHead>
         <TableBody>
           {costs.map(({ endpoint, lists, searches, fullTokens, shownTokens }) => (

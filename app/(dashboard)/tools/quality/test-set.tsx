@@ -13,7 +13,7 @@ import { Menu, MenuContent, MenuItem, MenuTrigger } from '@/app/_ui/menu';
 import { ErrorNotice } from '@/app/_ui/notice';
 import { Select } from '@/app/_ui/select';
 import { TablePageSkeleton } from '@/app/_ui/skeleton';
-import { Table, TableBody, TableHead, TableRow, Th } from '@/app/_ui/table';
+import { Table, TableBody, TableHead, Th } from '@/app/_ui/table';
 import type { RunEntry, SearchCaseView, SearchRunSummary, SearchRunView } from '@/lib/quality/schema';
 import type { DraftCase } from './case-dialog';
 import { CaseRow } from './case-row';
@@ -151,17 +151,10 @@ export function TestSet({ mayChange, onEdit }: TestSetProps) {
         />
       ) : (
         <Table {...(!mayChange && { frameLabel: 'Test set' })}>
-          <TableHead>
-            <TableRow>
-              <Th>Request</Th>
-              <Th className="max-md:hidden">Right tools</Th>
-              <Th>Place</Th>
-              {mayChange && (
-                <Th>
-                  <span className="sr-only">Actions</span>
-                </Th>
-              )}
-            </TableRow>
+          <TableHead actions={mayChange}>
+            <Th>Request</Th>
+            <Th className="max-md:hidden">Right tools</Th>
+            <Th>Place</Th>
           </TableHead>
           <TableBody>
             {wanted.slice(0, shown).map((each) => (

@@ -7,7 +7,7 @@ import { ApiError, api } from '@/app/_ui/api';
 import { Badge } from '@/app/_ui/badge';
 import { Button } from '@/app/_ui/button';
 import { ConfirmDialog } from '@/app/_ui/confirm-dialog';
-import { Dialog, DialogBody, DialogClose, DialogContent, DialogFooter } from '@/app/_ui/dialog';
+import { Dialog, DialogBody, DialogContent, DialogDone } from '@/app/_ui/dialog';
 import { ErrorNotice, Notice } from '@/app/_ui/notice';
 import { PageHeader } from '@/app/_ui/page-header';
 import { Panel, PanelBody, PanelHeader } from '@/app/_ui/panel';
@@ -240,11 +240,7 @@ function SignInPanel({ user, isSelf, path, queryKey }: SignInPanelProps) {
       <Dialog open={link !== null} onOpenChange={(open) => !open && setLink(null)}>
         <DialogContent size="lg" title={`Link for ${user.username}`} description="Give it to the user.">
           <DialogBody>{link && <OneTimeLink link={link} />}</DialogBody>
-          <DialogFooter>
-            <DialogClose asChild>
-              <Button variant="primary">Done</Button>
-            </DialogClose>
-          </DialogFooter>
+          <DialogDone />
         </DialogContent>
       </Dialog>
     </Panel>
