@@ -18,6 +18,7 @@ import { type Env, socketPaths } from '../lib/env';
 import { HubError } from '../lib/errors';
 import { createBus } from '../lib/events/bus';
 import { createRedisTransport } from '../lib/events/redis';
+import { installationIdOf } from '../lib/installation';
 import { createLimiter, createPlaceStore, createUsageStore, loadLimits } from '../lib/limits';
 import type { Log } from '../lib/log';
 import { createSearchLog } from '../lib/quality';
@@ -85,7 +86,7 @@ export async function startWorkerHub(options: WorkerOptions): Promise<WorkerHub>
   const keyring = loadKeyring(env, log);
   const vault = createVault(keyring);
   const opener = createOpener(keyring);
-  const installationId = keyring.secretFor(`installation:${env.MCPHUB_DATA_DIR}`).slice(0, 16);
+  const installationId = installationIdOf(env.MCPHUB_DATA_DIR);
   const metrics = processMetrics(version);
   const health = createHealth(['database', 'servers']);
   const origins = createOriginRules(env.HOST, env.MCPHUB_PUBLIC_URL, env.MCPHUB_ALLOWED_HOSTS);

@@ -1,10 +1,10 @@
 // The master key and what is derived from it. Tokens that the hub hands out and later believes (session ids, browser
 // sessions, cursors) are sealed here: nobody else can read, alter or mint them, and no table has to remember them.
 import { createCipheriv, createDecipheriv, createHmac, hkdfSync, randomBytes } from 'node:crypto';
-import { linkSync, mkdirSync, readFileSync, unlinkSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { type Env, masterKeyFault } from '../env';
 import type { Log } from '../log';
+import { readOrMake } from '../made-once';
 
 /** What a token is for; one made for another purpose never opens. */
 export type SealPurpose = 'session' | 'browser' | 'cursor' | 'request-state' | 'task' | 'sign-in' | 'totp';
@@ -92,7 +92,9 @@ export function createKeyring(masterKey: Buffer): Keyring {
 export function loadKeyring(env: Pick<Env, 'MCPHUB_MASTER_KEY' | 'MCPHUB_DATA_DIR'>, log?: Log): Keyring {
   if (env.MCPHUB_MASTER_KEY) return createKeyring(parseMasterKey(env.MCPHUB_MASTER_KEY, 'MCPHUB_MASTER_KEY'));
   const path = join(env.MCPHUB_DATA_DIR, 'master.key');
-  const text = readIfThere(path) ?? createMasterKey(env.MCPHUB_DATA_DIR, path, log);
+  const { text, isNew } = readOrMake(path, () => randomBytes(keyBytes).toString('base64'));
+  if (isNew)
+    log?.warn({ path }, 'A new master key was generated. Back it up: it protects sessions and stored secrets.');
   return createKeyring(parseMasterKey(text, path));
 }
 
@@ -111,29 +113,4 @@ function parseMasterKey(text: string, origin: string): Buffer {
     );
   }
   return Buffer.from(text.trim(), 'base64');
-}
-
-function readIfThere(path: string): string | null {
-  try {
-    return readFileSync(path, 'utf8');
-  } catch (error) {
-    if ((error as NodeJS.ErrnoException).code === 'ENOENT') return null;
-    throw error;
-  }
-}
-
-/** Two programs may come here at once: the complete file is linked into place, the first link wins, all read it. */
-function createMasterKey(dataDir: string, path: string, log?: Log): string {
-  mkdirSync(dataDir, { recursive: true, mode: 0o700 });
-  const draft = `${path}.${randomBytes(8).toString('hex')}`;
-  writeFileSync(draft, `${randomBytes(keyBytes).toString('base64')}\n`, { mode: 0o600, flag: 'wx', flush: true });
-  try {
-    linkSync(draft, path);
-    log?.warn({ path }, 'A new master key was generated. Back it up: it protects sessions and stored secrets.');
-  } catch (error) {
-    if ((error as NodeJS.ErrnoException).code !== 'EEXIST') throw error;
-  } finally {
-    unlinkSync(draft);
-  }
-  return readFileSync(path, 'utf8');
 }
