@@ -14,7 +14,7 @@ import { NextRequest } from 'next/server';
 import { io, type Socket } from 'socket.io-client';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { keyring } from '../../../app/_server/hub';
-import { operations } from '../../../app/api/openapi.json/document';
+import { operations } from '../../../app/api/openapi.json/operations';
 import { servers } from '../../../drizzle/schema';
 import { sealBrowserSession, sessionCookieNames } from '../../../lib/access';
 import { beginBrowserSession } from '../../../lib/access/browser-sessions';

@@ -8,7 +8,7 @@ import { NextRequest } from 'next/server';
 import { TOTP } from 'otpauth';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { keyring } from '../../../app/_server/hub';
-import { operations } from '../../../app/api/openapi.json/document';
+import { operations } from '../../../app/api/openapi.json/operations';
 import { auditLogs, endpointNames, servers, userIdentities, users } from '../../../drizzle/schema';
 import {
   type Ctx,

@@ -1,7 +1,8 @@
 // The OpenAPI document describes exactly the routes that exist.
 import { readdirSync, readFileSync } from 'node:fs';
 import { describe, expect, it } from 'vitest';
-import { openApiDocument, operations } from '../../../app/api/openapi.json/document';
+import { openApiDocument } from '../../../app/api/openapi.json/document';
+import { operations } from '../../../app/api/openapi.json/operations';
 
 /** "GET /api/v1/…" for every method that a route file exports. */
 function routesOnDisk(): string[] {
