@@ -75,6 +75,17 @@ export async function replaceRoles(ctx: Ctx, tx: Tx, userId: string, names: read
   if (after.length > 0) await tx.insert(userRoles).values(after.map(({ id }) => ({ userId, roleId: id })));
 }
 
+/** Whether `userId` is an admin, and no admin that is not disabled has a password: then only providers lead to one. */
+export async function leadsOnlyByProviders(tx: Tx, userId: string): Promise<boolean> {
+  const admins = await tx
+    .select({ id: users.id, passwordHash: users.passwordHash })
+    .from(userRoles)
+    .innerJoin(roles, eq(roles.id, userRoles.roleId))
+    .innerJoin(users, eq(users.id, userRoles.userId))
+    .where(and(eq(roles.name, adminRole), eq(users.disabled, false)));
+  return admins.some(({ id }) => id === userId) && admins.every(({ passwordHash }) => passwordHash === null);
+}
+
 /**
  * Call it in the transaction in which `userId` ceases to be an admin that can sign in. Two admins who remove each other
  * wait here for one another.

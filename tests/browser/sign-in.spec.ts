@@ -168,7 +168,7 @@ test('somebody new gets in by the button, with what the rule gives, and is led o
 });
 
 test('a user links an identity, and is asked for the second factor after it', async ({ browser }) => {
-  idp.person = { sub: 'the-admin', email: 'root@example.org' };
+  idp.person = { sub: 'the-admin', email: 'root@example.org', email_verified: true };
   await visit(admin, `${hub.url}/account`);
   await admin.getByRole('button', { name: 'Link Example Corp' }).click();
   await isGood(admin, 'account-link');
@@ -227,7 +227,7 @@ test('without passwords only the button is there, and passwords open nothing', a
     form: { username: hub.admin.username, password: hub.admin.password, csrfToken, json: 'true' },
   });
   expect((await page.request.get(`${hub.url}/api/v1/me`)).status()).toBe(401);
-  idp.person = { sub: 'ada', groups: ['research'] };
+  idp.person = { sub: 'ada', email: 'ada@example.org', email_verified: true, groups: ['research'] };
   await throughProvider(page);
   await expect(overview(page)).toBeVisible();
   await page.context().close();

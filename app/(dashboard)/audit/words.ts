@@ -41,6 +41,8 @@ const words: Record<string, string> = {
   'user.enabled': 'Enabled a user',
   'user.deleted': 'Removed a user',
   'user.identity-linked': 'Linked an account of a sign-in provider',
+  'user.identity-refused': 'Was refused the link to an account of a sign-in provider',
+  'user.sign-in-kept': 'Was let in as administrator, although the settings say otherwise',
   'user.identity-unlinked': 'Unlinked an account of a sign-in provider',
   'user.rules-applied': 'Got or lost roles or groups by sign-in rules',
   'sign-in-rule.created': 'Added a sign-in rule',

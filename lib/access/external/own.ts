@@ -10,10 +10,13 @@ import type { Ctx } from '../context';
 import { isUuid } from '../keys';
 import type { Lockout } from '../lockout';
 import { proveRecently } from '../proof';
+import { noteRefusal } from '../refusals';
 import type { OwnerProof, ProviderId } from '../schema';
 import { auditOf } from '../sign-in';
 import { textClaim } from './claims';
+import { givenByRules } from './rules';
 import type { IdentityView, OwnIdentitiesView, RefusalReason, SignInProvider } from './schema';
+import { loadSignInSetting, signInFault } from './setting';
 import type { Proof } from './sign-in';
 import { applyRules } from './sync';
 
@@ -40,18 +43,24 @@ export async function listOwnIdentities(ctx: Ctx, { providers }: WaysIn): Promis
 
 /**
  * Links what a provider has just proved to the asking user. Linking the same one twice is no fault.
- * @throws HubError CONFLICT with the reason "taken" where it is somebody else's, FORBIDDEN, NOT_FOUND
+ * @throws HubError CONFLICT with the reason "taken" where it is somebody else's, FORBIDDEN with "not-allowed" where it
+ * could not sign them in, NOT_FOUND
  */
 export async function linkIdentity(ctx: Ctx, proof: Proof): Promise<void> {
   const userId = ownUser(ctx);
   const { provider, issuer, subject, claims } = proof;
-  await ctx.db.transaction(async (tx) => {
+  const refused = await ctx.db.transaction(async (tx) => {
     const user = await lockedUser(tx, userId);
     const [known] = await tx
       .select()
       .from(userIdentities)
       .where(and(eq(userIdentities.issuer, issuer), eq(userIdentities.subject, subject)));
-    if (known?.userId === userId) return;
+    if (known?.userId === userId) return null;
+    // Another account at a provider is no way around what is asked at each sign-in.
+    const { matches } = await givenByRules(tx, provider, claims);
+    const asked = { matches, hasPassword: user.passwordHash !== null };
+    const fault = known ? null : signInFault(await loadSignInSetting(tx), provider, claims, asked);
+    if (fault !== null) return { user, fault };
     const held = await identitiesOf(tx, userId);
     if (held.length >= identitiesMax)
       throw new HubError('CONFLICT', 'There are too many identities: unlink one first.');
@@ -72,7 +81,13 @@ export async function linkIdentity(ctx: Ctx, proof: Proof): Promise<void> {
       ...auditOf(user),
       after: { provider, issuer, email },
     });
+    return null;
   });
+  if (refused === null) return;
+  const entry = { action: 'user.identity-refused', ...auditOf(refused.user), reason: `${provider}: ${refused.fault}` };
+  await noteRefusal(ctx, () => entry);
+  const reason: RefusalReason = 'not-allowed';
+  throw new HubError('FORBIDDEN', 'That account may not sign in here.', { reason });
 }
 
 /**

@@ -1,4 +1,4 @@
-// Whether somebody whom a provider knows and the hub does not gets an account.
+// Who gets in by a provider's word: whether somebody new gets an account, and whether somebody who has one still may.
 import { eq } from 'drizzle-orm';
 import { roles, settings } from '../../../drizzle/schema';
 import type { Db, Tx } from '../../db/types';
@@ -18,7 +18,7 @@ const defaults: SignInSetting = { newAccounts: 'matching-rule', domains: [] };
 /** As it is stored, without asking who wants to know. */
 export async function loadSignInSetting(db: Db | Tx): Promise<SignInSetting> {
   const [row] = await db.select().from(settings).where(eq(settings.key, settingKey));
-  // What cannot be read lets nobody in.
+  // What cannot be read makes no account.
   if (row) return signInSettingSchema.safeParse(row.value).data ?? { newAccounts: 'never', domains: [] };
   return defaults;
 }
@@ -30,7 +30,7 @@ export async function getSignInSetting(ctx: Ctx): Promise<SignInSetting> {
 }
 
 /**
- * Applies a JSON merge patch. It holds from the next sign-in on; accounts that exist stay.
+ * Applies a JSON merge patch. It holds from the next sign-in on, also for accounts that exist; sessions go on.
  * @throws HubError FORBIDDEN (also for "always" by somebody who may not give what a new account gets), INVALID_INPUT
  */
 export async function setSignInSetting(ctx: Ctx, patch: Partial<SignInSetting>): Promise<SignInSetting> {
@@ -59,19 +59,32 @@ export async function setSignInSetting(ctx: Ctx, patch: Partial<SignInSetting>):
 
 /** Why somebody new gets no account; null: they get one. @param matches whether a rule speaks of them */
 export function newAccountFault(
-  { newAccounts, domains }: SignInSetting,
+  setting: SignInSetting,
   provider: string,
   claims: Claims,
   matches: boolean,
 ): string | null {
-  if (newAccounts === 'never') return 'no accounts are made for new people';
+  if (setting.newAccounts === 'never') return 'no accounts are made for new people';
+  return signInFault(setting, provider, claims, { matches, hasPassword: false });
+}
+
+/**
+ * Why somebody who has an account may not sign in to it by what a provider says now; null: they may. An account with a
+ * password was given by an administrator's link or invite and does not rest on a rule; without one, it is the rule's.
+ */
+export function signInFault(
+  { newAccounts, domains }: SignInSetting,
+  provider: string,
+  claims: Claims,
+  { matches, hasPassword }: { matches: boolean; hasPassword: boolean },
+): string | null {
   if (domains.length > 0) {
     const fault = addressFault(provider, claims);
     if (fault) return fault;
     const domain = verifiedEmail(claims)?.split('@').at(-1);
     if (!domain || !domains.includes(domain)) return 'the e-mail address is of another domain';
   }
-  return newAccounts === 'matching-rule' && !matches ? 'no rule matches' : null;
+  return newAccounts === 'matching-rule' && !matches && !hasPassword ? 'no rule matches' : null;
 }
 
 async function mayGiveDefaults(ctx: Ctx, tx: Tx): Promise<void> {

@@ -8,6 +8,7 @@ import { HubError } from '../../errors';
 import type { Bus } from '../../events/bus';
 import { type AuditSource, writeAudit, writeAuditLast } from '../../telemetry/audit';
 import { noteRefusal } from '../refusals';
+import { leadsOnlyByProviders } from '../roles-of';
 import type { ProviderId } from '../schema';
 import { needsSetup } from '../setup';
 import { auditOf, type SignedIn, type SignInParts, type SignInStep, ticketFor } from '../sign-in';
@@ -15,8 +16,8 @@ import { defaultRoles } from '../users';
 import { type Claims, textClaim, usernameOf } from './claims';
 import { givenByRules } from './rules';
 import type { RefusalReason } from './schema';
-import { loadSignInSetting, newAccountFault } from './setting';
-import { applyRules } from './sync';
+import { loadSignInSetting, newAccountFault, signInFault } from './setting';
+import { applyRules, type Given } from './sync';
 
 type UserRow = typeof users.$inferSelect;
 type IdentityRow = typeof userIdentities.$inferSelect;
@@ -39,7 +40,8 @@ const suffixesMax = 50;
 type Outcome = { user: UserRow } | { refused: string; user?: UserRow } | 'again';
 
 /**
- * Signs somebody in, makes their account where that is allowed, and does what the rules say.
+ * Signs somebody in, makes their account where that is allowed, and does what the rules say. Who may is asked each time:
+ * whoever has left the domain or the organisation is refused, and what rules gave them is taken back.
  * @returns as the sign-in with a password: whoever has a second factor here is asked for it
  * @throws HubError UNAUTHENTICATED with the reason "not-allowed", alike whatever is in the way; UNAVAILABLE
  */
@@ -57,9 +59,9 @@ export async function signInWithProof(parts: ExternalSignInParts, proof: Proof):
         throw error;
       });
     if (outcome === 'again') continue;
+    if (outcome.user) await bus.emit('access.changed', { userId: outcome.user.id });
     if ('refused' in outcome) return refuse(parts, proof, outcome);
     const { user } = outcome;
-    await bus.emit('access.changed', { userId: user.id });
     const signedIn: SignedIn = { userId: user.id, username: user.username, sessionVersion: user.sessionVersion };
     if (!user.totpSecret || !user.totpConfirmedAt) return { user: signedIn, ticket: null };
     return { user: null, ticket: ticketFor(parts.keyring, signedIn, proof.provider) };
@@ -78,8 +80,9 @@ async function signInOnce(tx: Tx, visit: Visit, proof: Proof): Promise<Outcome> 
     .from(userIdentities)
     .where(and(eq(userIdentities.issuer, issuer), eq(userIdentities.subject, subject)));
   const given = await givenByRules(tx, provider, claims);
+  const setting = await loadSignInSetting(tx);
   if (!known) {
-    const fault = newAccountFault(await loadSignInSetting(tx), provider, claims, given.matches);
+    const fault = newAccountFault(setting, provider, claims, given.matches);
     return fault ? { refused: fault } : makeAccount(tx, visit, proof, given);
   }
   const [user] = await tx.select().from(users).where(eq(users.id, known.userId)).for('update');
@@ -88,12 +91,24 @@ async function signInOnce(tx: Tx, visit: Visit, proof: Proof): Promise<Outcome> 
   if (!user || identity?.userId !== user.id) return 'again';
   if (user.disabled) return { refused: 'account disabled', user };
   const source = { actor: { kind: 'user', id: user.id, name: user.username }, ...visit };
-  await writeAuditLast(tx, source, async (held) => {
-    await follow(tx, held, user, identity, given);
+  const { matches } = given;
+  const fault = signInFault(setting, provider, claims, { matches, hasPassword: user.passwordHash !== null });
+  return writeAuditLast(tx, source, async (held): Promise<Outcome> => {
+    // A domain that was mistyped must not shut the last ones out who could mend it.
+    const isKept = async () => fault !== null && (await leadsOnlyByProviders(tx, user.id));
+    await follow(tx, held, user, identity, fault === null || (await isKept()) ? given : nothing);
+    // Asked again: the rules may just have taken the role.
+    if (fault !== null && !(await isKept())) return { refused: fault, user };
+    if (fault !== null) {
+      const after = { provider, despite: fault, kept: 'no administrator has a password' };
+      await writeAudit(tx, held, { action: 'user.sign-in-kept', ...auditOf(user), after });
+    }
     await noteSignIn(tx, held, user, identity, proof);
+    return { user };
   });
-  return { user };
 }
+
+const nothing: Given = { roleIds: [], groupIds: [] };
 
 async function makeAccount(
   tx: Tx,
@@ -126,13 +141,7 @@ async function makeAccount(
 /** Somebody else made the account at the same moment. */
 class AccountExists extends Error {}
 
-async function follow(
-  tx: Tx,
-  held: AuditSource,
-  user: UserRow,
-  identity: IdentityRow,
-  given: Parameters<typeof applyRules>[2],
-): Promise<void> {
+async function follow(tx: Tx, held: AuditSource, user: UserRow, identity: IdentityRow, given: Given): Promise<void> {
   const changes = await applyRules(tx, identity, given);
   if (!changes) return;
   const { before, after, keptAdmin } = changes;

@@ -31,6 +31,7 @@ import {
   renewRecoveryCodes,
   setSignInSetting,
   signInWithCode,
+  signInWithPassword,
   signInWithProof,
   startSecondFactor,
   trySignInRules,
@@ -207,8 +208,84 @@ eachDatabase('sign-in at a provider', (kind) => {
     });
   });
 
+  describe('who may still sign in', () => {
+    const atCorp = { email: 'ada@corp.test', email_verified: true };
+    const lastReason = async () => (await entries()).find(({ action }) => /failed|refused/.test(action))?.after;
+
+    it('an account that exists needs an address of a domain that is still named, a password needs none', async () => {
+      await setSignInSetting(root, { newAccounts: 'always', domains: ['corp.test', 'new.test'] });
+      await createSignInRule(root, { claim: 'groups', value: 'dev', roles: ['manager'] });
+      const { userId } = await userOf(proofOf('ada', { ...atCorp, groups: ['dev'] }));
+      expect(await rolesOf(userId)).toContain('manager');
+      await linkIdentity(root, proofOf('r', { ...atCorp, email: 'root@corp.test' }));
+      const identities = () => fixture.database.db.select().from(userIdentities).orderBy(userIdentities.subject);
+      const before = (await identities()).map(({ lastSignInAt }) => lastSignInAt);
+      await setSignInSetting(root, { domains: ['new.test'] });
+      const told: string[] = [];
+      fixture.bus.on('access.changed', (event) => void told.push(event.userId));
+      await expect(signIn(proofOf('ada', { ...atCorp, groups: ['dev', 'ops'] }))).rejects.toMatchObject({
+        ...refused,
+        message: 'You may not sign in here this way.',
+      });
+      expect(await lastReason()).toEqual({ reason: 'oidc: the e-mail address is of another domain' });
+      // What rules gave is gone, and nothing came to it; the account and what it has by hand stay.
+      expect([await rolesOf(userId), told]).toEqual([[], [userId]]);
+      expect((await identities()).map(({ lastSignInAt }) => lastSignInAt)).toEqual(before);
+      await expect(signIn(proofOf('r', { ...atCorp, email: 'root@corp.test' }))).rejects.toMatchObject(refused);
+      const byPassword = { ...parts(), lockout: createLockout() };
+      await expect(signInWithPassword(byPassword, { username: 'root', password })).resolves.toMatchObject({
+        user: { userId: root.actor.id },
+      });
+      await expect(signIn(proofOf('ada', { email: 'ada@new.test', email_verified: true }))).resolves.toMatchObject({
+        user: { userId },
+      });
+    });
+
+    it('an account without a password needs a rule that matches, where rules open accounts', async () => {
+      await createSignInRule(root, { provider: 'github', claim: 'orgs', value: 'corp', roles: ['user'] });
+      const member = (orgs: string[]): Proof => ({ ...proofOf('42', { orgs }), provider: 'github' });
+      const { userId } = await userOf(member(['corp']));
+      await expect(signIn(member(['other']))).rejects.toMatchObject(refused);
+      expect(await lastReason()).toEqual({ reason: 'github: no rule matches' });
+      expect(await rolesOf(userId)).toEqual([]);
+      expect(await userOf(member(['other', 'corp']))).toMatchObject({ userId });
+      expect(await rolesOf(userId)).toEqual(['user']);
+      // Linking is no way around it, and the trail tells of the attempt.
+      const ada = await fixture.contextOf(userId);
+      await expect(linkIdentity(ada, proofOf('private'))).rejects.toMatchObject({
+        code: 'FORBIDDEN',
+        extras: { reason: 'not-allowed' },
+      });
+      const [entry] = await entries();
+      expect(entry).toMatchObject({ action: 'user.identity-refused', after: { reason: 'oidc: no rule matches' } });
+      // With a password the account is one that an administrator opened.
+      await fixture.database.db
+        .update(users)
+        .set({ passwordHash: await passwordHash })
+        .where(eq(users.id, userId));
+      expect(await userOf(member(['other']))).toMatchObject({ userId });
+    });
+
+    it('shuts administrators out only while one of them has a password', async () => {
+      await createSignInRule(root, { claim: 'groups', value: 'admins', roles: ['admin'] });
+      const boss = proofOf('boss', { ...atCorp, groups: ['admins'] });
+      const { userId } = await userOf(boss);
+      await setSignInSetting(root, { domains: ['mistyped.test'] });
+      await fixture.database.db.update(users).set({ disabled: true }).where(eq(users.id, root.actor.id));
+      expect(await userOf(boss)).toMatchObject({ userId });
+      expect(await rolesOf(userId)).toEqual(['admin']);
+      const kept = (await entries()).find(({ action }) => action === 'user.sign-in-kept');
+      expect(kept?.after).toMatchObject({ despite: 'the e-mail address is of another domain' });
+      await expect(signIn(proofOf('stranger', { groups: ['admins'] }))).rejects.toMatchObject(refused);
+      await fixture.database.db.update(users).set({ disabled: false }).where(eq(users.id, root.actor.id));
+      await expect(signIn(boss)).rejects.toMatchObject(refused);
+      expect(await rolesOf(userId)).toEqual([]);
+    });
+  });
+
   describe('rules', () => {
     it('give and take back at each sign-in, and leave what was given by hand', async () => {
+      await setSignInSetting(root, { newAccounts: 'always' });
       const [team] = await fixture.database.db.insert(groups).values({ name: 'team' }).returning();
       await createSignInRule(root, {
         claim: 'org.role',
@@ -249,11 +326,12 @@ eachDatabase('sign-in at a provider', (kind) => {
       expect(await rolesOf(userId)).toEqual(['admin']);
       const second = await fixture.addUser('second', 'admin');
       await deleteSignInRule(second, rule.id);
-      await userOf(proofOf('ada'));
+      await expect(signIn(proofOf('ada'))).rejects.toMatchObject(refused);
       expect(await rolesOf(userId)).toEqual([]);
     });
 
     it('of one identity leave what those of another give', async () => {
+      await setSignInSetting(root, { newAccounts: 'always' });
       await createSignInRule(root, { claim: 'groups', value: 'dev', roles: ['manager'] });
       const dev = { groups: ['dev'] };
       const { userId } = await userOf(proofOf('ada', dev));

@@ -177,6 +177,20 @@ describe('OpenID Connect', () => {
     expect(await lastRefusal()).toBe('oidc: account disabled');
   });
 
+  it('asks at every sign-in for a domain that is named, and says so in plain words', async () => {
+    idp.person = { sub: 'leaver', preferred_username: 'leaver', email: 'leaver@corp.test', email_verified: true };
+    await createVisitor().signIn(hub.url, 'oidc');
+    await asAdmin('PATCH', '/settings/sign-in', { domains: ['elsewhere.test'] });
+    const visitor = createVisitor();
+    const { url, text } = await visitor.signIn(hub.url, 'oidc');
+    await asAdmin('PATCH', '/settings/sign-in', { domains: [] });
+    await expectRefused(visitor, url, 'not-allowed');
+    expect(text).toContain('You may not sign in here this way');
+    expect(await lastRefusal()).toBe('oidc: the e-mail address is of another domain');
+    await visitor.signIn(hub.url, 'oidc');
+    expect(await visitor.whoami(hub.url)).toBe('leaver');
+  });
+
   it('refuses the state of another browser, and a callback that nobody began', async () => {
     const begun = createVisitor();
     const { url: start } = (await (await begun.begin(hub.url, 'oidc')).json()) as { url: string };

@@ -1,5 +1,5 @@
 'use client';
-// Whether somebody whom a provider knows and the hub does not gets an account.
+// Who gets an account by a provider's word, and who may still sign in by it.
 import { useState } from 'react';
 import { ApiError, api } from '@/app/_ui/api';
 import { Button } from '@/app/_ui/button';
@@ -55,7 +55,10 @@ export function NewAccounts({ initial, mayChange }: { initial: SignInSetting; ma
           }}
         >
           {error !== null && !domainFault && <ErrorNotice error={error} />}
-          <Field label="Somebody new gets an account">
+          <Field
+            label="Somebody new gets an account"
+            hint="If a rule matches: whoever has no password here needs one that matches at every sign-in."
+          >
             {(control) => (
               <Select
                 {...control}
@@ -69,7 +72,7 @@ export function NewAccounts({ initial, mayChange }: { initial: SignInSetting; ma
           <Field
             label="Only with a verified e-mail address at"
             optional
-            hint="Domains, such as example.org, with commas between them."
+            hint="Domains, such as example.org, with commas between them. Asked at every sign-in at a provider."
             error={domainFault}
           >
             {(control) => (
