@@ -2,7 +2,7 @@
 import { limitRefSchema } from '@/lib/limits/schema';
 import { auditExportSchema, auditQuerySchema, callQuerySchema } from '@/lib/telemetry/schema';
 import type { Operations } from './operation';
-import { page } from './page';
+import { page } from './paging';
 
 export const hubOperations: Operations = {
   '/api/v1/settings/secrets/rotate': {

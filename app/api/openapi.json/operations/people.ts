@@ -1,7 +1,7 @@
 // Users, their rights and ways in, and keys.
 import { z } from 'zod';
 import type { Operations } from './operation';
-import { page } from './page';
+import { page } from './paging';
 
 export const peopleOperations: Operations = {
   '/api/v1/settings/sign-in': {

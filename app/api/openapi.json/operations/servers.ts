@@ -1,7 +1,7 @@
 // Servers: their life, settings, documents and credentials.
 import { z } from 'zod';
 import type { Operation, Operations } from './operation';
-import { page } from './page';
+import { page } from './paging';
 
 const logQuery = z.object({
   after: z.number().int().min(0).default(0).optional().meta({ description: 'Only lines with a higher seq' }),

@@ -3,7 +3,7 @@ import { z } from 'zod';
 import { caseExportSchema, runQuerySchema, searchesQuerySchema } from '@/lib/quality/schema';
 import { endpointQuerySchema } from '@/lib/routing/schema';
 import type { Operations } from './operation';
-import { page } from './page';
+import { page } from './paging';
 
 export const toolsOperations: Operations = {
   '/api/v1/settings/tool-list': {
