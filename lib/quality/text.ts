@@ -19,7 +19,7 @@ interface ReadText {
 }
 
 const columns = ['query', 'expected', 'group', 'note'] as const;
-/** Between the tools of a cell: a name may hold spaces and commas. */
+/** Between the tools of a cell: a name may hold spaces and commas. Where one holds this too, the cell is a JSON array. */
 const separator = ';';
 const faultsMax = 200;
 
@@ -58,11 +58,27 @@ const entrySchema = z.preprocess((value) => {
   const { expected, group, note, ...rest } = value as Record<string, unknown>;
   return {
     ...rest,
-    expected: typeof expected === 'string' ? expected.split(separator).map((ref) => ref.trim()) : expected,
+    expected: typeof expected === 'string' ? toolsOf(expected) : expected,
     ...(group !== undefined && { group: group === '' ? null : group }),
     ...(note !== undefined && note !== null && { note }),
   };
 }, searchCaseInputSchema);
+
+/** No name of a server begins like an array. */
+function toolsOf(cell: string): unknown {
+  if (cell.trimStart().startsWith('[')) {
+    try {
+      return JSON.parse(cell);
+    } catch {
+      // Then it is no name of a tool either, and told as such.
+    }
+  }
+  return cell.split(separator).map((ref) => ref.trim());
+}
+
+function cellOfTools(expected: readonly string[]): string {
+  return expected.some((ref) => ref.includes(separator)) ? JSON.stringify(expected) : expected.join(separator);
+}
 
 function wordsOf({ issues: [issue] }: z.ZodError): string {
   if (!issue) return 'is no entry';
@@ -112,9 +128,16 @@ function* csvLines(text: string): Generator<Line> {
   }
 }
 
-/** The apostrophe by which a spreadsheet does not run a cell as a formula. */
+/** A cell with the apostrophe by which a spreadsheet does not run it as a formula, or that looks as if it had that. */
+const guarded = /^'+\s*[=+\-@\t\r]/;
+
 function withoutGuard(cell: string): string {
-  return /^'\s*[=+\-@\t\r]/.test(cell) ? cell.slice(1) : cell;
+  return guarded.test(cell) ? cell.slice(1) : cell;
+}
+
+/** What looks guarded by itself gets one more, to have its own left when it is read. */
+function withGuard(text: string): string {
+  return guarded.test(text) ? `'${text}` : text;
 }
 
 /** RFC 4180; a quote that is never closed ends with the text. */
@@ -155,7 +178,9 @@ function lastOfEach(cases: readonly ReadCase[]): ReadCase[] {
 
 export function writeCases(cases: readonly SearchCaseView[], format: CaseFormat): string {
   if (format === 'csv') {
-    const rows = cases.map(({ query, expected, group, note }) => [query, expected.join(separator), group, note]);
+    const rows = cases.map(({ query, expected, group, note }) =>
+      [query, cellOfTools(expected), group ?? '', note].map(withGuard),
+    );
     return [[...columns], ...rows].map((row) => `${row.map(csvCell).join(',')}\r\n`).join('');
   }
   return cases

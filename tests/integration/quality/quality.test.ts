@@ -162,12 +162,13 @@ eachDatabase('the quality of the search', (kind) => {
       const odd = [
         { query: '=1+1, "quoted"\nsecond line', expected: ['files/move/file', 'a/b c'], group: 'team', note: ' ; ' },
         { query: '文件 umbenennen', expected: ['files/read_file'], note: '-x' },
+        { query: "'=a formula in quotes", expected: ['files/one;two', 'files/[3]'], note: "''-x" },
       ];
       for (const each of odd) await createCase(root, each);
       const before = (await listCases(root)).map(({ query, expected, group, note }) => [query, expected, group, note]);
       for (const format of ['jsonl', 'csv'] as const) {
         const text = writeCases(await listCases(root), format);
-        expect(await importCases(root, { text })).toMatchObject({ added: 0, changed: 0, same: 2 });
+        expect(await importCases(root, { text })).toMatchObject({ added: 0, changed: 0, same: 3 });
         await root.db.delete(searchCases);
         await importCases(root, { text });
         const after = (await listCases(root)).map(({ query, expected, group, note }) => [query, expected, group, note]);
