@@ -31,6 +31,8 @@ export function CaseRow({ entry, result, onEdit }: CaseRowProps) {
             {[group && `in ${group}`, note].filter(Boolean).join(', ')}
           </p>
         )}
+        {/* On a phone there is no room beside the place. */}
+        <Change result={result} className="mt-1 md:hidden" />
       </Td>
       <Td className="w-1/2 max-w-0 max-md:hidden">
         <p className="truncate font-mono text-[0.75rem]" title={expected.join(', ')}>
@@ -98,16 +100,19 @@ const changeTones = { better: 'ok', worse: 'bad' } as const;
 function Place({ result }: { result: RunEntry | undefined }) {
   if (!result) return <span className="text-muted-foreground">not measured</span>;
   if (result.void) return <Badge tone="warn">no tool there</Badge>;
-  const place = result.rank === null ? 'not found' : String(result.rank);
-  const { change, before } = result;
   return (
     <span className="flex items-center gap-2">
-      <span className="figures">{place}</span>
-      {(change === 'better' || change === 'worse') && (
-        <Badge tone={changeTones[change]}>
-          {change}, was {before ?? 'not found'}
-        </Badge>
-      )}
+      <span className="figures">{result.rank ?? 'not found'}</span>
+      <Change result={result} className="max-md:hidden" />
     </span>
+  );
+}
+
+function Change({ result, className }: { result: RunEntry | undefined; className: string }) {
+  if (result?.change !== 'better' && result?.change !== 'worse') return null;
+  return (
+    <Badge tone={changeTones[result.change]} className={className}>
+      {result.change}, was {result.before ?? 'not found'}
+    </Badge>
   );
 }

@@ -40,7 +40,7 @@ function Tile({ label, figures, common, of }: TileProps) {
   return (
     <div className="min-w-0 bg-card px-4 py-3">
       <dt className="text-caption text-muted-foreground">{label}</dt>
-      <dd className="mt-1 flex flex-wrap items-end justify-between gap-x-3">
+      <dd className="mt-1 flex flex-wrap gap-x-3 max-lg:flex-col lg:items-end lg:justify-between">
         <span className="text-figure">{shown(figures[of])}</span>
         {common && (
           <span className="text-caption font-normal text-muted-foreground">

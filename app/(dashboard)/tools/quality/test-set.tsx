@@ -109,7 +109,7 @@ export function TestSet({ mayChange, onEdit }: TestSetProps) {
       <div className="mb-3 flex flex-wrap items-center gap-2">
         <p className="flex-1 basis-40 text-table text-muted-foreground" role="status">
           {run.progress
-            ? `Measuring: ${run.progress.done} of ${run.progress.total || cases.data.length}`
+            ? `Measuring: ${run.progress.done.toLocaleString('en')} of ${plural(run.progress.total || cases.data.length, 'request')}`
             : `${plural(cases.data.length, 'request')}${filter === 'all' ? '' : `, ${wanted.length} shown`}`}
         </p>
         {data && (
