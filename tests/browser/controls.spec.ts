@@ -1,5 +1,6 @@
 // Every button that changes something, pressed in the browser and judged by what the hub then does: servers, keys,
 // groups, runs, theme, session.
+import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { gzipSync } from 'node:zlib';
 import { Client } from '@modelcontextprotocol/sdk/client/index.js';
@@ -9,6 +10,7 @@ import { expect, type Page, test } from '@playwright/test';
 import { type EmbeddingsServer, startEmbeddingsServer } from '../support/embeddings-server';
 import { isAccessible, isGood } from '../support/good-page';
 import { type Hub, startHub } from '../support/hub';
+import { rest as ask } from '../support/hub-client';
 import { visit } from '../support/visit';
 
 const program = (name: string) =>
@@ -169,6 +171,12 @@ test('the page of tools says when they are found by words alone, and what to do'
   embeddings.fault = null;
 });
 
+/** Requests of the test set, and where the search found their right tools. */
+const entry = (request: string) => page.getByRole('row').filter({ hasText: request });
+const latestRun = () => page.getByRole('region', { name: 'Latest measurement' });
+const firstHit = async (query: string): Promise<string | undefined> =>
+  (await ask(hub, 'POST', '/tools/search', { query })).json.hits[0]?.id;
+
 test('a request that found nothing gets its right tool, and the search is measured by it', async () => {
   const search = () =>
     fetch(`${hub.url}/api/v1/tools/search`, {
@@ -202,16 +210,15 @@ test('a request that found nothing gets its right tool, and the search is measur
   await expect(name).toBeFocused();
 
   await page.getByRole('tab', { name: 'Test set' }).click();
-  const entry = (request: string) => page.getByRole('row').filter({ hasText: request });
+  const figures = latestRun();
   await expect(entry('read the whole graph')).toContainText('not measured');
-  const figures = page.getByRole('region', { name: 'Latest measurement' });
   await page.getByRole('button', { name: 'Measure' }).click();
   await expect(figures).toContainText('1 of 1 request counted');
   await expect(figures.getByRole('definition').first()).toHaveText('100%');
   await expect(entry('read the whole graph').getByRole('cell').nth(2)).toHaveText('1');
 
   await page.getByRole('button', { name: 'Import' }).click();
-  const lines = ['query,expected', 'fold the laundry,home/fold', 'draw a picture,'];
+  const lines = ['query,expected,note', 'fold the laundry,home/fold,"twice, by ""B"""', 'draw a picture,,'];
   await dialog.getByLabel('Text').fill(lines.join('\n'));
   await dialog.getByRole('button', { name: 'Check' }).click();
   await expect(dialog.getByRole('alert')).toContainText('line 3: expected');
@@ -229,9 +236,122 @@ test('a request that found nothing gets its right tool, and the search is measur
   await dialog.getByLabel('Right tools').fill('memory/delete_relations');
   await dialog.getByRole('button', { name: 'Save' }).click();
   await expect(entry('fold the laundry')).toContainText('not measured');
+});
+
+test('what a change of tools makes better and worse is shown request by request', async () => {
+  const overlays = {
+    open_nodes: { name: 'read_whole_graph', description: 'Read the whole graph.' },
+    delete_relations: { description: 'Folds the laundry.' },
+  };
+  await page.getByRole('button', { name: 'Measure' }).click();
+  await expect(latestRun()).toContainText('2 of 2 requests counted');
+  await expect(entry('fold the laundry').getByRole('cell').nth(2)).toHaveText('not found');
+  for (const [tool, overlay] of Object.entries(overlays)) {
+    expect((await ask(hub, 'PUT', `/servers/memory/tools/${tool}/overlay`, overlay)).status).toBe(200);
+  }
+  await expect.poll(() => firstHit('fold the laundry')).toBe('memory__delete_relations');
+  await page.getByRole('button', { name: 'Measure' }).click();
+  await expect(latestRun()).toContainText(
+    'over 2 requests of both: 1 better, 1 worse, with another engine or other tools',
+  );
+  await expect(latestRun().getByRole('definition').first()).toContainText('50% → 50%');
+  await expect(entry('fold the laundry').getByRole('cell').nth(2)).toHaveText('1better, was not found');
+  await expect(entry('read the whole graph').getByRole('cell').nth(2)).toHaveText('2worse, was 1');
+  await isGood(page, 'quality-changes');
+  const shown = page.getByLabel('Requests to show');
+  await shown.selectOption({ label: 'Worse than before' });
+  await expect(entry('fold the laundry')).toHaveCount(0);
+  await expect(entry('read the whole graph')).toBeVisible();
+  await shown.selectOption({ label: 'Better than before' });
+  await expect(entry('read the whole graph')).toHaveCount(0);
+  await expect(entry('fold the laundry')).toBeVisible();
+  await shown.selectOption({ label: 'All requests' });
+  for (const tool of Object.keys(overlays)) {
+    expect((await ask(hub, 'DELETE', `/servers/memory/tools/${tool}/overlay`)).status).toBe(204);
+  }
+});
+
+test('a test set that was exported comes back as it was', async () => {
+  const dialog = page.getByRole('dialog');
+  const download = async (label: string) => {
+    await page.getByRole('button', { name: 'Export' }).click();
+    const [file] = await Promise.all([
+      page.waitForEvent('download'),
+      page.getByRole('menuitem', { name: label }).click(),
+    ]);
+    return { name: file.suggestedFilename(), text: readFileSync(await file.path(), 'utf8') };
+  };
+  const csv = await download('As CSV');
+  expect(csv.name).toMatch(/^search-cases-\d{4}-\d\d-\d\d\.csv$/);
+  expect(csv.text.split('\r\n')).toEqual([
+    'query,expected,group,note',
+    'read the whole graph,memory/read_graph,,',
+    'fold the laundry,memory/delete_relations,,"twice, by ""B"""',
+    '',
+  ]);
+  const json = await download('As lines of JSON');
+  expect(json.name).toMatch(/^search-cases-\d{4}-\d\d-\d\d\.jsonl$/);
+  const written = json.text.trimEnd().split('\n');
+  expect(written.map((line) => JSON.parse(line))).toEqual([
+    { query: 'read the whole graph', expected: ['memory/read_graph'] },
+    { query: 'fold the laundry', expected: ['memory/delete_relations'], note: 'twice, by "B"' },
+  ]);
+
   await page.getByRole('button', { name: 'Remove “fold the laundry”' }).click();
   await page.getByRole('alertdialog').getByRole('button', { name: 'Remove' }).click();
   await expect(entry('fold the laundry')).toHaveCount(0);
+  for (const [{ text }, told, verb] of [
+    [csv, '1 new, 0 changed, 1 there already', 'Import'],
+    [json, '0 new, 0 changed, 2 there already', 'Cancel'],
+  ] as const) {
+    await page.getByRole('button', { name: 'Import' }).click();
+    await dialog.getByLabel('Text').fill(text);
+    await dialog.getByRole('button', { name: 'Check' }).click();
+    await expect(dialog.getByRole('status')).toContainText(told);
+    await dialog.getByRole('button', { name: verb }).click();
+    await expect(dialog).toHaveCount(0);
+    await expect(entry('fold the laundry')).toContainText('twice, by "B"');
+  }
+  expect((await download('As CSV')).text).toBe(csv.text);
+});
+
+test('a measurement under way is cancelled by its button and by leaving, and nothing of it is kept', async () => {
+  const runs = async () => (await ask(hub, 'GET', '/tools/runs')).json.data.map(({ id }: { id: string }) => id);
+  const before = await runs();
+  const many = Array.from({ length: 1_998 }, (_, at) => ({ query: `request ${at}`, expected: ['memory/read_graph'] }));
+  const text = many.map((each) => JSON.stringify(each)).join('\n');
+  expect((await ask(hub, 'POST', '/tools/cases/import', { text })).json).toMatchObject({ added: 1_998 });
+  // With such a service the whole set takes more than a minute.
+  embeddings.takesMs = 200;
+  await visit(page, `${hub.url}/tools/quality?view=test`);
+  const progress = page.getByRole('status').filter({ hasText: /^Measuring: [1-9]\d* of 2,000 requests$/ });
+  const measure = page.getByRole('button', { name: 'Measure' });
+  /** For each request the worker asks the service: when it has asked nothing more for three times as long as that takes. */
+  const isOver = async () => {
+    let asked = -1;
+    const asksNoMore = () => {
+      const before = asked;
+      asked = embeddings.requests.length;
+      return asked === before;
+    };
+    await expect.poll(asksNoMore, { intervals: [600], timeout: 5_000 }).toBe(true);
+  };
+  await measure.click();
+  await expect(progress).toBeVisible();
+  expect((await ask(hub, 'POST', '/tools/runs')).json).toMatchObject({ status: 429, code: 'BUSY' });
+  await page.getByRole('button', { name: 'Cancel', exact: true }).click();
+  await expect(page.getByText('Cancelled: nothing of it is kept')).toBeVisible();
+  await expect(measure).toBeFocused();
+  await expect(page.getByRole('status').filter({ hasText: /^2,000 requests$/ })).toBeVisible();
+  await isOver();
+
+  await measure.click();
+  await expect(progress).toBeVisible();
+  await page.getByRole('link', { name: 'Playground', exact: true }).click();
+  await expect(page.getByRole('heading', { name: 'Playground', level: 1 })).toBeVisible();
+  await isOver();
+  embeddings.takesMs = 0;
+  expect(await runs()).toEqual(before);
 });
 
 test('a tool that changed is held, shows what is new, and is served again once it is approved', async () => {

@@ -24,6 +24,8 @@ export interface EmbeddingsServer {
   fault: EmbeddingFaultKind | null;
   /** Length of its vectors. */
   dimension: number;
+  /** How long it computes over a request. */
+  takesMs: number;
   /** Seconds or a date, with `busy`. */
   retryAfter: string | null;
   /** A batch that holds such a text is refused. */
@@ -87,7 +89,8 @@ export async function startEmbeddingsServer(key: string | null = null): Promise<
         response.destroy();
         return;
     }
-    const { refuses, batchMax } = server;
+    const { refuses, batchMax, takesMs } = server;
+    if (takesMs > 0) await new Promise((resolve) => setTimeout(resolve, takesMs));
     if (inputs.length > batchMax) return fail(413, `batch size ${inputs.length} > ${batchMax}`);
     if (refuses && inputs.some((each) => refuses.test(each))) return fail(400, 'input is too long');
     const dimension = server.fault === 'other-dimension' ? server.dimension + 1 : server.dimension;
@@ -112,6 +115,7 @@ export async function startEmbeddingsServer(key: string | null = null): Promise<
     url: `http://127.0.0.1:${(http.address() as AddressInfo).port}/v1`,
     fault: null,
     dimension: 96,
+    takesMs: 0,
     retryAfter: null,
     refuses: null,
     batchMax: 2048,

@@ -62,14 +62,14 @@ beforeAll(async () => {
 
 afterAll(() => hub?.stop());
 
-/** Signs in as the first admin. @returns the cookie */
-async function signIn(): Promise<string> {
+/** @returns the cookie */
+async function signIn(who = hub.admin): Promise<string> {
   const csrf = await visit('/api/auth/csrf');
   const jar = csrf.headers.getSetCookie().map((each) => each.split(';')[0]);
   const signedIn = await visit('/api/auth/callback/credentials', {
     method: 'POST',
     headers: { origin: hub.url, cookie: jar.join('; '), 'content-type': 'application/x-www-form-urlencoded' },
-    body: new URLSearchParams({ ...hub.admin, csrfToken: csrf.json.csrfToken, json: 'true' }),
+    body: new URLSearchParams({ ...who, csrfToken: csrf.json.csrfToken, json: 'true' }),
   });
   return signedIn.headers
     .getSetCookie()
@@ -562,6 +562,146 @@ async function framesDuring(run: () => Promise<unknown>, name = 'made'): Promise
   }
   return received.join('\n');
 }
+
+describe('the search, measured over REST', () => {
+  const steps = { accept: 'application/x-ndjson' };
+  const runs = async () => (await ask('GET', '/tools/runs')).json.data as { id: string; actor: string }[];
+  const importCases = (lines: object[]) =>
+    ask('POST', '/tools/cases/import', { text: lines.map((each) => JSON.stringify(each)).join('\n') });
+
+  /** A run that has told its first step, begun as soon as no other is under way. */
+  async function begin(key = hub.apiKey) {
+    const own = new AbortController();
+    const headers = { ...steps, authorization: `Bearer ${key}` };
+    const post = () => fetch(`${hub.url}/api/v1/tools/runs`, { method: 'POST', headers, signal: own.signal });
+    let response = await post();
+    const isFree = async () => {
+      if (response.status !== 429) return true;
+      await response.text();
+      response = await post();
+      return false;
+    };
+    await until(isFree, 5_000, hub.logs);
+    expect([response.status, response.headers.get('content-type')]).toEqual([200, steps.accept]);
+    const reader = response.body?.pipeThrough(new TextDecoderStream()).getReader();
+    let text = '';
+    const more = async () => {
+      const { done, value } = (await reader?.read()) ?? { done: true };
+      text += value ?? '';
+      return !done;
+    };
+    while (!text.includes('\n')) expect(await more()).toBe(true);
+    const lines = () =>
+      text
+        .trimEnd()
+        .split('\n')
+        .map((line) => JSON.parse(line));
+    const rest = async () => {
+      while (await more());
+      return lines();
+    };
+    return { lines, rest, leave: () => own.abort() };
+  }
+
+  it('needs a test set, tells how far it is, is kept, and is compared with the run before', async () => {
+    expectProblem(await ask('POST', '/tools/runs'), 409, 'CONFLICT');
+    const cases = [
+      { query: 'fold the laundry', expected: ['filed/pid'], note: 'from support' },
+      { query: 'walk the dog', expected: ['home/walk'] },
+    ];
+    expect((await importCases(cases)).json).toMatchObject({ added: 2, unmatched: 1 });
+    const first = await ask('POST', '/tools/runs');
+    expect([first.status, first.json]).toEqual([
+      200,
+      expect.objectContaining({
+        actor: expect.stringContaining('admin'),
+        figures: { cases: 2, counted: 1, flagged: 1, hit1: 0, hit5: 0, hit10: 0, mrr: 0 },
+        against: null,
+      }),
+    ]);
+    const overlay = { description: 'Folds the laundry.' };
+    expect((await ask('PUT', '/servers/filed/tools/pid/overlay', overlay)).status).toBe(200);
+    const firstHit = async () => (await ask('POST', '/tools/search', { query: 'fold the laundry' })).json.hits[0]?.id;
+    await until(async () => (await firstHit()) === 'filed__pid', 5_000, hub.logs);
+    const told = await (await begin()).rest();
+    const run = told.pop();
+    expect(told[0]).toEqual({ done: 0, total: 2 });
+    expect(run).toMatchObject({
+      figures: { counted: 1, hit1: 1, mrr: 1 },
+      against: { id: first.json.id },
+      common: { cases: 1, before: { hit1: 0 }, now: { hit1: 1 } },
+    });
+    expect(run.fingerprint).not.toBe(first.json.fingerprint);
+    expect(run.entries).toEqual([
+      expect.objectContaining({ query: 'fold the laundry', before: null, rank: 1, change: 'better', void: false }),
+      expect.objectContaining({ query: 'walk the dog', missing: ['home/walk'], rank: null, change: 'new', void: true }),
+    ]);
+    expect((await ask('GET', `/tools/runs/${run.id}`)).json).toEqual(run);
+    expect((await runs()).map(({ id }) => id)).toEqual([run.id, first.json.id]);
+    expect((await ask('DELETE', '/servers/filed/tools/pid/overlay')).status).toBe(204);
+
+    for (const [format, type] of [
+      ['jsonl', 'application/x-ndjson'],
+      ['csv', 'text/csv; charset=utf-8'],
+    ]) {
+      const { headers, text } = await ask('GET', `/tools/cases/export?format=${format}`);
+      expect(headers.get('content-type')).toBe(type);
+      expect(headers.get('content-disposition')).toMatch(
+        new RegExp(`^attachment; filename="search-cases-\\d{4}-\\d\\d-\\d\\d\\.${format}"$`),
+      );
+      expect((await ask('POST', '/tools/cases/import', { text })).json).toMatchObject({
+        added: 0,
+        changed: 0,
+        same: 2,
+      });
+    }
+  });
+
+  it('is for those who may change settings, is looked at by those who see all tools, and by nobody else', async () => {
+    const runsOf = async (role: string) => {
+      const made = (await ask('POST', '/users', { username: `of-${role}`, roles: [role] })).json;
+      const chosen = { token: made.link.token, newPassword: `the password of a ${role}` };
+      const headers = { origin: hub.url, 'content-type': 'application/json' };
+      await visit('/api/v1/password-reset', { method: 'POST', headers, body: JSON.stringify(chosen) });
+      const cookie = await signIn({ username: `of-${role}`, password: chosen.newPassword });
+      const asked = (method: string) => visit('/api/v1/tools/runs', { method, headers: { origin: hub.url, cookie } });
+      const answers = [await asked('GET'), await asked('POST')];
+      expect((await ask('DELETE', `/users/${made.user.id}`)).status).toBe(204);
+      return answers;
+    };
+    const [read, refused] = await runsOf('manager');
+    expect(read?.json.data).toHaveLength(2);
+    expectProblem(refused as Answer, 403, 'FORBIDDEN');
+    for (const answer of await runsOf('user')) expectProblem(answer, 403, 'FORBIDDEN');
+    for (const method of ['GET', 'POST']) {
+      expectProblem(await visit('/api/v1/tools/runs', { method }), 401, 'UNAUTHENTICATED');
+    }
+    expect(await runs()).toHaveLength(2);
+  });
+
+  it('is one at a time, ends with who asked or their key, and is kept only when it is whole', async () => {
+    // Long requests, so that the whole set takes seconds.
+    const words = (at: number) => Array.from({ length: 320 }, (_, word) => `w${(at * 31 + word) % 997}x`).join(' ');
+    const many = Array.from({ length: 1_998 }, (_, at) => ({ query: `${at} ${words(at)}`, expected: ['filed/echo'] }));
+    expect((await importCases(many)).json).toMatchObject({ added: 1_998 });
+    const before = await runs();
+    const left = await begin();
+    expect(left.lines()[0]).toEqual({ done: 0, total: 2_000 });
+    const second = await ask('POST', '/tools/runs', undefined, steps);
+    expectProblem(second, 429, 'BUSY');
+    expect(second.headers.get('retry-after')).toMatch(/^\d+$/);
+    left.leave();
+    const leftAt = fairNow();
+    const measurer = (await ask('POST', '/keys', { name: 'measurer' })).json;
+    const cut = await begin(measurer.secret);
+    expect(fairNow() - leftAt).toBeLessThan(1_000);
+    expect((await ask('DELETE', `/keys/${measurer.key.id}`)).status).toBe(204);
+    expect((await cut.rest()).pop()).toMatchObject({ error: { status: 401, code: 'UNAUTHENTICATED' } });
+    const last = await begin();
+    last.leave();
+    expect(await runs()).toEqual(before);
+  });
+});
 
 describe('stored secrets', () => {
   it('are put under a new key by who may, while servers run, and none of them is restarted', async () => {
