@@ -7,7 +7,7 @@ import { StreamableHTTPClientTransport } from '@modelcontextprotocol/sdk/client/
 import type { Hub } from '../../tests/support/hub';
 import { here, load, median, ofHub, type Stage, say, table } from './support';
 
-const rounds = 3;
+const rounds = 7;
 const seconds = 5;
 const warmup = 1;
 const callsPerSecond = 100;
