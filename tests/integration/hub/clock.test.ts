@@ -2,7 +2,7 @@
 // promised by date (keys with an expiry) goes by it; all durations go by the monotonic clock.
 import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { expect, it, onTestFinished } from 'vitest';
+import { expect, it } from 'vitest';
 import { root } from '../../../scripts/prepare.mjs';
 import { fairNow } from '../../support/fair-clock';
 import { type Hub, startHub } from '../../support/hub';
@@ -23,51 +23,54 @@ function jump(to: Hub, ms: number): void {
 }
 
 // Side by side: both watch for a while whether anything happens.
-it.concurrent.each([
+it.concurrent.for([
   ['ahead', hourMs],
   ['back', -hourMs],
-])('an hour %s: nothing expires, nothing is restarted, nothing is cut off [F-HUB-04]', async (_where, ms) => {
-  const hub = await startHub({
-    config: {
-      mcpServers: {
-        good: fixture('good', { timeoutMs: 60_000 }),
-        spent: fixture('crash-at-start', { limits: { restartsPerHour: 0 } }),
+] as const)(
+  'an hour %s: nothing expires, nothing is restarted, nothing is cut off [F-HUB-04]',
+  async ([, ms], { onTestFinished }) => {
+    const hub = await startHub({
+      config: {
+        mcpServers: {
+          good: fixture('good', { timeoutMs: 60_000 }),
+          spent: fixture('crash-at-start', { limits: { restartsPerHour: 0 } }),
+        },
       },
-    },
-    env: { NODE_OPTIONS: `--require ${join(root, 'tests/support/clock-jump.cjs')}` },
-  });
-  onTestFinished(() => hub.stop());
-  const { url } = hub;
-  const good = await untilShown(hub, 'good', ({ state, tools }) => state === 'ready' && tools > 0, 20_000);
-  const spent = await untilShown(hub, 'spent', ({ state }) => state === 'crashed', 20_000);
-  const programs = (['database', 'worker'] as const).map((part) => hub.pid(part));
-  const session = await openSession(hub);
-  const underWay = session.call('good__sleep', { ms: 6_000 });
-  const begun = fairNow();
+      env: { NODE_OPTIONS: `--require ${join(root, 'tests/support/clock-jump.cjs')}` },
+    });
+    onTestFinished(() => hub.stop());
+    const { url } = hub;
+    const good = await untilShown(hub, 'good', ({ state, tools }) => state === 'ready' && tools > 0, 20_000);
+    const spent = await untilShown(hub, 'spent', ({ state }) => state === 'crashed', 20_000);
+    const programs = (['database', 'worker'] as const).map((part) => hub.pid(part));
+    const session = await openSession(hub);
+    const underWay = session.call('good__sleep', { ms: 6_000 });
+    const begun = fairNow();
 
-  jump(hub, ms);
-  for (let at = 0; fairNow() - begun < watchedMs; at += 1) {
-    const { json } = await session.call('good__echo', { text: `at ${at}` });
-    expect(json.result.content[0].text).toBe(`at ${at}`);
-    await until(() => fairNow() - begun > (at + 1) * 250, 1_000);
-  }
-  expect((await underWay).json.result.content[0].text).toBe('slept 6000');
-  const now = await statuses(hub);
-  expect(now.good).toMatchObject({ state: 'ready', instances: [{ pid: good.instances[0]?.pid, restarts: 0 }] });
-  // Its next attempt is an hour away by the clock that does not jump.
-  expect(now.spent).toMatchObject({ state: 'crashed', attempt: spent.attempt, lastExit: spent.lastExit });
-  expect((await fetch(`${url}/readyz`)).status).toBe(200);
-  expect((await openSession(hub)).id).toBeTruthy();
-  expect(programs).toEqual((['database', 'worker'] as const).map((part) => hub.pid(part)));
-  const complaints = hub
-    .logs()
-    .split('\n')
-    .filter((line) => /"level":[456]0/.test(line) && !line.includes('A new master key'));
-  expect(complaints).toEqual([]);
+    jump(hub, ms);
+    for (let at = 0; fairNow() - begun < watchedMs; at += 1) {
+      const { json } = await session.call('good__echo', { text: `at ${at}` });
+      expect(json.result.content[0].text).toBe(`at ${at}`);
+      await until(() => fairNow() - begun > (at + 1) * 250, 1_000);
+    }
+    expect((await underWay).json.result.content[0].text).toBe('slept 6000');
+    const now = await statuses(hub);
+    expect(now.good).toMatchObject({ state: 'ready', instances: [{ pid: good.instances[0]?.pid, restarts: 0 }] });
+    // Its next attempt is an hour away by the clock that does not jump.
+    expect(now.spent).toMatchObject({ state: 'crashed', attempt: spent.attempt, lastExit: spent.lastExit });
+    expect((await fetch(`${url}/readyz`)).status).toBe(200);
+    expect((await openSession(hub)).id).toBeTruthy();
+    expect(programs).toEqual((['database', 'worker'] as const).map((part) => hub.pid(part)));
+    const complaints = hub
+      .logs()
+      .split('\n')
+      .filter((line) => /"level":[456]0/.test(line) && !line.includes('A new master key'));
+    expect(complaints).toEqual([]);
 
-  // It really jumped, and whoever ends now is started again after the usual second.
-  await session.call('good__exit', { code: 1 });
-  const { lastExit } = await untilShown(hub, 'good', ({ lastExit: exit }) => exit !== null);
-  expect(Math.abs(Date.parse(lastExit?.at ?? '') - Date.now() - ms)).toBeLessThan(60_000);
-  await untilShown(hub, 'good', ({ state }) => state === 'ready', 10_000);
-});
+    // It really jumped, and whoever ends now is started again after the usual second.
+    await session.call('good__exit', { code: 1 });
+    const { lastExit } = await untilShown(hub, 'good', ({ lastExit: exit }) => exit !== null);
+    expect(Math.abs(Date.parse(lastExit?.at ?? '') - Date.now() - ms)).toBeLessThan(60_000);
+    await untilShown(hub, 'good', ({ state }) => state === 'ready', 10_000);
+  },
+);
