@@ -8,8 +8,8 @@ const shared = { resolve: { alias: { '@/': `${root}/` } }, root };
 
 export default defineConfig({
   test: {
-    // Two to a core: files that start whole hubs or wait for time-outs leave it to others for a third of their time.
-    maxWorkers: 4,
+    // Integration files start whole hubs, which wait a third of the time; four at once only slow each other down.
+    maxWorkers: 3,
     projects: [
       {
         ...shared,
