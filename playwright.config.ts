@@ -11,7 +11,7 @@ export default defineConfig({
   outputDir: 'test-results',
   use: {
     viewport: { width: 1280, height: 800 },
-    trace: { mode: 'retain-on-failure', screenshots: false },
+    trace: 'off', // `--trace retain-on-failure` when one is wanted: each step would cost a picture of the page
     contextOptions: { reducedMotion: 'reduce' },
     launchOptions: {
       executablePath: process.env.MCPHUB_TEST_CHROMIUM ?? '/usr/bin/chromium',

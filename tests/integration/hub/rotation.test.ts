@@ -5,7 +5,7 @@ import { randomBytes } from 'node:crypto';
 import { renameSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { eq, sql } from 'drizzle-orm';
-import { afterAll, beforeAll, expect, it } from 'vitest';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { servers, users } from '../../../drizzle/schema';
 import { type Ctx, createVault, loadKeyring } from '../../../lib/access';
 import { loadUser } from '../../../lib/access/identities';
@@ -17,7 +17,7 @@ import type { Bus } from '../../../lib/events/bus';
 import { createServer, getServer, listDesired, listServers, updateServer } from '../../../lib/servers';
 import type { ServerInput } from '../../../lib/servers/schema';
 import { root } from '../../../scripts/prepare.mjs';
-import { eachDatabase, openTestDatabase, silentLog, type TestDatabase } from '../../support/database';
+import { silentLog } from '../../support/database';
 import { type Hub, startHub } from '../../support/hub';
 import { openSession, statuses } from '../../support/hub-client';
 import { until } from '../../support/until';
@@ -27,9 +27,9 @@ const program = join(root, 'tests/support/servers/stdio.mjs');
 const secret = 'planted value of a variable';
 const many = 240;
 
-eachDatabase('secrets of a hub with two workers', (kind) => {
+// On the embedded database; what it says to a database is held on Postgres too, in tests of the vault.
+describe('secrets of a hub with two workers', () => {
   let hub: Hub;
-  let external: TestDatabase | undefined;
   let opened: Database;
   const source = { actor: { kind: 'system', id: 'test', name: 'test' }, requestId: 'test' };
   const control = () => createControlClient(socketPaths(hub.dataDir).worker);
@@ -44,20 +44,15 @@ eachDatabase('secrets of a hub with two workers', (kind) => {
   const idle = (name: string): ServerInput => ({ ...holder, name, enabled: false });
 
   async function start(more: { dataDir?: string } = {}): Promise<void> {
-    const env = { MCPHUB_WORKERS: '2', ...(external?.url && { DATABASE_URL: external.url }) };
-    hub = await startHub({ env, ...more });
+    hub = await startHub({ env: { MCPHUB_WORKERS: '2' }, ...more });
     await until(() => workersOf(hub).length === 2, 15_000, hub.logs);
     const socketDir = socketPaths(hub.dataDir).databaseDir;
-    opened = await openDatabase({ url: external?.url, socketDir, log: silentLog, wait: false });
+    opened = await openDatabase({ url: undefined, socketDir, log: silentLog, wait: false });
   }
-  beforeAll(async () => {
-    if (kind === 'postgres') external = await openTestDatabase(kind);
-    await start();
-  }, 300_000);
+  beforeAll(() => start(), 300_000);
   afterAll(async () => {
     await opened?.close();
     await hub?.stop();
-    await external?.close();
   });
 
   const keyring = () => loadKeyring({ MCPHUB_DATA_DIR: hub.dataDir });
