@@ -1,9 +1,9 @@
 'use client';
+// Chooses a password, and a name where there is none yet: for invites and for links to a new password.
 import { type FormEvent, useState } from 'react';
 import { ApiError, api } from '@/app/_ui/api';
 import { Button } from '@/app/_ui/button';
 import { Field } from '@/app/_ui/field';
-// Chooses a password, and a name where there is none yet: for invites and for links to a new password.
 import { hubPath } from '@/app/_ui/hub-path';
 import { Input } from '@/app/_ui/input';
 import { ErrorNotice, Notice } from '@/app/_ui/notice';

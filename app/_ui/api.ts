@@ -1,5 +1,4 @@
 // The browser's way to /api/v1: JSON both ways, and problem+json turned into an error that a page can show.
-
 import type { ErrorCode, Problem } from '@/lib/errors';
 import { hubPath } from './hub-path';
 

@@ -1,5 +1,4 @@
 // Reads an answer of /api/v1 that comes line by line, each a JSON value (application/x-ndjson).
-
 import { ApiError } from './api';
 import { hubPath } from './hub-path';
 

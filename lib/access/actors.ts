@@ -1,6 +1,5 @@
 // From a credential to an actor. Known credentials are answered from memory, because every MCP request asks; events
 // void what they touch at once, and nothing is believed for longer than a minute without the database.
-
 import { and, eq } from 'drizzle-orm';
 import { LRUCache } from 'lru-cache';
 import { apiKeys, browserSessions, oauthRecords } from '../../drizzle/schema';

@@ -3,7 +3,6 @@
 // first, so nothing of a request passes through here, and a connection that a killed worker had not taken yet is
 // taken by another. For the launcher it is "the worker".
 // Run: node dist/primary.mjs <number of workers>
-
 import cluster, { type Worker } from 'node:cluster';
 import { randomBytes } from 'node:crypto';
 import { dirname, join } from 'node:path';

@@ -1,5 +1,4 @@
 // The door of this folder: the hub as an OAuth client of servers, and what their connections prove themselves with.
-
 import type { Opener } from '../../lib/access/vault/envelope';
 import type { Vault } from '../../lib/access/vault/seal';
 import { createGivenUpStore } from '../../lib/credentials/given-up';

@@ -1,6 +1,5 @@
 // Which client the hub is to an authorization server, in the order of the specification (basic/authorization/
 // client-registration, 2026-07-28): as entered by hand, by a metadata document, or registered by itself.
-
 import type { OAuthSetting } from '../../lib/credentials/schema';
 import type { SignInStore } from '../../lib/credentials/sign-ins';
 import { HubError } from '../../lib/errors';

@@ -1,6 +1,5 @@
 // Requests of the revision 2026-07-28, each of which stands for itself: what goes into its `_meta` (basic/index,
 // per-request protocol fields) and, over HTTP, into its headers (basic/transports/streamable-http, request metadata).
-
 import { encodeHeaderValue, type HeaderParam, headersOfArguments } from './header-params';
 import type { ClientInfo, ClientSide } from './types';
 

@@ -1,9 +1,9 @@
 'use client';
+// One's own connection to a server: what will happen, and the one button that does it.
 import { type FormEvent, useState } from 'react';
 import { ApiError, api } from '@/app/_ui/api';
 import { Button, buttonClass } from '@/app/_ui/button';
 import { Field } from '@/app/_ui/field';
-// One's own connection to a server: what will happen, and the one button that does it.
 import { hubPath } from '@/app/_ui/hub-path';
 import { Input } from '@/app/_ui/input';
 import { ErrorNotice, Notice } from '@/app/_ui/notice';

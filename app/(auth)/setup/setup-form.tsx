@@ -1,11 +1,11 @@
 'use client';
+// Creates the first admin and signs in as it.
 import { zodResolver } from '@hookform/resolvers/zod';
 import { useState } from 'react';
 import { useForm } from 'react-hook-form';
 import type { z } from 'zod';
 import { Button } from '@/app/_ui/button';
 import { Field } from '@/app/_ui/field';
-// Creates the first admin and signs in as it.
 import { hubPath } from '@/app/_ui/hub-path';
 import { Input } from '@/app/_ui/input';
 import { Notice } from '@/app/_ui/notice';

@@ -1,8 +1,8 @@
 'use client';
+// Name and password and, for those who have a second factor, a code as the second step.
 import { type FormEvent, useState } from 'react';
 import { Button } from '@/app/_ui/button';
 import { Field } from '@/app/_ui/field';
-// Name and password and, for those who have a second factor, a code as the second step.
 import { hubPath } from '@/app/_ui/hub-path';
 import { Input } from '@/app/_ui/input';
 import { Notice } from '@/app/_ui/notice';

@@ -1,8 +1,8 @@
 'use client';
+// The servers at which one signs in for oneself.
 import { CircleCheck, KeyRound, TriangleAlert } from 'lucide-react';
 import { Badge } from '@/app/_ui/badge';
 import { buttonClass } from '@/app/_ui/button';
-// The servers at which one signs in for oneself.
 import { hubPath } from '@/app/_ui/hub-path';
 import { Panel, PanelHeader } from '@/app/_ui/panel';
 import { RelativeTime } from '@/app/_ui/relative-time';

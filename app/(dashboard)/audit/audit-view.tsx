@@ -1,10 +1,10 @@
 'use client';
+// The audit trail: who changed what, and who signed in. Filters and the open entry live in the URL.
 import { Download, FileClock } from 'lucide-react';
 import { debounce, parseAsString, useQueryStates } from 'nuqs';
 import { useId, useMemo } from 'react';
 import { Button, buttonClass } from '@/app/_ui/button';
 import { EmptyState } from '@/app/_ui/empty-state';
-// The audit trail: who changed what, and who signed in. Filters and the open entry live in the URL.
 import { hubPath } from '@/app/_ui/hub-path';
 import { Input } from '@/app/_ui/input';
 import { ErrorNotice } from '@/app/_ui/notice';

@@ -1,9 +1,9 @@
 'use client';
+// Three steps: what to connect to, a key, and the client's own configuration.
 import { KeyRound } from 'lucide-react';
 import { useRouter } from 'next/navigation';
 import { parseAsString, parseAsStringLiteral, useQueryStates } from 'nuqs';
 import { useState } from 'react';
-// Three steps: what to connect to, a key, and the client's own configuration.
 import { answered } from '@/app/_ui/answered';
 import { Button } from '@/app/_ui/button';
 import { CopyButton } from '@/app/_ui/copy-button';

@@ -1,10 +1,10 @@
 'use client';
+// The groups: which servers each offers, to whom, and at which URL.
 import { useQuery, useQueryClient } from '@tanstack/react-query';
 import { Plus, SquareStack } from 'lucide-react';
 import Link from 'next/link';
 import { useRouter } from 'next/navigation';
 import { parseAsBoolean, useQueryState } from 'nuqs';
-// The groups: which servers each offers, to whom, and at which URL.
 import { answered } from '@/app/_ui/answered';
 import { api, type Page } from '@/app/_ui/api';
 import { Button, buttonClass } from '@/app/_ui/button';

@@ -1,6 +1,6 @@
 'use client';
-import { useState } from 'react';
 // What a new key is for: its name, until when it works, what it may reach, and whether it may only read.
+import { useState } from 'react';
 import { answered } from '@/app/_ui/answered';
 import { DialogActions, DialogBody, DialogForm } from '@/app/_ui/dialog';
 import { Field } from '@/app/_ui/field';

@@ -1,9 +1,9 @@
 'use client';
+// API keys: who has one, what for, and when it was last used.
 import { useQuery, useQueryClient } from '@tanstack/react-query';
 import { KeyRound, Plus } from 'lucide-react';
 import { parseAsBoolean, useQueryState } from 'nuqs';
 import { useState } from 'react';
-// API keys: who has one, what for, and when it was last used.
 import { answered } from '@/app/_ui/answered';
 import { api, type Page } from '@/app/_ui/api';
 import { Badge } from '@/app/_ui/badge';

@@ -1,6 +1,6 @@
 'use client';
-import { useState } from 'react';
 // Gives a key a new secret: asks how long the old one goes on working, then shows the new one once.
+import { useState } from 'react';
 import { answered } from '@/app/_ui/answered';
 import { Button } from '@/app/_ui/button';
 import { Dialog, DialogBody, DialogClose, DialogContent, DialogDone, DialogFooter } from '@/app/_ui/dialog';

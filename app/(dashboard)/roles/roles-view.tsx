@@ -1,10 +1,10 @@
 'use client';
+// The roles: what each is for, and who has it.
 import { useQuery, useQueryClient } from '@tanstack/react-query';
 import { Plus } from 'lucide-react';
 import Link from 'next/link';
 import { useRouter } from 'next/navigation';
 import { parseAsBoolean, useQueryState } from 'nuqs';
-// The roles: what each is for, and who has it.
 import { answered } from '@/app/_ui/answered';
 import { api, type Page } from '@/app/_ui/api';
 import { Badge } from '@/app/_ui/badge';

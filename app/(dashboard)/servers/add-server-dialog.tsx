@@ -1,6 +1,6 @@
 'use client';
-import { useState } from 'react';
 // Adding servers: paste what you have, fill in a form, or read an OpenAPI document.
+import { useState } from 'react';
 import { answered } from '@/app/_ui/answered';
 import { Dialog, DialogBody, DialogContent } from '@/app/_ui/dialog';
 import { plural } from '@/app/_ui/format';

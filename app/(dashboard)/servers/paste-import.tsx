@@ -1,6 +1,6 @@
 'use client';
-import { useState } from 'react';
 // Paste anything that names servers, see what it would do, confirm. Nothing is written before that.
+import { useState } from 'react';
 import { answered } from '@/app/_ui/answered';
 import { Badge, type Tone } from '@/app/_ui/badge';
 import { Button } from '@/app/_ui/button';

@@ -1,7 +1,7 @@
 'use client';
+// The buttons of one server: the fitting operation, the rest in a menu.
 import { EllipsisVertical, Play, RotateCw, Square, Trash2 } from 'lucide-react';
 import { useRef, useState } from 'react';
-// The buttons of one server: the fitting operation, the rest in a menu.
 import { answered } from '@/app/_ui/answered';
 import { Button, type ButtonSize, buttonClass } from '@/app/_ui/button';
 import { ConfirmDialog } from '@/app/_ui/confirm-dialog';

@@ -1,7 +1,7 @@
 'use client';
-import { useState } from 'react';
 // Start, stop and restart with the outcome shown at once: the expected state stands until the worker reports a newer
 // one, and is taken back with the reason if the hub refuses.
+import { useState } from 'react';
 import { answered } from '@/app/_ui/answered';
 import type { ActionFailure } from '@/lib/errors';
 import type { ServerState } from '@/lib/servers/schema';

@@ -1,6 +1,5 @@
 // The socket of one browser tab: connects, connects again, notices what was missed and tells its listeners. It knows
 // no React; the provider beside it holds one per tab.
-
 import type { Socket } from 'socket.io-client';
 import type { LiveDown, LiveFrame, LiveName, LiveRooms, LiveUp } from '@/lib/events/live';
 import { hubPath } from '../hub-path';

@@ -1,10 +1,10 @@
 'use client';
+// The frame of every page of the dashboard: side bar, top bar, main part.
 import { Cable, Menu as MenuIcon, PanelLeft } from 'lucide-react';
 import Link from 'next/link';
 import { type ReactNode, useState } from 'react';
 import { Button, buttonClass } from '../button';
 import { cn } from '../cn';
-// The frame of every page of the dashboard: side bar, top bar, main part.
 import { basePath } from '../hub-path';
 import { Sheet, SheetContent, SheetTrigger } from '../sheet';
 import { Breadcrumb } from './breadcrumb';

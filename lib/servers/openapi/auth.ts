@@ -1,6 +1,5 @@
 // The credentials of an OpenAPI server at rest: which of their values are secret, how they are shown, how they are
 // patched, and what references in them stand for.
-
 import type { SealedValue } from '../../../drizzle/schema';
 import type { OpenApiSettings } from '../../openapi/schema';
 import { isMasked, maskValue, mergeValues } from '../masking';

@@ -1,5 +1,4 @@
 // Looking at documents, and fetching the one of a server anew.
-
 import type { z } from 'zod';
 import { can } from '../../access/can';
 import type { Ctx } from '../../access/context';

@@ -1,5 +1,4 @@
 // Vectors of a real model: from the service that the hub's own settings name, asked in the hub's own way.
-
 import { log } from '../../../lib/log';
 import { textOfRequest, textOfTool } from '../../../lib/routing';
 import { createEmbeddingService, type EmbeddingSettings } from '../../../worker/search/embeddings/service';

@@ -1,5 +1,4 @@
 // A process that makes and deletes groups as fast as it can, with every third change failing after its audit entry.
-
 import { createKeyring, createVault, systemActor } from '../../../lib/access';
 import { openDatabase } from '../../../lib/db';
 import { createBus } from '../../../lib/events/bus';

@@ -1,6 +1,5 @@
 // Smart endpoints, for clients of both eras: three tools are listed, and through them every tool behind is found, read
 // about and run, with the rights, the records and the questions of a direct call.
-
 import { ElicitRequestSchema, ToolListChangedNotificationSchema } from '@modelcontextprotocol/sdk/types.js';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import type { CallOptions } from '../../../worker/upstream/types';

@@ -1,6 +1,5 @@
 // Stored secrets of a running hub with two workers: put under new keys while they are edited and while workers are
 // killed, and met with another master key.
-
 import { randomBytes } from 'node:crypto';
 import { renameSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';

@@ -1,6 +1,5 @@
 // The official clients of both SDKs with a running hub, from its URL alone: they find out where to sign in, register, are
 // allowed, call, renew what expired, and stop when it is taken back.
-
 import { join } from 'node:path';
 import { Client as ModernClient, StreamableHTTPClientTransport as ModernTransport } from '@modelcontextprotocol/client';
 import { Client } from '@modelcontextprotocol/sdk/client/index.js';

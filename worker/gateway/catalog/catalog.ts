@@ -1,6 +1,5 @@
 // The catalogue in memory: which endpoints exist and what each server lists, under one rising version. Lists are
 // answered from here and wait for no server. Kept up from listings of opened servers, from events and from the store.
-
 import { canonicalJson } from '../../../lib/canonical-json';
 import { asHubError } from '../../../lib/errors';
 import type { Bus } from '../../../lib/events/bus';

@@ -1,6 +1,5 @@
 // One MCP endpoint over HTTP: who asks, what is sent, which era of the protocol answers it, and the exact answer to
 // everything that is wrong. Bad input never throws past this file.
-
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import { can, missingScope } from '../../../lib/access/can';
 import type { Actor, TokenScope } from '../../../lib/access/schema';

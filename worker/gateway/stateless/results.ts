@@ -1,7 +1,6 @@
 // Results and errors as revision 2026-07-28 wants them (basic/index, "Responses"; server/utilities/caching). What a
 // server sent is completed by writing the missing members in front of its own bytes; nothing is serialised anew
 // unless a member must change.
-
 import { errorTable } from '../../../lib/errors';
 import type { Reply } from '../http/exchange';
 import { isObject } from './envelope';

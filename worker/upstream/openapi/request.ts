@@ -1,5 +1,4 @@
 // Arguments of a call → the request of its operation.
-
 import { type Payload, payloadOf } from './body';
 import type { Added } from './credentials';
 import type { OperationPlan, ParameterPlan } from './model';

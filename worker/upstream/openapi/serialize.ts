@@ -1,5 +1,4 @@
 // Values of parameters → text by `style` and `explode` (Parameter Object, OpenAPI 3.0 and 3.1; RFC 6570 for most of it).
-
 import type { ParameterPlan, Style } from './model';
 
 /** A value that cannot be sent; the message says why. */

@@ -1,8 +1,8 @@
 'use client';
+// Ends a sign-in as soon as the browser is back, once, and says how it went.
 import { useEffect, useRef, useState } from 'react';
 import { answered } from '@/app/_ui/answered';
 import { buttonClass } from '@/app/_ui/button';
-// Ends a sign-in as soon as the browser is back, once, and says how it went.
 import { hubPath } from '@/app/_ui/hub-path';
 import { Notice } from '@/app/_ui/notice';
 import type { ConnectionView, SignInAnswer } from '@/lib/credentials/schema';

@@ -1,9 +1,9 @@
 'use client';
+// One group: its URL, what it offers, to whom; changed in place.
 import { useQueryClient } from '@tanstack/react-query';
 import { Cable, Trash2 } from 'lucide-react';
 import Link from 'next/link';
 import { useRouter } from 'next/navigation';
-// One group: its URL, what it offers, to whom; changed in place.
 import { answered } from '@/app/_ui/answered';
 import { Button, buttonClass } from '@/app/_ui/button';
 import { ConfirmDialog } from '@/app/_ui/confirm-dialog';

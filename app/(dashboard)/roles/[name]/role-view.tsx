@@ -1,9 +1,9 @@
 'use client';
+// One role: what it may, and who has it; changed in place unless it is built in.
 import { useQueryClient } from '@tanstack/react-query';
 import { Copy, Trash2 } from 'lucide-react';
 import { useRouter } from 'next/navigation';
 import { useState } from 'react';
-// One role: what it may, and who has it; changed in place unless it is built in.
 import { answered } from '@/app/_ui/answered';
 import { Badge } from '@/app/_ui/badge';
 import { Button } from '@/app/_ui/button';

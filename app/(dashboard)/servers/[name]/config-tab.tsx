@@ -1,8 +1,8 @@
 'use client';
+// How the server is set up: a form, or the values to read where they belong to a file or may not be changed.
 import { useQueryClient } from '@tanstack/react-query';
 import { useRouter } from 'next/navigation';
 import { useState } from 'react';
-// How the server is set up: a form, or the values to read where they belong to a file or may not be changed.
 import { answered } from '@/app/_ui/answered';
 import { plural } from '@/app/_ui/format';
 import { hubAddress } from '@/app/_ui/hub-path';

@@ -1,7 +1,7 @@
 'use client';
+// Every fault shows cause, time, attempt, countdown and one fitting action, above all tabs of its server.
 import Link from 'next/link';
 import { Button, buttonClass } from '@/app/_ui/button';
-// Every fault shows cause, time, attempt, countdown and one fitting action, above all tabs of its server.
 import { hubPath } from '@/app/_ui/hub-path';
 import { Notice } from '@/app/_ui/notice';
 import { Countdown, RelativeTime } from '@/app/_ui/relative-time';

@@ -1,10 +1,10 @@
 'use client';
+// How the server runs: what is wrong and what helps, its instances, and what it said of itself.
 import dynamic from 'next/dynamic';
 import Link from 'next/link';
 import { buttonClass } from '@/app/_ui/button';
 import { CodeBlock } from '@/app/_ui/code-block';
 import { CopyButton } from '@/app/_ui/copy-button';
-// How the server runs: what is wrong and what helps, its instances, and what it said of itself.
 import { hubAddress } from '@/app/_ui/hub-path';
 import { KeyValues } from '@/app/_ui/key-values';
 import { Notice } from '@/app/_ui/notice';

@@ -1,11 +1,11 @@
 'use client';
+// How a server is signed in to, and who has: for those who manage it with all users, for others their own.
 import { useQuery, useQueryClient } from '@tanstack/react-query';
 import { useState } from 'react';
 import { api, type Page } from '@/app/_ui/api';
 import { Badge } from '@/app/_ui/badge';
 import { Button, buttonClass } from '@/app/_ui/button';
 import { plural } from '@/app/_ui/format';
-// How a server is signed in to, and who has: for those who manage it with all users, for others their own.
 import { hubPath } from '@/app/_ui/hub-path';
 import { usePollingInterval } from '@/app/_ui/live';
 import { ErrorNotice } from '@/app/_ui/notice';

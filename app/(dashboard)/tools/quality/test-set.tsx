@@ -1,4 +1,5 @@
 'use client';
+// The test set, its latest measurement, and what became better or worse against the one before.
 import { useQuery } from '@tanstack/react-query';
 import { Download, ListChecks, Plus } from 'lucide-react';
 import { parseAsStringLiteral, useQueryState } from 'nuqs';
@@ -7,7 +8,6 @@ import { api, type Page } from '@/app/_ui/api';
 import { Button, buttonClass } from '@/app/_ui/button';
 import { EmptyState } from '@/app/_ui/empty-state';
 import { plural } from '@/app/_ui/format';
-// The test set, its latest measurement, and what became better or worse against the one before.
 import { hubPath } from '@/app/_ui/hub-path';
 import { Menu, MenuContent, MenuItem, MenuTrigger } from '@/app/_ui/menu';
 import { ErrorNotice } from '@/app/_ui/notice';

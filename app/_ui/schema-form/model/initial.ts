@@ -1,5 +1,4 @@
 // What a form begins with: required fields with their default, everything optional left out.
-
 import type { Json, JsonObject } from './json';
 import { maxDepth, nodeOf } from './node';
 
